@@ -1,0 +1,1 @@
+"""Hyperparameter search for small networks under weight budgets."""
