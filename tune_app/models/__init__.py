@@ -1,0 +1,7 @@
+"""Plain arguments in, network out."""
+
+from tune_app.models.fill import fill_widths
+from tune_app.models.network import build_network, plan_network
+from tune_app.models.plan import LayerPlan, NetworkPlan
+
+__all__ = ["LayerPlan", "NetworkPlan", "build_network", "fill_widths", "plan_network"]

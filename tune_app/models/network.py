@@ -1,0 +1,50 @@
+"""From a trial's config, as `config.resolve_parameters` gives it, to a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from tune_app.models.cnn import plan_cnn
+from tune_app.models.fcn import plan_fcn
+from tune_app.models.plan import NetworkPlan, Shape, geometric_sizes
+
+if TYPE_CHECKING:
+    from torch import nn
+
+FCN_OPTIONS = ("activation", "batch_norm", "dropout")
+CNN_OPTIONS = (
+    *("kernel_size", "padding", "conv", "residual", "pool", "pool_every"),
+    *("head", "head_widths", "activation", "batch_norm", "dropout", "conv_dropout"),
+)
+
+
+def plan_network(
+    model: str, config: Mapping[str, Any], input_shape: Shape, outputs: int
+) -> NetworkPlan:
+    """Return the plan of the network that `config` describes; torch is not needed.
+
+    Raises:
+        BuildError: No such network can be built.
+    """
+    if model == "fcn":
+        widths = config.get("widths")
+        if widths is None:
+            widths = geometric_sizes(config["width"], config["taper"], config["layers"])
+        options = {name: config[name] for name in FCN_OPTIONS}
+        return plan_fcn(input_shape, widths, outputs, **options)
+    channels = config.get("channels_list")
+    if channels is None:
+        growth, count = config["channel_growth"], config["conv_layers"]
+        channels = geometric_sizes(config["channels"], growth, count)
+    options = {name: config[name] for name in CNN_OPTIONS}
+    return plan_cnn(input_shape, channels, outputs, **options)
+
+
+def build_network(
+    model: str, config: Mapping[str, Any], input_shape: Shape, outputs: int
+) -> nn.Sequential:
+    """Return the network that `config` describes, initialised from torch's global generator."""
+    from tune_app.models.build import build_plan  # torch: only who builds waits for it
+
+    return build_plan(plan_network(model, config, input_shape, outputs), config["weight_init"])

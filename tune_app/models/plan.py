@@ -1,0 +1,120 @@
+"""What a network will be, layer by layer, worked out without torch.
+
+Builders build from a plan, so shapes, weights and multiply-adds are decided in one place: a plan's
+counts are those of the built network.
+
+Multiply-adds (`macs`) are those of convolutions and linear layers for one image; additions of
+biases and skips, batch norm, activations and pooling are left out, as is usual.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from tune_app.errors import BuildError
+
+Shape = tuple[int, ...]
+Activation = Literal["relu", "leaky_relu", "tanh", "sigmoid", "gelu"]
+Pool = Literal["max", "avg", "none"]
+
+ACTIVATIONS = ("relu", "leaky_relu", "tanh", "sigmoid", "gelu")
+
+
+@dataclass(frozen=True)
+class LayerPlan:
+    """One layer: what it computes, what it costs, and all that building it takes.
+
+    In the built network the layer has the same `name`: its tensors are `name.*` in the state
+    dict, and `weights` of them are trainable. Shapes leave out the batch.
+    """
+
+    name: str
+    kind: Literal["conv", "separable", "linear", "flatten", "gap"]
+    in_shape: Shape  # (channels, height, width) or (features,)
+    out_shape: Shape  # after pooling
+    weights: int = 0
+    macs: int = 0
+    kernel_size: int = 0
+    padding: tuple[int, int] = (0, 0)  # zeros before and after, on both axes
+    batch_norm: bool = False  # its shift does what a bias would, so there is no bias then
+    skip: bool = False
+    activation: Activation | None = None
+    pool: Pool = "none"
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True)
+class NetworkPlan:
+    """A network that can be built, and its cost."""
+
+    model: str
+    input_shape: Shape
+    outputs: int
+    layers: tuple[LayerPlan, ...]
+
+    @property
+    def weights(self) -> int:
+        """The number of trainable scalars: what a weight budget limits."""
+        return sum(layer.weights for layer in self.layers)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-adds per image."""
+        return sum(layer.macs for layer in self.layers)
+
+
+def plan_linear(
+    name: str,
+    inputs: int,
+    outputs: int,
+    *,
+    activation: Activation | None = None,
+    batch_norm: bool = False,
+    dropout: float = 0.0,
+) -> LayerPlan:
+    """Return a linear layer with what follows it."""
+    if outputs < 1:
+        raise BuildError(f"layer {name}: a width must be at least 1, got {outputs}")
+    products = inputs * outputs
+    return LayerPlan(
+        name=name,
+        kind="linear",
+        in_shape=(inputs,),
+        out_shape=(outputs,),
+        weights=products + affine_weights(outputs, batch_norm),
+        macs=products,
+        activation=activation,
+        batch_norm=batch_norm,
+        dropout=dropout,
+    )
+
+
+def affine_weights(channels: int, batch_norm: bool) -> int:
+    """Return what comes on top of a layer's products: gain and shift of a norm, or a bias."""
+    return 2 * channels if batch_norm else channels
+
+
+def geometric_sizes(first: float, ratio: float, count: int) -> list[int]:
+    """Return `count` sizes, each `ratio` times the one before, rounded, none below 1.
+
+    >>> geometric_sizes(100, 0.5, 4)
+    [100, 50, 25, 12]
+    """
+    return [max(1, round(first * ratio**i)) for i in range(count)]
+
+
+def dropout_per_layer(dropout: float | Sequence[float], layers: int) -> list[float]:
+    """Return one dropout rate per hidden layer, of which there are `layers`."""
+    if isinstance(dropout, Sequence):
+        if len(dropout) != layers:
+            raise BuildError(
+                f"dropout: {len(dropout)} value{'s' * (len(dropout) != 1)} for {layers} hidden "
+                f"layer{'s' * (layers != 1)}; give one value, or one per hidden layer"
+            )
+        return list(dropout)
+    return [dropout] * layers
+
+
+def expect_one_of(name: str, value: object, choices: Collection[str]) -> None:
+    if value not in choices:
+        raise BuildError(f"{name}: expected one of {', '.join(choices)}, got {value!r}")
