@@ -1,0 +1,39 @@
+"""Options that several commands share, and how their values are read."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tune_app.config.budget import parse_budget
+from tune_app.errors import SpaceError, TuneAppError
+
+STORAGE = Path("tune_results")
+StorageOption = Annotated[
+    Path,
+    typer.Option(
+        "--storage", envvar="TUNE_APP_STORAGE", help="The folder of the record and of all files."
+    ),
+]
+BudgetOption = Annotated[
+    list[str] | None,
+    typer.Option("--budget", metavar="N", help="At most N weights: 20k; several: 20k,50k."),
+]
+SweepArgument = Annotated[
+    str, typer.Argument(metavar="SWEEP", help="Its name.", show_default=False)
+]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def split_list(values: Iterable[str] | None) -> list[str]:
+    """Return the entries of an option that is repeated, comma-separated, or both."""
+    return [part.strip() for value in values or () for part in value.split(",") if part.strip()]
+
+
+def read_budgets(values: Iterable[str] | None) -> tuple[int, ...] | None:
+    """Return the budgets that `--budget` names, smallest first; None where it was not given."""
+    try:
+        return tuple(sorted({parse_budget(part) for part in split_list(values)})) or None
+    except SpaceError as err:
+        raise TuneAppError(f"--budget: {err}") from None

@@ -1,0 +1,102 @@
+"""Keeping a storage in order: record and files together."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tune_app.errors import StorageError
+from tune_app.results.ranking import RANKED_STATUSES
+from tune_app.results.store.names import check_sweep_name
+from tune_app.results.store.records import SweepRecord, TrialRecord
+from tune_app.results.store.store import Store
+from tune_app.results.table import ranked_rows, table_budgets, trial_rows
+
+# An interrupted trial's files are what `resume` continues from.
+_ENDED = ({*RANKED_STATUSES} | {"diverged", "failed"}) - {"interrupted"}
+
+
+@dataclass(frozen=True)
+class Pruning:
+    """The trials of a sweep whose files are to go, and how much that frees."""
+
+    trials: tuple[TrialRecord, ...]
+    size_bytes: int
+
+
+def rename_sweep(store: Store, name: str, new_name: str) -> None:
+    """Rename a sweep that nothing runs, and its folder."""
+    store.refuse_if_live(name)
+    check_sweep_name(new_name)
+    folder, new_folder = store.sweep_folder(name), store.sweep_folder(new_name)
+    if new_folder.exists():
+        raise StorageError(f"{new_folder} is there already: choose another name, or move it away")
+    store.rename_sweep(name, new_name)
+    if folder.exists():
+        try:
+            folder.rename(new_folder)
+        except OSError as err:
+            store.rename_sweep(new_name, name)
+            raise StorageError(f"cannot rename {folder}: {err.strerror}") from err
+
+
+def delete_sweep(store: Store, name: str) -> None:
+    """Delete a sweep that nothing runs: its record and its files."""
+    store.refuse_if_live(name)
+    folder = store.sweep_folder(name)
+    # Set aside first: files left by a crash must not be taken for those of a new sweep.
+    aside = folder.with_name(f".deleted-{name}")
+    if folder.exists():
+        _remove(aside)
+        folder.rename(aside)
+    store.delete_sweep(name)
+    _remove(aside)
+
+
+def plan_pruning(store: Store, sweep: SweepRecord, keep: int) -> Pruning:
+    """Return what goes when each budget keeps the files of its `keep` best trials.
+
+    Trials of the final stage, and those that can still run, keep theirs.
+    """
+    store.refuse_if_live(sweep.name)
+    rows = trial_rows(store, sweep)
+    kept = {
+        row["trial_id"]
+        for budget in table_budgets(sweep)
+        for row in ranked_rows(rows, sweep, budget)[:keep]
+    }
+    trials = tuple(
+        trial
+        for trial in store.trials(sweep.name)
+        if trial.stage == "search"
+        and trial.status in _ENDED
+        and trial.trial_id not in kept
+        and store.trial_folder(sweep.name, trial.trial_id).exists()
+    )
+    folders = [store.trial_folder(sweep.name, trial.trial_id) for trial in trials]
+    return Pruning(trials, sum(map(folder_size, folders)))
+
+
+def prune(store: Store, pruning: Pruning) -> None:
+    """Remove the files; the trials stay in the record and in the tables."""
+    for trial in pruning.trials:
+        store.update_trial(trial.sweep, trial.trial_id, checkpoint=None)
+        _remove(store.trial_folder(trial.sweep, trial.trial_id))
+
+
+def folder_size(folder: Path) -> int:
+    """Return the bytes in the files of `folder`; 0 where it is not there."""
+    return sum(path.stat().st_size for path in _files(folder))
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+
+
+def _remove(folder: Path) -> None:
+    if not folder.exists():
+        return
+    try:
+        shutil.rmtree(folder)
+    except OSError as err:
+        raise StorageError(f"cannot remove {err.filename}: {err.strerror}") from err

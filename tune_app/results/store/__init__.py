@@ -1,0 +1,15 @@
+"""The Store: one record of sweeps, trials and epochs."""
+
+from tune_app.results.store.ownership import is_alive, this_process
+from tune_app.results.store.records import EpochRecord, SweepRecord, TrialRecord
+from tune_app.results.store.store import Store, open_store
+
+__all__ = [
+    "EpochRecord",
+    "Store",
+    "SweepRecord",
+    "TrialRecord",
+    "is_alive",
+    "open_store",
+    "this_process",
+]

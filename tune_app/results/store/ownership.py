@@ -1,0 +1,69 @@
+"""Which process runs a sweep, and whether it still lives."""
+
+import os
+import platform
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+# A driver beats every few seconds; another machine's is believed dead after this silence.
+SILENCE_S = 60.0
+
+
+def this_process() -> dict[str, Any]:
+    """Return what identifies this process: pid, host, boot and start time where Linux tells.
+
+    The last two tell a pid from the same number given out again later.
+    """
+    pid = os.getpid()
+    return {"pid": pid, "host": platform.node(), "boot": _boot_id(), "start": _start_ticks(pid)}
+
+
+def is_alive(owner: Mapping[str, Any] | None, heartbeat: float | None) -> bool:
+    """Tell whether the process that `owner` identifies still runs.
+
+    On this host the process table answers. Elsewhere a heartbeat of the last 60 s does.
+    """
+    if owner is None:
+        return False
+    if owner.get("host") == platform.node() and os.name == "posix":
+        return _runs_here(owner)
+    return heartbeat is not None and time.time() - heartbeat < SILENCE_S
+
+
+def describe_owner(owner: Mapping[str, Any]) -> str:
+    """Return "process 123 on HOST"."""
+    return f"process {owner.get('pid')} on {owner.get('host')}"
+
+
+def _runs_here(owner: Mapping[str, Any]) -> bool:
+    if owner.get("boot") != _boot_id():
+        return False
+    pid = int(owner["pid"])
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # it runs, as another user
+    if owner.get("start") is None:
+        return True
+    return bool(owner["start"] == _start_ticks(pid))
+
+
+def _boot_id() -> str | None:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return None
+
+
+def _start_ticks(pid: int) -> int | None:
+    """Return when `pid` started, in ticks since boot; None without /proc, or for a zombie."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    fields = stat.rpartition(")")[2].split()  # the command's name may hold spaces
+    return None if fields[0] in "ZX" else int(fields[19])

@@ -1,0 +1,100 @@
+"""Frozen records of what ran. The tables of the Store have exactly these fields as columns."""
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class SweepRecord:
+    """A named run of a search file, and all that is needed to understand it later.
+
+    Times are seconds since 1970. As read, a sweep under way (`running`, or `stopping` once it
+    was asked to) is `interrupted` when the process that ran it is gone.
+    """
+
+    name: str
+    dataset: str
+    model: str
+    status: str = "running"  # running, stopping, complete, stopped, interrupted, failed
+    budgets: tuple[int, ...] = ()  # ascending; empty: no limit
+    config: dict[str, Any] = field(default_factory=dict)  # the whole search file, as read
+    source: str = ""  # its text
+    command: str = ""
+    versions: dict[str, Any] = field(default_factory=dict)
+    git_commit: str | None = None
+    hardware: dict[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    resolved: dict[str, Any] = field(default_factory=dict)  # precision, device, kernels, data, ...
+    run_flags: dict[str, Any] = field(default_factory=dict)  # what `resume` repeats
+    created: float = field(default_factory=time.time)
+    updated: float = field(default_factory=time.time)
+    ended: float | None = None
+    stop_reason: str | None = None
+    owner: dict[str, Any] | None = None  # see ownership.py
+    heartbeat: float | None = None
+    note: str = ""
+    archived: bool = False
+    refused: dict[str, int] = field(default_factory=dict)  # budget -> draws refused
+    epochs_saved: int | None = None  # by stopping trials early
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One trial. The metrics are those of `best_epoch`, chosen by the sweep's objective.
+
+    `parameters` is what was drawn and told to the sampler; `config` is what was built and
+    trained with it. `checkpoint`, the best epoch's weights, is relative to the sweep's folder.
+    As read, `pending` and `running` trials of an interrupted sweep are `interrupted`.
+    """
+
+    sweep: str
+    trial_id: str
+    number: int  # 1 for the first drawn; the order of every listing
+    stage: str = "search"  # search, final
+    status: str = "pending"
+    budget: int | None = None  # the one it was drawn for
+    weights: int | None = None
+    macs: int | None = None  # multiply-adds for one example
+    fill_share: float | None = None  # weights / budget, in fill mode
+    parameters: dict[str, Any] = field(default_factory=dict)
+    config: dict[str, Any] = field(default_factory=dict)
+    sampler: str = ""
+    seed: int = 0
+    attempts: int = 0
+    best_epoch: int | None = None
+    val_accuracy: float | None = None
+    val_loss: float | None = None
+    train_accuracy: float | None = None
+    train_loss: float | None = None
+    test_accuracy: float | None = None
+    epochs: int = 0  # recorded ones; the Store never lowers it
+    seconds: float = 0.0
+    created: float = field(default_factory=time.time)
+    started: float | None = None
+    ended: float | None = None
+    stop_reason: str | None = None
+    error: str | None = None
+    checkpoint: str | None = None
+    node: str | None = None
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """What one epoch measured. An epoch repeated after a resume replaces its record."""
+
+    sweep: str
+    trial_id: str
+    epoch: int  # 1 after the first pass over the data
+    attempt: int = 1
+    started: float | None = None
+    seconds: float | None = None
+    train_loss: float | None = None
+    train_accuracy: float | None = None
+    val_loss: float | None = None
+    val_accuracy: float | None = None
+    lr: float | None = None
+    grad_norm: float | None = None
+
+
+Record = SweepRecord | TrialRecord | EpochRecord

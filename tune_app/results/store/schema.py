@@ -1,0 +1,132 @@
+"""Tables, columns and values of the record, read off the record classes.
+
+The SQL here and in store.py is what SQLite and PostgreSQL share.
+"""
+
+import json
+import math
+import types
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from tune_app.results.store.records import EpochRecord, Record, SweepRecord, TrialRecord
+
+# A change of a record class needs a new version, and a step that brings older files to it.
+RECORD_VERSION = 1
+
+TABLES: dict[type[Record], str] = {
+    SweepRecord: "sweeps",
+    TrialRecord: "trials",
+    EpochRecord: "epochs",
+}
+KEYS: dict[type[Record], tuple[str, ...]] = {
+    SweepRecord: ("name",),
+    TrialRecord: ("sweep", "trial_id"),
+    EpochRecord: ("sweep", "trial_id", "epoch"),
+}
+_CONSTRAINTS: dict[type[Record], tuple[str, ...]] = {
+    SweepRecord: (),
+    TrialRecord: (
+        "FOREIGN KEY (sweep) REFERENCES sweeps (name) ON UPDATE CASCADE ON DELETE CASCADE",
+    ),
+    EpochRecord: (
+        "FOREIGN KEY (sweep, trial_id) REFERENCES trials (sweep, trial_id)"
+        " ON UPDATE CASCADE ON DELETE CASCADE",
+    ),
+}
+_SQL_TYPES = {int: "BIGINT", float: "DOUBLE PRECISION", str: "TEXT", bool: "BOOLEAN"}
+
+R = TypeVar("R", SweepRecord, TrialRecord, EpochRecord)
+
+
+def _column_types(record: type[Record]) -> dict[str, tuple[type, bool]]:
+    """Map each field to its bare type (dict and tuple are kept as JSON) and whether it may lack."""
+    columns = {}
+    hints = get_type_hints(record)
+    for column in fields(record):
+        hint, optional = hints[column.name], False
+        if get_origin(hint) in (Union, types.UnionType):
+            hint = next(part for part in get_args(hint) if part is not type(None))
+            optional = True
+        columns[column.name] = (get_origin(hint) or hint, optional)
+    return columns
+
+
+COLUMN_TYPES = {record: _column_types(record) for record in TABLES}
+
+
+def create_statements() -> list[str]:
+    """Return the SQL that makes an empty record."""
+    statements = ["CREATE TABLE record_version (version BIGINT NOT NULL)"]
+    for record, table in TABLES.items():
+        lines = [
+            f"{name} {_SQL_TYPES.get(kind, 'TEXT')}{'' if optional else ' NOT NULL'}"
+            for name, (kind, optional) in COLUMN_TYPES[record].items()
+        ]
+        lines += [f"PRIMARY KEY ({', '.join(KEYS[record])})", *_CONSTRAINTS[record]]
+        statements.append(f"CREATE TABLE {table} (\n  " + ",\n  ".join(lines) + "\n)")
+    return [*statements, f"INSERT INTO record_version VALUES ({RECORD_VERSION})"]
+
+
+def insert_statement(record: type[Record], *, replace: bool = False) -> str:
+    """Return the SQL that adds a row; with `replace`, over one of the same key."""
+    columns = list(COLUMN_TYPES[record])
+    names, values = ", ".join(columns), ", ".join(f":{name}" for name in columns)
+    insert = f"INSERT INTO {TABLES[record]} ({names}) VALUES ({values})"
+    if not replace:
+        return insert
+    key = KEYS[record]
+    changes = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in key)
+    return f"{insert} ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changes}"
+
+
+def to_row(record: Record) -> dict[str, Any]:
+    """Return the column values of `record`, as a database takes them."""
+    return encode(
+        type(record), {name: getattr(record, name) for name in COLUMN_TYPES[type(record)]}
+    )
+
+
+def encode(record: type[Record], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `values`, a part of a record's fields, as a database takes them.
+
+    A number that is not finite is nothing measured, and becomes null.
+    """
+    kinds = COLUMN_TYPES[record]
+    row = {}
+    for name, value in values.items():
+        plain = _plain(value)
+        if kinds[name][0] in (dict, tuple) and plain is not None:
+            plain = json.dumps(plain, allow_nan=False)
+        row[name] = plain
+    return row
+
+
+def from_row(record: type[R], row: Mapping[str, Any]) -> R:
+    """Return the record that a row of its table holds."""
+    values = dict(row)
+    for name, (kind, _) in COLUMN_TYPES[record].items():
+        value = values[name]
+        if value is None:
+            continue
+        if kind is dict:
+            values[name] = json.loads(value)
+        elif kind is tuple:
+            values[name] = tuple(json.loads(value))
+        elif kind is bool:
+            values[name] = bool(value)
+    return record(**values)
+
+
+def _plain(value: Any) -> Any:
+    """Return `value` with JSON's types only."""
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, Sequence):
+        return [_plain(entry) for entry in value]
+    return _plain(value.item())  # NumPy's and torch's numbers

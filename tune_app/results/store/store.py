@@ -1,0 +1,323 @@
+"""The Store: every sweep, trial and epoch, written by the process that runs the sweep."""
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tune_app.errors import (
+    StorageError,
+    SweepBusyError,
+    SweepExistsError,
+    TuneAppError,
+    UnknownSweepError,
+    UnknownTrialError,
+)
+from tune_app.results.store.database import Connection, Database, RowConflictError
+from tune_app.results.store.names import check_sweep_name, did_you_mean
+from tune_app.results.store.ownership import describe_owner, is_alive, this_process
+from tune_app.results.store.records import EpochRecord, Record, SweepRecord, TrialRecord
+from tune_app.results.store.schema import (
+    COLUMN_TYPES,
+    TABLES,
+    encode,
+    from_row,
+    insert_statement,
+    to_row,
+)
+
+RECORD_FILE = "tune_app.db"
+UNDER_WAY = ("pending", "running")
+SCORE_COLUMNS = (
+    *("trial_id", "number", "stage", "status", "budget", "weights"),
+    *("val_accuracy", "val_loss"),
+)
+
+_ADD_SWEEP = insert_statement(SweepRecord)
+_ADD_TRIAL = insert_statement(TrialRecord)
+_PUT_EPOCH = insert_statement(EpochRecord, replace=True)
+_NEVER_FALLS = {"epochs": "CASE WHEN epochs > :epochs THEN epochs ELSE :epochs END"}
+
+
+def open_store(storage: Path, url: str | None = None) -> "Store":
+    """Return the Store of the folder `storage`. Nothing is created before a sweep is.
+
+    `url`, else `TUNE_APP_DB`, names a database to use in place of `<storage>/tune_app.db`.
+    """
+    url = url or os.environ.get("TUNE_APP_DB")
+    if url:
+        scheme = url.partition(":")[0]  # the rest may hold a password
+        raise StorageError(
+            f"TUNE_APP_DB names a {scheme} database, and this version keeps its record in"
+            f" {storage / RECORD_FILE} only: unset TUNE_APP_DB"
+        )
+    return Store(storage, Database(storage / RECORD_FILE))
+
+
+class Store:
+    """The record of the sweeps in one storage folder.
+
+    Any number of processes may read and write; each sweep has one owner at a time, the process
+    that claimed it. What a method wrote has outlived the process when it returns.
+    """
+
+    def __init__(self, storage: Path, database: Database) -> None:
+        self.storage = storage
+        self._database = database
+
+    def close(self) -> None:
+        """Let go of the database; the next use takes it up again."""
+        self._database.close()
+
+    # ------------------------------------------------------------------ sweeps
+
+    def create_sweep(self, sweep: SweepRecord) -> None:
+        """Add a sweep. SweepExistsError where the name is taken."""
+        check_sweep_name(sweep.name)
+        try:
+            with self._database.write() as connection:
+                connection.execute(_ADD_SWEEP, to_row(sweep))
+        except RowConflictError:
+            raise self._taken(sweep.name) from None
+
+    def get_sweep(self, name: str) -> SweepRecord:
+        """Return a sweep, `interrupted` if it was under way and its process is gone."""
+        rows = self._database.rows("SELECT * FROM sweeps WHERE name = :name", name=name)
+        if not rows:
+            raise self._unknown_sweep(name)
+        return _as_read(from_row(SweepRecord, rows[0]))
+
+    def list_sweeps(self, *, archived: bool = False) -> list[SweepRecord]:
+        """Return the sweeps, newest first; archived ones only on request."""
+        rows = self._database.rows("SELECT * FROM sweeps ORDER BY created DESC, name")
+        sweeps = [_as_read(from_row(SweepRecord, row)) for row in rows]
+        return [sweep for sweep in sweeps if archived or not sweep.archived]
+
+    def update_sweep(self, name: str, /, **fields: Any) -> None:
+        """Change fields of a sweep, and the time of its last change."""
+        with self._database.write() as connection:
+            self._change_sweep(connection, name, {"updated": time.time(), **fields})
+
+    def rename_sweep(self, name: str, new_name: str) -> None:
+        """Give a sweep another name in the record; its folder is the caller's to move."""
+        check_sweep_name(new_name)
+        try:
+            self.update_sweep(name, name=new_name)
+        except RowConflictError:
+            raise self._taken(new_name) from None
+
+    def delete_sweep(self, name: str) -> None:
+        """Drop a sweep with its trials and epochs from the record; its folder stays."""
+        with self._database.write() as connection:
+            done = connection.execute("DELETE FROM sweeps WHERE name = :name", {"name": name})
+        if not done.rowcount:
+            raise self._unknown_sweep(name)
+
+    def sweep_folder(self, name: str) -> Path:
+        """Return the folder of a sweep's files, whether it is there or not."""
+        return (self.storage / name).resolve()
+
+    def trial_folder(self, sweep: str, trial_id: str) -> Path:
+        """Return the folder of a trial's files; pruning the trial removes it."""
+        return self.sweep_folder(sweep) / trial_id
+
+    def checkpoint_path(self, trial: TrialRecord) -> Path | None:
+        """Return where a trial's best weights are."""
+        if trial.checkpoint is None:
+            return None
+        return self.sweep_folder(trial.sweep) / trial.checkpoint
+
+    # --------------------------------------------------------------- ownership
+
+    def claim(self, name: str, owner: Mapping[str, Any] | None = None) -> None:
+        """Make `owner`, this process if left out, the one that runs the sweep.
+
+        SweepBusyError where another live process does. What a dead one left under way is
+        recorded as interrupted.
+        """
+        owner = dict(owner or this_process())
+        with self._database.write() as connection:
+            found = connection.execute("SELECT * FROM sweeps WHERE name = :name", {"name": name})
+            row = found.fetchone()
+            if row is None:
+                raise self._unknown_sweep(name)
+            sweep = from_row(SweepRecord, dict(row))
+            if sweep.owner != owner:
+                _refuse_live(sweep)
+                connection.execute(
+                    "UPDATE trials SET status = 'interrupted'"
+                    " WHERE sweep = :name AND status IN ('pending', 'running')",
+                    {"name": name},
+                )
+            now = time.time()
+            self._change_sweep(connection, name, {"owner": owner, "heartbeat": now, "updated": now})
+
+    def heartbeat(self, name: str) -> None:
+        """Record that the sweep's process lives. Other machines believe it dead after 60 s."""
+        with self._database.write(durable=False) as connection:
+            self._change_sweep(connection, name, {"heartbeat": time.time()})
+
+    def release(self, name: str) -> None:
+        """Record that no process runs the sweep any more."""
+        self.update_sweep(name, owner=None)
+
+    def refuse_if_live(self, name: str) -> None:
+        """Raise SweepBusyError where a live process runs the sweep."""
+        _refuse_live(self.get_sweep(name))
+
+    # ------------------------------------------------------------------ trials
+
+    def add_trial(self, trial: TrialRecord) -> None:
+        """Add a trial. Its checkpoint is kept relative to the sweep's folder."""
+        row = to_row(replace(trial, checkpoint=self._relative(trial.sweep, trial.checkpoint)))
+        try:
+            with self._database.write(durable=False) as connection:
+                connection.execute(_ADD_TRIAL, row)
+        except RowConflictError:
+            self.get_sweep(trial.sweep)
+            raise TuneAppError(
+                f"sweep '{trial.sweep}' already has a trial '{trial.trial_id}'"
+            ) from None
+
+    def update_trial(self, sweep: str, trial_id: str, /, **fields: Any) -> None:
+        """Change fields of a trial; `epochs` only ever rises."""
+        # Files go when a trial has ended, so its end must not be forgotten.
+        durable = fields.get("status", "running") not in UNDER_WAY
+        with self._database.write(durable=durable) as connection:
+            self._change_trial(connection, sweep, trial_id, fields)
+
+    def get_trial(self, sweep: str, trial_id: str) -> TrialRecord:
+        """Return a trial."""
+        rows = self._trial_rows(sweep, condition="AND trial_id = :trial_id", trial_id=trial_id)
+        if not rows:
+            raise self._unknown_trial(sweep, trial_id)
+        return from_row(TrialRecord, rows[0])
+
+    def trials(self, sweep: str) -> list[TrialRecord]:
+        """Return the trials of a sweep in the order they were drawn."""
+        return [from_row(TrialRecord, row) for row in self._trial_rows(sweep)]
+
+    def scores(self, sweep: str) -> list[dict[str, Any]]:
+        """Return what ranking reads of each trial: a tenth of the time that `trials` takes."""
+        return self._trial_rows(sweep, ", ".join(SCORE_COLUMNS))
+
+    # ------------------------------------------------------------------ epochs
+
+    def record_epoch(self, epoch: EpochRecord, **trial_fields: Any) -> None:
+        """Add an epoch, over a record of the same epoch, and change fields of its trial.
+
+        Both are done, or neither. The trial's `epochs` rises to this one.
+        """
+        fields = {"epochs": epoch.epoch, **trial_fields}
+        try:
+            with self._database.write(durable=False) as connection:
+                connection.execute(_PUT_EPOCH, to_row(epoch))
+                self._change_trial(connection, epoch.sweep, epoch.trial_id, fields)
+        except RowConflictError:
+            raise self._unknown_trial(epoch.sweep, epoch.trial_id) from None
+
+    def epochs(self, sweep: str, trial_id: str) -> list[EpochRecord]:
+        """Return the epochs of a trial, first to last."""
+        self.get_trial(sweep, trial_id)
+        return self._epochs(sweep, "AND trial_id = :trial_id", trial_id=trial_id)
+
+    def all_epochs(self, sweep: str) -> list[EpochRecord]:
+        """Return the epochs of all trials of a sweep, by trial, first to last."""
+        self.get_sweep(sweep)
+        return self._epochs(sweep)
+
+    # ----------------------------------------------------------------- private
+
+    def _trial_rows(
+        self, sweep: str, columns: str = "*", condition: str = "", **values: Any
+    ) -> list[dict[str, Any]]:
+        interrupted = self.get_sweep(sweep).status == "interrupted"
+        rows = self._database.rows(
+            f"SELECT {columns} FROM trials WHERE sweep = :sweep {condition}"
+            " ORDER BY number, trial_id",
+            sweep=sweep,
+            **values,
+        )
+        for row in rows:
+            if interrupted and row["status"] in UNDER_WAY:
+                row["status"] = "interrupted"
+        return rows
+
+    def _epochs(self, sweep: str, condition: str = "", **values: Any) -> list[EpochRecord]:
+        rows = self._database.rows(
+            f"SELECT * FROM epochs WHERE sweep = :sweep {condition} ORDER BY trial_id, epoch",
+            sweep=sweep,
+            **values,
+        )
+        return [from_row(EpochRecord, row) for row in rows]
+
+    def _change_sweep(self, connection: Connection, name: str, fields: Mapping[str, Any]) -> None:
+        if not _update(connection, SweepRecord, {"name": name}, fields):
+            raise self._unknown_sweep(name)
+
+    def _change_trial(
+        self, connection: Connection, sweep: str, trial_id: str, fields: Mapping[str, Any]
+    ) -> None:
+        if "checkpoint" in fields:
+            fields = {**fields, "checkpoint": self._relative(sweep, fields["checkpoint"])}
+        key = {"sweep": sweep, "trial_id": trial_id}
+        if not _update(connection, TrialRecord, key, fields):
+            raise self._unknown_trial(sweep, trial_id)
+
+    def _relative(self, sweep: str, checkpoint: str | Path | None) -> str | None:
+        if checkpoint is None:
+            return None
+        path, folder = Path(checkpoint), self.sweep_folder(sweep)
+        if path.is_absolute() and path.resolve().is_relative_to(folder):
+            path = path.resolve().relative_to(folder)
+        return path.as_posix()
+
+    def _unknown_sweep(self, name: str) -> UnknownSweepError:
+        known = [row["name"] for row in self._database.rows("SELECT name FROM sweeps")]
+        if not known:
+            hint = "there are none yet (is --storage right?)"
+        else:
+            hint = did_you_mean(name, known) or "`tune-app list` shows those there are"
+        return UnknownSweepError(f"no sweep '{name}' in {self.storage}: {hint}")
+
+    def _unknown_trial(self, sweep: str, trial_id: str) -> TuneAppError:
+        known = [trial.trial_id for trial in self.trials(sweep)]
+        if not known:
+            return UnknownTrialError(f"no trial '{trial_id}': sweep '{sweep}' has none yet")
+        hint = did_you_mean(trial_id, known) or f"they are {known[0]} to {known[-1]}"
+        return UnknownTrialError(f"no trial '{trial_id}' in sweep '{sweep}': {hint}")
+
+    def _taken(self, name: str) -> SweepExistsError:
+        return SweepExistsError(f"there is a sweep '{name}' in {self.storage} already")
+
+
+def _update(
+    connection: Connection,
+    record: type[Record],
+    key: Mapping[str, Any],
+    fields: Mapping[str, Any],
+) -> bool:
+    if unknown := set(fields) - set(COLUMN_TYPES[record]):
+        raise TypeError(f"{record.__name__} has no field {', '.join(sorted(unknown))}")
+    changes = ", ".join(f"{name} = {_NEVER_FALLS.get(name, f':{name}')}" for name in fields)
+    where = " AND ".join(f"{name} = :key_{name}" for name in key)
+    values = encode(record, fields) | {f"key_{name}": value for name, value in key.items()}
+    done = connection.execute(f"UPDATE {TABLES[record]} SET {changes} WHERE {where}", values)
+    return done.rowcount > 0
+
+
+def _as_read(sweep: SweepRecord) -> SweepRecord:
+    if sweep.status in ("running", "stopping") and not is_alive(sweep.owner, sweep.heartbeat):
+        return replace(sweep, status="interrupted")
+    return sweep
+
+
+def _refuse_live(sweep: SweepRecord) -> None:
+    if sweep.owner is None or not is_alive(sweep.owner, sweep.heartbeat):
+        return
+    raise SweepBusyError(
+        f"sweep '{sweep.name}' is being run by {describe_owner(sweep.owner)}:"
+        f" wait for it, or stop it with `tune-app stop {sweep.name}`"
+    )
