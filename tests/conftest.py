@@ -1,0 +1,25 @@
+"""What tests of several rooms share: real data where it is, and one Ray for all."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def data_root() -> Path:
+    """The folder of real data sets; tests that need one are skipped without it."""
+    named = os.environ.get("TUNE_APP_DATA")
+    if not named:
+        pytest.skip("set TUNE_APP_DATA to a folder with FashionMNIST/ and MNIST/")
+    return Path(named)
+
+
+@pytest.fixture(scope="session")
+def ray_session() -> Iterator[None]:
+    """One local Ray with two CPUs, for every test that needs one in this process."""
+    from tune_app.sweep.cluster import ray_cluster
+
+    with ray_cluster(None, object_store_bytes=200 * 2**20):
+        yield

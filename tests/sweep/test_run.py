@@ -1,0 +1,247 @@
+"""Whole sweeps on a real Ray: what is recorded, and what one bad trial does to the others."""
+
+import math
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tune_app.config.files import parse_sweep
+from tune_app.errors import BudgetError, SweepExistsError
+from tune_app.results.store import open_store
+from tune_app.sweep.run import Launch, resume_sweep, run_sweep
+from tune_app.training.checkpoints import load_weights
+
+pytestmark = pytest.mark.usefixtures("ray_session")
+
+FILE = """
+name: small
+dataset: {name: digits}
+model: fcn
+budgets: [1k, 3k]
+parameters:
+  width: {int: [4, 64], log: true}
+  lr: {float: [1e-4, 1e-1], log: true}
+  epochs: 4
+search: {trials: 8}
+resources: {precision: fp32}
+"""
+
+
+@pytest.fixture
+def launch(tmp_path: Path) -> Launch:
+    return Launch(storage=tmp_path / "results", data_root=tmp_path / "data", command="tune-app run")
+
+
+def config_of(**changes):
+    return parse_sweep(FILE, source="small.yaml", overrides=list(changes.items()))
+
+
+def made_up(accuracies):
+    """Return a training function that reports these accuracies, by the trial's own turn."""
+
+    def train(model, data, config, *, seed, checkpoint, **rest):
+        from tune_app.training.loop import EpochResult
+
+        for epoch, accuracy in enumerate(accuracies, start=1):
+            yield EpochResult(
+                epoch=epoch,
+                train_loss=1.0,
+                train_accuracy=accuracy,
+                val_loss=1.0 - accuracy,
+                val_accuracy=accuracy,
+                lr=0.1,
+                grad_norm=1.0,
+                seconds=0.0,
+            )
+
+    return train
+
+
+def test_every_trial_is_recorded_whole(launch):
+    outcome = run_sweep(config_of(), launch)
+    assert (outcome.status, outcome.usable) == ("complete", 8)
+    store = open_store(launch.storage)
+    sweep = store.get_sweep("small")
+    assert sweep.status == "complete"
+    assert sweep.resolved["precision"] == "fp32"
+    assert sweep.versions["ray"]
+    assert sweep.hardware["cores"]
+    assert sweep.owner is None
+    trials = store.trials("small")
+    assert [trial.trial_id for trial in trials] == [f"t{n:04d}" for n in range(1, 9)]
+    assert Counter(trial.budget for trial in trials) == {1_000: 4, 3_000: 4}
+    for trial in trials:
+        assert trial.weights <= trial.budget
+        assert trial.status in ("finished", "stopped")
+        assert trial.stop_reason
+        epochs = store.epochs("small", trial.trial_id)
+        assert [row.epoch for row in epochs] == list(range(1, trial.epochs + 1))
+        assert trial.val_accuracy == max(row.val_accuracy for row in epochs)
+        assert epochs[trial.best_epoch - 1].val_accuracy == trial.val_accuracy
+        assert trial.seconds > 0
+        assert all(row.grad_norm > 0 and row.lr > 0 for row in epochs)
+        _, meta = load_weights(store.checkpoint_path(trial))
+        assert meta == {"epoch": trial.best_epoch}
+        folder = store.trial_folder("small", trial.trial_id)
+        assert [path.name for path in folder.iterdir()] == [f"best-{trial.best_epoch:04d}.pt"]
+
+
+def test_the_same_seed_gives_the_same_table_twice(launch):
+    tables = []
+    for name in ("one", "two"):
+        run_sweep(config_of(name=name, **{"resources.max_concurrent": 1}), launch)
+        tables.append(
+            [
+                (t.trial_id, t.parameters, t.status, t.epochs, t.val_accuracy, t.val_loss)
+                for t in open_store(launch.storage).trials(name)
+            ]
+        )
+    assert tables[0] == tables[1]
+
+
+def test_a_taken_name_is_refused_and_new_takes_the_next(launch):
+    quick = config_of(**{"search.trials": 2, "parameters.epochs": 1})
+    run_sweep(quick, launch)
+    with pytest.raises(SweepExistsError) as error:
+        run_sweep(quick, launch)
+    assert str(error.value) == (
+        "a sweep named 'small' exists; continue it with: tune-app resume small; or run this file "
+        "under another name: --name NAME, or --new for the next free one"
+    )
+    assert run_sweep(quick, launch, new_name=True).name == "small-2"
+
+
+def test_a_budget_that_nothing_meets_leaves_no_sweep(launch):
+    with pytest.raises(BudgetError):
+        run_sweep(config_of(budgets=[50]), launch)
+    assert open_store(launch.storage).list_sweeps() == []
+
+
+def bad_now_and_then(model, data, config, *, seed, checkpoint, **rest):
+    """Misbehave in a way that the learning rate decides; good where it is small."""
+    import os
+    import time as clock
+
+    from tune_app.training.loop import EpochResult
+
+    kind = round(config["lr"] * 1000)
+    values = {"train_loss": 1.0, "train_accuracy": 0.5, "lr": 0.1, "grad_norm": 1.0, "seconds": 0.0}
+    if kind == 2:
+        raise ValueError("this configuration is cursed")
+    if kind == 3:
+        return
+    if kind == 5:
+        clock.sleep(3600)
+    if kind == 7:
+        os._exit(17)
+    for epoch in range(1, 5):
+        accuracy = 0.5 + epoch / 100
+        if kind == 4:
+            accuracy = None
+        if kind == 6 and epoch == 3:
+            accuracy = math.nan
+        yield EpochResult(epoch=epoch, val_loss=0.5, val_accuracy=accuracy, **values)
+
+
+@pytest.mark.timeout(180)
+def test_one_bad_trial_is_its_own_failure_alone(launch):
+    text = FILE.replace("{float: [1e-4, 1e-1], log: true}", "{choice: [0.001, 0.002, 0.003]}")
+    text = text.replace("[0.001, 0.002, 0.003]", str([n / 1000 for n in range(1, 8)]))
+    text = text.replace("budgets: [1k, 3k]\n", "").replace("{int: [4, 64], log: true}", "8")
+    config = parse_sweep(
+        text,
+        source="bad.yaml",
+        overrides=[
+            ("search.sampler", "grid"),
+            ("search.trials", 7),
+            ("resources.trial_time_limit", 2),
+        ],
+    )
+    # Pickled by value: workers cannot import this file.
+    from ray import cloudpickle
+
+    cloudpickle.register_pickle_by_value(__import__(__name__))
+    try:
+        outcome = run_sweep(config, launch, train=bad_now_and_then)
+    finally:
+        cloudpickle.unregister_pickle_by_value(__import__(__name__))
+    assert outcome.status == "complete"
+    trials = {round(t.config["lr"] * 1000): t for t in open_store(launch.storage).trials("small")}
+    ends = {kind: (trial.status, trial.stop_reason) for kind, trial in trials.items()}
+    assert ends == {
+        1: ("finished", "trained for all its epochs"),
+        2: ("failed", "ValueError: this configuration is cursed"),
+        3: ("failed", "RuntimeError: the training function ended without reporting an epoch"),
+        4: (
+            "failed",
+            "RuntimeError: epoch 1 was reported without 'val_accuracy', which the objective needs",
+        ),
+        5: ("timeout", "hung past its time limit; where, is in `error`"),
+        6: ("diverged", "val_accuracy was nan in epoch 3"),
+        7: ("failed", "its worker process died"),
+    }
+    assert 'raise ValueError("this configuration is cursed")' in trials[2].error
+    assert "bad_now_and_then" in trials[5].error
+    assert trials[6].best_epoch == 2
+    assert trials[7].attempts == 3
+    assert outcome.trials == {"finished": 1, "failed": 4, "timeout": 1, "diverged": 1}
+
+
+def test_a_time_limit_ends_a_sweep_in_order_and_it_can_be_resumed(launch):
+    def slow(model, data, config, *, seed, checkpoint, **rest):
+        import time as clock
+
+        from tune_app.training.loop import EpochResult
+
+        for epoch in range(1, 5):
+            clock.sleep(0.3)
+            yield EpochResult(epoch, 1.0, 0.5, 0.5, 0.5, 0.1, 1.0, 0.3)
+
+    started = time.perf_counter()
+    outcome = run_sweep(config_of(**{"search.time_limit": 2}), launch, train=slow)
+    assert time.perf_counter() - started < 20
+    assert (outcome.status, outcome.reason) == ("stopped", "out of time (search.time_limit)")
+    assert 0 < sum(outcome.trials.values()) < 8
+    store = open_store(launch.storage)
+    assert store.get_sweep("small").status == "stopped"
+    before = {t.trial_id: t for t in store.trials("small") if t.status == "finished"}
+    store.update_sweep("small", config=config_of().to_dict())
+    resumed = resume_sweep("small", launch, train=made_up([0.1, 0.2, 0.3, 0.4]))
+    assert (resumed.status, sum(resumed.trials.values())) == ("complete", 8)
+    after = {t.trial_id: t for t in store.trials("small")}
+    assert all(after[trial_id] == trial for trial_id, trial in before.items())
+
+
+def test_a_complete_sweep_is_extended_and_its_studies_remember(launch):
+    run_sweep(config_of(**{"search.trials": 6}), launch)
+    assert resume_sweep("small", launch) is None
+    outcome = resume_sweep("small", launch, trials=14)
+    assert sum(outcome.trials.values()) == 14
+    trials = open_store(launch.storage).trials("small")
+    assert Counter(t.budget for t in trials) == {1_000: 7, 3_000: 7}
+    assert {t.sampler for t in trials[:6]} == {"startup"}
+    assert "tpe" in {t.sampler for t in trials[10:]}
+
+
+def test_stopping_early_is_per_budget_and_told_with_its_reason(launch):
+    outcome = run_sweep(config_of(**{"search.trials": 24, "parameters.epochs": 9}), launch)
+    assert outcome.trials.get("stopped", 0) > 0
+    assert outcome.epochs_saved > 0
+    for trial in open_store(launch.storage).trials("small"):
+        if trial.status == "stopped":
+            assert trial.stop_reason.startswith("rung 3: ")
+            assert trial.epochs == 3
+
+
+def test_a_diverging_configuration_is_stopped_at_once(launch):
+    text = FILE.replace("digits", "sinc").replace("budgets: [1k, 3k]\n", "")
+    text = text.replace("{float: [1e-4, 1e-1], log: true}", "1e9\n  optimizer: sgd\n  loss: mse")
+    config = parse_sweep(text, source="diverging.yaml", overrides=[("search.trials", 2)])
+    outcome = run_sweep(config, launch)
+    trials = open_store(launch.storage).trials("small")
+    assert [trial.status for trial in trials] == ["diverged", "diverged"]
+    assert all(trial.epochs < 4 for trial in trials)
+    assert {trial.stop_reason for trial in trials} == {"the loss was not finite in epoch 1"}
+    assert outcome.usable == 0

@@ -1,0 +1,204 @@
+from collections import Counter
+
+import numpy as np
+import optuna
+import pytest
+from nested_space import DIGITS, NESTED
+from optuna.trial import TrialState
+
+from tune_app.config.files import parse_sweep
+from tune_app.errors import BudgetError
+from tune_app.sweep.feasible import FeasibleSpace
+from tune_app.sweep.jobs import Ledger
+from tune_app.sweep.sampling import BudgetSampler, grid_draws, startup_draws, to_distribution
+from tune_app.sweep.search import BudgetSearcher
+
+
+def searcher_of(text: str, **changes) -> BudgetSearcher:
+    config = parse_sweep(text, source="search.yaml", overrides=list(changes.items()))
+    feasible = FeasibleSpace(config, *DIGITS)
+    return BudgetSearcher(
+        config, feasible, Ledger(), directory=lambda trial: f"/x/{trial}", on_draw=lambda job: None
+    )
+
+
+def drive(searcher: BudgetSearcher, *, status: str = "finished") -> list:
+    """Run a whole search without Tune: every trial scores by its learning rate."""
+    jobs = []
+    while (config := searcher.suggest(f"ray{len(jobs)}")) != "FINISHED":
+        job = config["job"]
+        jobs.append(job)
+        live = searcher.ledger.trials[job.trial_id]
+        live.value = -abs(np.log10(job.draw.config["lr"]) + 2)
+        live.curve = {1: live.value}
+        searcher.ledger.end(job.trial_id, status, None)
+        searcher.on_trial_complete(f"ray{len(jobs) - 1}", {})
+    return jobs
+
+
+def test_no_draw_of_a_whole_search_is_over_budget_with_nested_conditions():
+    searcher = searcher_of(NESTED, **{"search.trials": 90})
+    jobs = drive(searcher)
+    assert len(jobs) == 90
+    assert all(job.draw.weights <= job.draw.budget for job in jobs)
+    assert Counter(job.draw.budget for job in jobs) == {1_000: 30, 3_000: 30, 9_000: 30}
+    by_method = Counter(job.sampler for job in jobs)
+    assert by_method["startup"] == 12
+    assert by_method["tpe"] > 70
+    assert sum(searcher.refused.values()) > 0
+
+
+def test_the_studies_are_told_what_was_trained():
+    searcher = searcher_of(NESTED, **{"search.trials": 30})
+    jobs = drive(searcher)
+    for budget in (1_000, 3_000, 9_000):
+        told = searcher.study(budget).get_trials()
+        drawn = [job.draw for job in jobs if job.draw.budget == budget]
+        lists = {"[]": (), "[16]": (16,), "[64, 32]": (64, 32)}
+        assert [
+            {k: lists[v] if k == "head_widths" else v for k, v in trial.params.items()}
+            for trial in told
+        ] == [draw.parameters for draw in drawn]
+        assert {trial.state for trial in told} == {TrialState.COMPLETE}
+
+
+def test_tpe_acts_in_every_study_of_24_trials_over_3_budgets():
+    jobs = drive(searcher_of(NESTED, **{"search.trials": 24}))
+    methods = Counter((job.draw.budget, job.sampler) for job in jobs)
+    assert methods == {
+        (budget, method): 4 for budget in (1_000, 3_000, 9_000) for method in ("startup", "tpe")
+    }
+
+
+@pytest.mark.parametrize(("budgets", "draws"), [(1, 10), (2, 5), (3, 4), (4, 3), (10, 3)])
+def test_startup_draws_are_counted_per_sweep(budgets, draws):
+    assert startup_draws(budgets) == draws
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        ("stopped", TrialState.PRUNED),
+        ("diverged", TrialState.PRUNED),
+        ("timeout", TrialState.PRUNED),
+        ("failed", TrialState.FAIL),
+    ],
+)
+def test_endings_are_told_as_what_they_are(status, state):
+    searcher = searcher_of(NESTED, **{"search.trials": 6})
+    drive(searcher, status=status)
+    trials = searcher.study(1_000).get_trials()
+    assert {trial.state for trial in trials} == {state}
+    # A diverged trial's good epochs must not rank it above others.
+    assert all(bool(t.intermediate_values) == (status != "diverged") for t in trials)
+
+
+def test_the_same_seed_draws_the_same_trials():
+    first, second, other = (
+        drive(searcher_of(NESTED, **{"search.trials": 24, "search.seed": seed}))
+        for seed in (7, 7, 8)
+    )
+    assert [job.draw for job in first] == [job.draw for job in second]
+    assert [job.seed for job in first] == [job.seed for job in second]
+    assert [job.draw for job in first] != [job.draw for job in other]
+
+
+def test_tpe_finds_a_better_learning_rate_than_random():
+    def mean_score(method):
+        scores = []
+        for seed in range(5):
+            searcher = searcher_of(
+                NESTED,
+                **{"search.trials": 60, "search.sampler": method, "search.seed": seed},
+            )
+            jobs = drive(searcher)
+            scores += [abs(np.log10(job.draw.config["lr"]) + 2) for job in jobs[-15:]]
+        return np.mean(scores)
+
+    assert mean_score("tpe") < 0.75 * mean_score("random")
+
+
+def test_own_configurations_come_first_and_partial_ones_are_completed():
+    searcher = searcher_of(
+        NESTED,
+        **{
+            "search.trials": 6,
+            "search.start_with": [{"lr": 0.05, "kernel_size": 3}, {"conv_layers": 3}],
+        },
+    )
+    jobs = drive(searcher)
+    assert [job.sampler for job in jobs[:3]] == ["start_with", "start_with", "startup"]
+    assert jobs[0].draw.parameters["lr"] == 0.05
+    assert jobs[1].draw.parameters["conv_layers"] == 3
+
+
+def test_an_own_configuration_that_fits_no_budget_is_refused():
+    with pytest.raises(BudgetError) as error:
+        searcher_of(
+            NESTED,
+            **{
+                "budgets": [100],
+                "search.start_with": [{"channels": 32, "conv_layers": 3}],
+            },
+        )
+    assert str(error.value).startswith("search.start_with[0] fits no budget: ")
+
+
+GRID = """
+name: grid
+dataset: {name: digits}
+model: fcn
+budgets: [1k, 5k]
+parameters:
+  width: {choice: [8, 32, 200]}
+  optimizer: {choice: [adam, sgd]}
+  momentum: {choice: [0.5, 0.9], when: {optimizer: [sgd]}}
+search: {sampler: grid, trials: 100}
+"""
+
+
+def test_a_grid_is_drawn_once_and_counts_what_does_not_fit():
+    searcher = searcher_of(GRID)
+    jobs = drive(searcher)
+    assert searcher.trials == len(jobs) == 6
+    assert {(job.draw.parameters["width"], job.draw.budget) for job in jobs} == {
+        (8, 1_000),
+        (32, 5_000),
+    }
+    assert {job.sampler for job in jobs} == {"grid"}
+
+
+def test_in_fill_mode_a_grid_is_drawn_for_each_budget():
+    text = GRID.replace("  width: {choice: [8, 32, 200]}\n", "")
+    config = parse_sweep(text + "budget_mode: fill\n", source="grid.yaml")
+    draws, refused = grid_draws(FeasibleSpace(config, *DIGITS))
+    assert Counter(draw.budget for draw in draws) == {1_000: 3, 5_000: 3}
+    assert refused == {}
+
+
+def test_a_small_space_is_not_drawn_twice_before_it_is_exhausted():
+    searcher = searcher_of(GRID, **{"search.sampler": "tpe", "search.trials": 6})
+    jobs = drive(searcher)
+    assert len({(job.draw.budget, job.draw.key) for job in jobs}) == 6
+
+
+def test_distributions_have_the_same_ends_as_the_ranges():
+    space = parse_sweep(NESTED, source="nested.yaml").space
+    layers = to_distribution(space.parameters["conv_layers"])
+    assert isinstance(layers, optuna.distributions.IntDistribution)
+    assert (layers.low, layers.high) == (1, 3)
+    lists = to_distribution(space.parameters["head_widths"])
+    assert isinstance(lists, optuna.distributions.CategoricalDistribution)
+    assert lists.choices == ("[]", "[16]", "[64, 32]")
+
+
+def test_a_proposal_costs_little():
+    import time
+
+    searcher = searcher_of(NESTED, **{"search.trials": 60})
+    drive(searcher)
+    sampler = BudgetSampler(searcher.feasible, 1_000, method="tpe", startup=4, seed=0)
+    started = time.perf_counter()
+    for _ in range(10):
+        sampler.propose(searcher.study(1_000))
+    assert (time.perf_counter() - started) / 10 < 0.25

@@ -1,0 +1,204 @@
+"""One run of Tune over a sweep: what it is given, and what came of it."""
+
+import contextlib
+import logging
+import shutil
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from ray import tune
+from ray.tune import FailureConfig, RunConfig, Stopper, TuneConfig
+from ray.tune.progress_reporter import ProgressReporter
+
+from tune_app.config.sweep import SweepConfig
+from tune_app.data.sets import SearchData
+from tune_app.errors import ClusterError
+from tune_app.sweep.cluster import ClusterResources
+from tune_app.sweep.jobs import DriverOnly, Ledger
+from tune_app.sweep.recorder import Recorder
+from tune_app.sweep.schedule import BudgetAsha, Rungs
+from tune_app.sweep.search import BudgetSearcher
+from tune_app.sweep.signals import StopSignals
+from tune_app.sweep.trainable import TrialSettings, tune_trial
+
+WORKER_RETRIES = 2  # of a trial whose worker process died
+TRIALS_PER_GPU = 4
+
+
+@dataclass(frozen=True)
+class Placement:
+    """What each trial gets, and how many run at once."""
+
+    cpus_per_trial: int
+    gpus_per_trial: float
+    concurrent: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A running sweep as a reader sees it; `watch` gets one before the first trial."""
+
+    config: SweepConfig
+    ledger: Ledger
+    trials: int  # planned
+    budgets: tuple[int | None, ...]
+    refused: Callable[[], dict[int | None, int]]
+    concurrent: int
+
+
+Watch = Callable[[Progress], AbstractContextManager[Any]]
+
+
+def plan_placement(config: SweepConfig, cluster: ClusterResources) -> Placement:
+    """Return how trials are placed on what there is.
+
+    `max_concurrent: auto` is as many as fit the CPUs. `gpus_per_trial: auto` splits the GPUs
+    there are: at most four trials to one, as many as the CPUs can feed.
+
+    Raises:
+        ClusterError: One trial asks for more than the cluster has.
+    """
+    wanted = config.resources
+    cpu_slots = cluster.cpus // wanted.cpus_per_trial
+    if cpu_slots == 0:
+        raise ClusterError(
+            f"resources.cpus_per_trial is {wanted.cpus_per_trial}, and there are "
+            f"{cluster.cpus} CPUs"
+        )
+    if wanted.gpus_per_trial == "auto":
+        per_gpu = min(TRIALS_PER_GPU, max(1, cpu_slots // cluster.gpus)) if cluster.gpus else 1
+        gpus = 1 / per_gpu if cluster.gpus else 0.0
+    else:
+        gpus = float(wanted.gpus_per_trial)
+    if gpus > cluster.gpus:
+        raise ClusterError(
+            f"resources.gpus_per_trial is {gpus:g}, and there are {cluster.gpus} GPUs; "
+            "'auto' takes what there is"
+        )
+    slots = cpu_slots if gpus == 0 else min(cpu_slots, int(cluster.gpus / gpus + 1e-9))
+    if wanted.max_concurrent != "auto":
+        slots = min(slots, wanted.max_concurrent)
+    return Placement(wanted.cpus_per_trial, gpus, max(1, slots))
+
+
+class _SweepStopper(DriverOnly, Stopper):
+    """Ends a sweep: on a signal, on request, out of time, or when nothing can be recorded."""
+
+    def __init__(self, recorder: Recorder, signals: StopSignals, deadline: float | None) -> None:
+        self.recorder, self.signals, self.deadline = recorder, signals, deadline
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return False
+
+    @property
+    def out_of_time(self) -> bool:
+        return self.deadline is not None and time.monotonic() > self.deadline
+
+    def stop_all(self) -> bool:
+        return bool(
+            self.signals.received
+            or self.recorder.failure
+            or self.recorder.stop_requested
+            or self.out_of_time
+        )
+
+
+class _Silent(ProgressReporter):
+    """Tune's own tables, left out: ours shows budgets."""
+
+    def should_report(self, trials: list[Any], done: bool = False) -> bool:
+        return False
+
+    def report(self, trials: list[Any], done: bool, *sys_info: str) -> None:
+        return None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run of Tune ended, before its trials are counted."""
+
+    status: str  # complete, stopped, interrupted
+    reason: str | None
+    signal: int | None = None
+
+
+def run_tune(
+    *,
+    searcher: BudgetSearcher,
+    rungs: Rungs | None,
+    recorder: Recorder,
+    settings: TrialSettings,
+    data: SearchData,
+    placement: Placement,
+    time_limit_s: float | None,
+    progress: Progress,
+    watch: Watch | None,
+) -> Ended:
+    """Run every trial that `searcher` draws, and return how it ended.
+
+    Raises:
+        ClusterError: Ray itself failed; what was recorded until then stays.
+    """
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    deadline = None if time_limit_s is None else time.monotonic() + time_limit_s
+    # Tune insists on a folder for its own snapshots, which nothing of ours reads.
+    scratch = tempfile.mkdtemp(prefix="tune_app_")
+    try:
+        with StopSignals() as signals, contextlib.ExitStack() as stack:
+            stopper = _SweepStopper(recorder, signals, deadline)
+            if watch is not None:
+                stack.enter_context(watch(progress))
+            tuner = tune.Tuner(
+                tune.with_resources(
+                    tune.with_parameters(tune_trial, settings=settings, data=data),
+                    {"cpu": placement.cpus_per_trial, "gpu": placement.gpus_per_trial},
+                ),
+                tune_config=TuneConfig(
+                    search_alg=searcher,
+                    scheduler=BudgetAsha(rungs, recorder.ledger),
+                    num_samples=-1,
+                    max_concurrent_trials=placement.concurrent,
+                    reuse_actors=True,
+                    trial_dirname_creator=lambda trial: str(trial.trial_id),
+                ),
+                run_config=RunConfig(
+                    name="tune",
+                    storage_path=scratch,
+                    callbacks=[recorder],
+                    stop=stopper,
+                    verbose=0,
+                    progress_reporter=_Silent(),
+                    failure_config=FailureConfig(max_failures=WORKER_RETRIES),
+                ),
+            )
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                try:
+                    tuner.fit()
+                except Exception as error:
+                    if not stopper.stop_all():
+                        raise ClusterError(f"Ray Tune failed: {error}") from error
+            return _ended(recorder, signals, stopper)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _ended(recorder: Recorder, signals: StopSignals, stopper: _SweepStopper) -> Ended:
+    unfinished = any(
+        live.status in ("pending", "running") for live in recorder.ledger.trials.values()
+    )
+    if recorder.failure:
+        return Ended("interrupted", recorder.failure)
+    if signals.received:
+        name = "Ctrl-C" if signals.received == 2 else "SIGTERM"
+        return Ended("interrupted", f"stopped by {name}", signals.received)
+    if recorder.stop_requested:
+        return Ended("stopped", "stopped on request")
+    if stopper.out_of_time and unfinished:
+        return Ended("stopped", "out of time (search.time_limit)")
+    return Ended("complete", None)

@@ -1,0 +1,209 @@
+"""Tune's callback that writes every epoch and every end to the Store.
+
+It never raises into Tune, where an exception in a callback ends the whole sweep. A write that
+still fails after its retries asks for a graceful stop instead, and is kept as the reason.
+"""
+
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ray.tune import Callback
+from ray.tune.experiment import Trial
+
+from tune_app.results.store.records import EpochRecord, TrialRecord
+from tune_app.results.store.store import Store
+from tune_app.sweep.jobs import DriverOnly, Job, Ledger, job_of
+from tune_app.sweep.trainable import HANG_FILE
+
+RETRY_AFTER_S = (0.1, 0.5, 2.0)
+HEARTBEAT_S = 2.0
+
+
+class Recorder(DriverOnly, Callback):
+    """Keeps the Store and the ledger of one sweep true.
+
+    `should_stop` is read by Tune's stopper; `failure` holds the reason when the Store could not
+    be written, `stop_requested` whether somebody asked for an end through the Store.
+    """
+
+    def __init__(self, store: Store, sweep: str, ledger: Ledger) -> None:
+        self.store, self.sweep, self.ledger = store, sweep, ledger
+        self.failure: str | None = None
+        self.stop_requested = False
+        self._last_heartbeat = 0.0
+
+    # -- what Tune calls ------------------------------------------------------------------------
+
+    def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
+        """Beat the heart of the sweep, and hear whether it should stop."""
+        now = time.time()
+        if now - self._last_heartbeat < HEARTBEAT_S:
+            return
+        self._last_heartbeat = now
+        self._write(self._beat)
+
+    def on_trial_start(
+        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
+    ) -> None:
+        job = job_of(trial)
+        live = self.ledger.trials[job.trial_id]
+        live.attempts += 1
+        live.status = "running"
+        live.started = live.started or time.time()
+        fields = {"status": "running", "attempts": live.attempts, "started": live.started}
+        self._write(lambda: self.store.update_trial(self.sweep, job.trial_id, **fields))
+
+    def on_trial_result(
+        self,
+        iteration: int,
+        trials: list[Trial],
+        trial: Trial,
+        result: dict[str, Any],
+        **info: Any,
+    ) -> None:
+        job = job_of(trial)
+        if "epoch" in result:
+            self._record_epoch(job, result)
+        if result.get("of_all"):
+            self.failure = result["stop_reason"]
+        if "status" in result:
+            self.ledger.end(job.trial_id, result["status"], result["stop_reason"], result["error"])
+
+    def on_trial_complete(
+        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
+    ) -> None:
+        job = job_of(trial)
+        # Ended without a word: the trial's own report of its end never came.
+        self.ledger.end(job.trial_id, "failed", "ended without reporting how")
+        self._record_end(job)
+
+    def on_trial_error(
+        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
+    ) -> None:
+        job = job_of(trial)
+        hang = Path(job.directory) / HANG_FILE
+        if hang.exists() and hang.stat().st_size:
+            self.ledger.end(job.trial_id, "timeout", "hung past its time limit", hang.read_text())
+        else:
+            error = _text_of(trial)
+            self.ledger.end(job.trial_id, "failed", "its worker process died", error)
+        self._record_end(job)
+
+    # -- what the sweep calls -------------------------------------------------------------------
+
+    def add(self, job: Job) -> None:
+        """Write a new trial before it runs; one that is queued again is there already."""
+        if job.recorded:
+            return
+        draw = job.draw
+        record = TrialRecord(
+            sweep=self.sweep,
+            trial_id=job.trial_id,
+            number=job.number,
+            stage="search",
+            status="pending",
+            budget=draw.budget,
+            weights=draw.weights,
+            macs=draw.macs,
+            fill_share=draw.fill_share,
+            parameters=draw.parameters,
+            config=draw.config,
+            sampler=job.sampler,
+            seed=job.seed,
+            created=time.time(),
+        )
+        self._write(lambda: self.store.add_trial(record))
+
+    def interrupt_unfinished(self, reason: str) -> None:
+        """Mark what was running or waiting when the sweep ended."""
+        for trial_id, live in self.ledger.trials.items():
+            if live.status in ("pending", "running"):
+                live.status, live.stop_reason = "interrupted", reason
+                fields = {"status": "interrupted", "stop_reason": reason, "ended": time.time()}
+                self._write(partial(self.store.update_trial, self.sweep, trial_id, **fields))
+
+    # -- inside ---------------------------------------------------------------------------------
+
+    def _beat(self) -> None:
+        self.store.heartbeat(self.sweep)
+        if self.store.get_sweep(self.sweep).status == "stopping":
+            self.stop_requested = True
+
+    def _record_epoch(self, job: Job, result: dict[str, Any]) -> None:
+        live = self.ledger.trials[job.trial_id]
+        live.epochs = max(live.epochs, result["epoch"])
+        live.score, live.value = result["score"], result["value"]
+        live.curve[result["epoch"]] = result["value"]
+        self.ledger.epochs_run += 1
+        record = EpochRecord(
+            sweep=self.sweep,
+            trial_id=job.trial_id,
+            epoch=result["epoch"],
+            attempt=live.attempts,
+            started=result["started"],
+            seconds=result["seconds"],
+            train_loss=result["train_loss"],
+            train_accuracy=result["train_accuracy"],
+            val_loss=result["val_loss"],
+            val_accuracy=result["val_accuracy"],
+            lr=result["lr"],
+            grad_norm=result["grad_norm"],
+        )
+        fields = {
+            "best_epoch": result["best_epoch"],
+            "train_loss": result["best_train_loss"],
+            "train_accuracy": result["best_train_accuracy"],
+            "val_loss": result["best_val_loss"],
+            "val_accuracy": result["best_val_accuracy"],
+            "epochs": live.epochs,
+            "seconds": result["total_seconds"],
+            "node": result["node"],
+            "checkpoint": f"{job.directory}/{result['checkpoint']}",
+        }
+        self._write(lambda: self.store.record_epoch(record, **fields))
+
+    def _record_end(self, job: Job) -> None:
+        live = self.ledger.trials[job.trial_id]
+        fields = {
+            "status": live.status,
+            "stop_reason": live.stop_reason,
+            "error": live.error,
+            "ended": time.time(),
+        }
+        written = self._write(partial(self.store.update_trial, self.sweep, job.trial_id, **fields))
+        if written and live.status != "interrupted":
+            self._remove_leftovers(job)
+
+    def _remove_leftovers(self, job: Job) -> None:
+        """Keep of an ended trial's files what the record names: the best weights."""
+        kept = self.store.checkpoint_path(self.store.get_trial(self.sweep, job.trial_id))
+        for path in Path(job.directory).glob("*"):
+            if path != kept:
+                path.unlink(missing_ok=True)
+
+    def _write(self, write: Callable[[], Any]) -> bool:
+        """Return whether `write` went through, after retries; note the failure where not."""
+        if self.failure is not None:
+            return False
+        for wait in (*RETRY_AFTER_S, None):
+            try:
+                write()
+                return True
+            except Exception as error:  # whatever it is, Tune must not see it
+                if wait is None:
+                    text = str(error).splitlines()[0] if str(error) else repr(error)
+                    self.failure = f"the record could not be written: {text}"
+                    return False
+                time.sleep(wait)
+        raise AssertionError("unreachable")
+
+
+def _text_of(trial: Trial) -> str | None:
+    """Return what Ray says of a trial's failure."""
+    path = trial.error_file
+    if path and Path(path).exists():
+        return Path(path).read_text()
+    return None

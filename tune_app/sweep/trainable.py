@@ -1,0 +1,286 @@
+"""The function that Ray calls for one trial: it joins models, data and training, and reports.
+
+A trial's end is always reported by the trial itself: "finished", "diverged", "timeout" or
+"failed" with its traceback. So a trial that raises, reports nothing or leaves out its metric is
+its own failure alone, and Ray retries only what it should: a worker that died. Files that cannot
+be written are no trial's fault: the sweep ends, and can be resumed.
+"""
+
+import contextlib
+import faulthandler
+import gc
+import random
+import socket
+import time
+import traceback
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from tune_app.data.sets import SearchData
+from tune_app.errors import StorageError
+from tune_app.models.network import build_network
+from tune_app.models.weights import count_weights
+from tune_app.sweep.jobs import Job
+from tune_app.training.checkpoints import AtomicCheckpoint, load_weights, save_weights
+from tune_app.training.device import apply_kernels, pick_device
+from tune_app.training.loop import (
+    DivergedError,
+    EpochResult,
+    TrainingData,
+    train_epochs,
+)
+
+TrainEpochs = Callable[..., Generator[EpochResult, None, Any]]
+Report = Callable[[dict[str, Any]], None]
+
+HANG_GRACE_S = 10.0  # a limit is first looked at between epochs; then the process is ended
+HANG_FILE = "hang.txt"
+CHECKPOINT_FILE = "checkpoint.pt"
+
+
+@dataclass(frozen=True)
+class TrialSettings:
+    """What all trials of a sweep share."""
+
+    model: str
+    metric: str
+    mode: str
+    precision: str
+    kernels: Mapping[str, Any]
+    threads: int
+    time_limit_s: float
+    use_gpu: bool
+    train_epochs: TrainEpochs = train_epochs
+
+
+class _TrialEnd(Exception):  # noqa: N818 - no error: most trials end well
+    """A trial is over; raised and caught here only."""
+
+    def __init__(
+        self, status: str, reason: str, error: str | None = None, *, of_all: bool = False
+    ) -> None:
+        super().__init__(reason)
+        self.status, self.reason, self.error = status, reason, error
+        self.of_all = of_all  # what ended it would end every other trial too
+
+
+class _Best:
+    """The best epoch so far and its weights, in a file that is named after the epoch.
+
+    Written before the epoch is reported; the file before it stays until the report came through.
+    So wherever a trial is cut off, the file that its record names is there.
+    """
+
+    def __init__(self, model: nn.Module, settings: TrialSettings, directory: Path) -> None:
+        self.model, self.directory = model, directory
+        self.metric = settings.metric
+        self.sign = 1.0 if settings.mode == "max" else -1.0
+        self.epoch: int | None = None
+        self.result: dict[str, Any] = {}
+        self.score = float("-inf")
+        self._outdated: Path | None = None
+
+    @property
+    def path(self) -> Path:
+        return self.directory / f"best-{self.epoch:04d}.pt"
+
+    def offer(self, measured: dict[str, Any]) -> None:
+        """Take an epoch in, and its weights if it is the best so far."""
+        score = self.sign * measured[self.metric]
+        if score > self.score:
+            self._outdated = self.path if self.epoch is not None else None
+            self.score, self.epoch, self.result = score, measured["epoch"], measured
+            save_weights(self.path, self.model.state_dict(), {"epoch": self.epoch})
+
+    def reported(self) -> None:
+        """Drop the weights that the record does not name any more."""
+        if self._outdated is not None:
+            self._outdated.unlink(missing_ok=True)
+            self._outdated = None
+
+    def fields(self) -> dict[str, Any]:
+        return {
+            "score": self.score,
+            "value": self.sign * self.score,
+            "best_epoch": self.epoch,
+            "checkpoint": self.path.name,
+            **{
+                f"best_{name}": self.result[name]
+                for name in ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
+            },
+        }
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "epoch": self.epoch,
+            "score": self.score,
+            "result": self.result,
+            "weights": load_weights(self.path)[0],
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        self.epoch, self.score, self.result = state["epoch"], state["score"], state["result"]
+        save_weights(self.path, state["weights"], {"epoch": self.epoch})
+
+
+class _Resumption:
+    """The trial's checkpoint: training's own state, and which epoch was best."""
+
+    def __init__(self, file: AtomicCheckpoint, best: _Best) -> None:
+        self.file, self.best = file, best
+
+    def load(self) -> dict[str, Any] | None:
+        state = self.file.load()
+        if state is None:
+            return None
+        self.best.load_state(state["best"])
+        training: dict[str, Any] = state["training"]
+        return training
+
+    def offer(self, make_state: Callable[[], dict[str, Any]]) -> None:
+        self.file.offer(lambda: {"training": make_state(), "best": self.best.state()})
+
+
+def run_trial(job: Job, settings: TrialSettings, data: SearchData, report: Report) -> None:
+    """Train `job` to its end, calling `report` once for each epoch and once for the end.
+
+    The last epoch and the end share a report where the end is known then. `report` may raise
+    SystemExit, which is how Ray stops a function: best weights are on disk by then.
+    """
+    directory = Path(job.directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        with _ended_if_hanging(directory / HANG_FILE, settings.time_limit_s - job.seconds):
+            ended = _train(job, settings, data, report, directory)
+    except _TrialEnd as end:
+        ended = end
+    except StorageError as error:
+        ended = _TrialEnd("interrupted", str(error), of_all=True)
+    except Exception as error:
+        ended = _TrialEnd("failed", f"{type(error).__name__}: {error}", traceback.format_exc())
+    report(
+        {
+            "status": ended.status,
+            "stop_reason": ended.reason,
+            "error": ended.error,
+            "of_all": ended.of_all,
+        }
+    )
+
+
+def _train(
+    job: Job, settings: TrialSettings, data: SearchData, report: Report, directory: Path
+) -> _TrialEnd:
+    started = time.perf_counter()
+    _prepare_process(settings, job.seed)
+    device = pick_device() if settings.use_gpu else torch.device("cpu")
+    model = build_network(settings.model, job.draw.config, data.input_shape, data.outputs)
+    built = count_weights(model)
+    if built != job.draw.weights:
+        raise AssertionError(f"{built} weights were built, {job.draw.weights} were planned")
+    model.to(device)
+    best = _Best(model, settings, directory)
+    checkpoint = _Resumption(AtomicCheckpoint(directory / CHECKPOINT_FILE), best)
+    epochs = settings.train_epochs(
+        model,
+        TrainingData.from_search(data, device),
+        job.draw.config,
+        seed=job.seed,
+        precision=settings.precision,
+        checkpoint=checkpoint,
+    )
+    last = int(job.draw.config["epochs"])
+    reason = "trained for all its epochs"
+    node = socket.gethostname()
+    with contextlib.closing(epochs):
+        while True:
+            epoch_started = time.time()
+            try:
+                result = next(epochs)
+            except StopIteration as stop:
+                if stop.value in ("patience", "target_loss"):
+                    reason = f"ended by {stop.value}"
+                break
+            except DivergedError as error:
+                return _TrialEnd("diverged", str(error))
+            measured = _measured(result, settings)
+            best.offer(measured)
+            seconds = job.seconds + time.perf_counter() - started
+            message = {**measured, **best.fields(), "started": epoch_started, "node": node}
+            message["total_seconds"] = seconds
+            if result.epoch >= last:
+                report({**message, "status": "finished", "stop_reason": reason, "error": None})
+                return _TrialEnd("finished", reason)
+            report(message)
+            best.reported()
+            if seconds > settings.time_limit_s:
+                limit = f"{settings.time_limit_s:g} s"
+                return _TrialEnd("timeout", f"over its limit of {limit} after epoch {result.epoch}")
+    if best.epoch is None:
+        raise RuntimeError("the training function ended without reporting an epoch")
+    return _TrialEnd("finished", reason)
+
+
+def _measured(result: EpochResult, settings: TrialSettings) -> dict[str, Any]:
+    """Return an epoch's numbers as a plain dict, checked.
+
+    Raises:
+        _TrialEnd: The objective's metric is missing or not finite.
+    """
+    names = ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy")
+    measured = {name: getattr(result, name, None) for name in (*names, "lr", "grad_norm")}
+    measured["seconds"] = getattr(result, "seconds", None)
+    value = measured[settings.metric]
+    if value is None:
+        raise RuntimeError(
+            f"epoch {measured['epoch']} was reported without '{settings.metric}', "
+            "which the objective needs"
+        )
+    if not np.isfinite(value):
+        raise _TrialEnd("diverged", f"{settings.metric} was {value} in epoch {measured['epoch']}")
+    return measured
+
+
+def _prepare_process(settings: TrialSettings, seed: int) -> None:
+    """Leave nothing of the trial before: workers are reused."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    torch.set_num_threads(settings.threads)
+    apply_kernels(settings.kernels)
+    torch.manual_seed(seed)
+    np.random.seed(seed % 2**32)
+    random.seed(seed)
+
+
+@contextlib.contextmanager
+def _ended_if_hanging(path: Path, seconds_left: float) -> Iterator[None]:
+    """End this process if the block takes longer than its limit, saying in a file where it hung.
+
+    Python's fault handler watches from a thread of its own in C, so that code which never gives
+    the interpreter back is ended too. The worker that takes its place finds the file.
+    """
+    if path.exists() and path.stat().st_size:
+        raise _TrialEnd(
+            "timeout", "hung past its time limit; where, is in `error`", path.read_text()
+        )
+    with path.open("w") as file:
+        faulthandler.dump_traceback_later(max(seconds_left, 0) + HANG_GRACE_S, exit=True, file=file)
+        try:
+            yield
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+    path.unlink(missing_ok=True)
+
+
+def tune_trial(config: dict[str, Any], settings: TrialSettings, data: SearchData) -> None:
+    """Ray's entry point: run the job in `config`, reporting to Tune."""
+    from ray import tune
+
+    run_trial(config["job"], settings, data, tune.report)
