@@ -286,7 +286,10 @@ def test_an_interrupted_sweep_tells_how_to_go_on(store):
     record_sweep(store, status="running", stop_reason="terminated", refused={"2000": 2, "5000": 1})
     lines = said("show", "study").splitlines()
     assert lines[1] == "interrupted (terminated); go on with: tune-app resume study"
-    assert lines[-1] == ("3 draws were refused before training: too large, or not buildable")
+    assert lines[-1] == (
+        "3 draws were refused before training: too large, or not buildable; "
+        "no epoch was spent on them"
+    )
 
 
 def test_a_sweep_that_has_just_begun_can_be_shown(store):

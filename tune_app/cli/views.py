@@ -94,13 +94,23 @@ def print_sweep_tables(
         console.print(Text(line))
     print_layouts(console, layouts)
     notes = [unranked_note(rows)]
-    if refused := sum(sweep.refused.values()):
-        notes.append(f"{refused} draws were refused before training: too large, or not buildable")
+    if sweep.refused:
+        notes.append(_refused_note(sweep.refused))
     said = [note for note in notes if note is not None]
     if said:
         console.print()
     for note in said:
         console.print(Text(note, "dim"))
+
+
+def _refused_note(refused: Mapping[str, int]) -> str:
+    """Return how many draws became no trial, by budget where there are several."""
+    parts = [f"{format_budget(int(budget))}: {count:,}" for budget, count in refused.items()]
+    by_budget = f" ({', '.join(parts)})" if len(refused) > 1 else ""
+    return (
+        f"{sum(refused.values()):,} draws were refused before training{by_budget}: "
+        "too large, or not buildable; no epoch was spent on them"
+    )
 
 
 def print_trial(

@@ -1,0 +1,41 @@
+"""The command line: arguments to verbs, our errors to one message and an exit code.
+
+Commands import what they need when they run: `--help` and the reading commands must not wait
+for torch or Ray.
+"""
+
+import os
+import signal
+import sys
+
+import typer
+
+from tune_app.cli import check, export, launch, read
+from tune_app.errors import TuneAppError
+
+app = typer.Typer(
+    name="tune-app",
+    help="Hyperparameter search for small networks under weight budgets.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+launch.register(app)
+check.register(app)
+read.register(app)
+export.register(app)
+
+
+def main() -> None:
+    """Run the command line and exit: 0 done, 1 nothing usable, 2 a mistake, 3 the environment."""
+    try:
+        app()
+    except TuneAppError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+    except BrokenPipeError:
+        # The reader of our output left; nothing more can be said to it, at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)

@@ -1,0 +1,146 @@
+"""The commands that train: run, resume, stop."""
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tune_app.cli.options import (
+    STORAGE,
+    BudgetOption,
+    StorageOption,
+    SweepArgument,
+    split_list,
+)
+from tune_app.cli.run_options import (
+    AddressOption,
+    DataOption,
+    SettingsOption,
+    data_path,
+    parse_setting,
+)
+
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A search file.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="The result as JSON, and nothing else.")]
+
+
+def run(
+    file: FileArgument,
+    name: Annotated[str | None, typer.Option(help="Its name, if not the file's.")] = None,
+    new: Annotated[bool, typer.Option("--new", help="Take the next free name.")] = False,
+    trials: Annotated[int | None, typer.Option(min=1, help="search.trials")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="parameters.epochs")] = None,
+    budget: BudgetOption = None,
+    time_limit: Annotated[str | None, typer.Option(help="search.time_limit: 90s, 10m, 2h")] = None,
+    seed: Annotated[int | None, typer.Option(help="search.seed")] = None,
+    settings: SettingsOption = None,
+    data: DataOption = None,
+    address: AddressOption = None,
+    max_concurrent: Annotated[int | None, typer.Option(help="resources.max_concurrent")] = None,
+    as_json: JsonOption = False,
+    storage: StorageOption = STORAGE,
+) -> None:
+    """Run a search file to its end: train, rank, and show the best networks of each budget."""
+    from tune_app.config.files import load_sweep_file
+
+    overrides: list[tuple[str, Any]] = []
+    for key, value in (
+        ("name", name),
+        ("search.trials", trials),
+        ("parameters.epochs", epochs),
+        ("budgets", split_list(budget) or None),
+        ("search.time_limit", time_limit),
+        ("search.seed", seed),
+        ("resources.max_concurrent", max_concurrent),
+    ):
+        if value is not None:
+            overrides.append((key, value))
+    overrides += [parse_setting(text) for text in settings or []]
+    config = load_sweep_file(file, overrides=overrides)
+
+    from tune_app.cli.live import Announcer
+    from tune_app.sweep.run import Launch, run_sweep
+
+    announcer = Announcer(quiet=as_json)
+    launch = Launch(
+        storage=storage,
+        data_root=data_path(data),
+        address=address,
+        command=_command(),
+        source=file.read_text(encoding="utf-8"),
+    )
+    announcer.opening(config)
+    outcome = run_sweep(config, launch, new_name=new, watch=announcer.watch)
+    _conclude(outcome, launch.storage, as_json)
+
+
+def resume(
+    sweep: SweepArgument,
+    trials: Annotated[int | None, typer.Option(min=1, help="Extend it to so many.")] = None,
+    data: DataOption = None,
+    address: AddressOption = None,
+    as_json: JsonOption = False,
+    storage: StorageOption = STORAGE,
+) -> None:
+    """Go on with an interrupted sweep, with its first run's flags, or extend a complete one."""
+    from tune_app.results.store import open_store
+
+    record = open_store(storage).get_sweep(sweep)
+    flags = record.run_flags
+    if record.status == "complete" and trials is None:
+        print(f"sweep '{sweep}' is complete; extend it with: tune-app resume {sweep} --trials N")
+        return
+
+    from tune_app.cli.live import Announcer
+    from tune_app.sweep.run import Launch, resume_sweep
+
+    announcer = Announcer(quiet=as_json)
+    launch = Launch(
+        storage=storage,
+        data_root=data_path(data) if data else Path(flags["data_root"]),
+        address=address or flags["address"],
+        command=_command(),
+    )
+    outcome = resume_sweep(sweep, launch, trials=trials, watch=announcer.watch)
+    _conclude(outcome, storage, as_json)
+
+
+def stop(sweep: SweepArgument, storage: StorageOption = STORAGE) -> None:
+    """Ask a running sweep to stop gracefully; it can be resumed."""
+    from tune_app.results.store import open_store
+
+    store = open_store(storage)
+    if store.get_sweep(sweep).status == "running":
+        # Its process reads this with each heartbeat.
+        store.update_sweep(sweep, status="stopping")
+        print(f"sweep '{sweep}' was asked to stop; go on later with: tune-app resume {sweep}")
+    else:
+        print(f"sweep '{sweep}' is not running")
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    app.command(rich_help_panel="Search")(run)
+    app.command(rich_help_panel="Search")(resume)
+    app.command(rich_help_panel="Search")(stop)
+
+
+def _command() -> str:
+    return shlex.join(["tune-app", *sys.argv[1:]])
+
+
+def _conclude(outcome: Any, storage: Path, as_json: bool) -> None:
+    """Print what came of a run and exit with what it means."""
+    from tune_app.cli.summary import outcome_json, print_outcome
+
+    if as_json:
+        print(json.dumps(outcome_json(outcome, storage), indent=2))
+    else:
+        print_outcome(outcome, storage)
+    if outcome.signal is not None:
+        raise typer.Exit(128 + outcome.signal)
+    if not outcome.usable:
+        raise typer.Exit(1)

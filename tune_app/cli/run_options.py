@@ -1,0 +1,44 @@
+"""Options of the commands that train, and how a search file takes them in."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from tune_app.errors import SpaceError
+
+DataOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", envvar="TUNE_APP_DATA", help="Where data sets are.  [default: ~/.cache/tune_app]"
+    ),
+]
+AddressOption = Annotated[
+    str | None,
+    typer.Option("--address", envvar="RAY_ADDRESS", help="A running Ray cluster: host:port."),
+]
+SettingsOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Any key of the file; repeat for more."),
+]
+
+
+def data_path(data: Path | None) -> Path:
+    """Return the data root: the option, which reads TUNE_APP_DATA, else ~/.cache/tune_app."""
+    return data.expanduser() if data else Path.home() / ".cache" / "tune_app"
+
+
+def parse_setting(text: str) -> tuple[str, Any]:
+    """Return the key and the value of `--set KEY=VALUE`; the value is read as YAML.
+
+    Raises:
+        SpaceError: There is no "=", or the value is no YAML.
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise SpaceError(f"--set takes KEY=VALUE, such as parameters.lr=0.01; got '{text}'")
+    try:
+        return key.strip(), yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise SpaceError(f"--set {key}: '{value}' is no YAML value") from error

@@ -1,0 +1,92 @@
+"""The last words of a run: the ranked tables, what was spent and saved, and what to type next."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tune_app.cli.output import duration_text, make_console
+from tune_app.cli.views import print_sweep_tables
+from tune_app.config.budget import format_budget
+from tune_app.results.layout import ranked_layouts
+from tune_app.results.store import open_store
+from tune_app.results.table import ranked_rows, table_budgets, trial_rows
+from tune_app.sweep.session import Outcome
+
+ROWS_PER_BUDGET = 5
+_ENDINGS = {
+    "finished": "finished",
+    "stopped": "stopped early",
+    "diverged": "diverged",
+    "failed": "failed",
+    "timeout": "over their time limit",
+    "interrupted": "interrupted",
+}
+
+
+def outcome_json(outcome: Outcome, storage: Path) -> dict[str, Any]:
+    """Return `run --json`'s object: the outcome and the ranked rows of each budget."""
+    store = open_store(storage)
+    record = store.get_sweep(outcome.name)
+    rows = trial_rows(store, record)
+    ranked = {
+        "all" if budget is None else str(budget): ranked_rows(rows, record, budget)
+        for budget in table_budgets(record)
+    }
+    return {**asdict(outcome), "ranked": ranked}
+
+
+def print_outcome(outcome: Outcome, storage: Path) -> None:
+    """Print the ranked table of each budget and, below, what a reader wants to know next."""
+    store = open_store(storage)
+    record = store.get_sweep(outcome.name)
+    rows = trial_rows(store, record)
+    console = make_console()
+    layouts = ranked_layouts(rows, record, budgets=table_budgets(record), top=ROWS_PER_BUDGET)
+    print_sweep_tables(console, record, rows, layouts)
+    console.print()
+    for line in [*spent_lines(outcome), *place_lines(outcome, storage, record.budgets)]:
+        console.print(line, soft_wrap=True)
+
+
+def spent_lines(outcome: Outcome) -> list[str]:
+    """Return what was spent, saved and refused, a line each."""
+    counts = [
+        f"{outcome.trials[status]} {text}"
+        for status, text in _ENDINGS.items()
+        if outcome.trials.get(status)
+    ]
+    total = sum(outcome.trials.values())
+    lines = [
+        f"{total} trials in {duration_text(outcome.seconds)}: {', '.join(counts) or 'none ended'}"
+    ]
+    planned = outcome.epochs_run + outcome.epochs_saved
+    if planned:
+        share = outcome.epochs_saved / planned
+        lines.append(
+            f"{outcome.epochs_run:,} epochs trained, {outcome.epochs_saved:,} saved by early "
+            f"stopping ({share:.0%} of {planned:,})"
+        )
+    lines += [
+        f"only {share:.2%} of the space fits {_budget_text(budget)}: narrower ranges, or "
+        "budget_mode: fill, would search it better"
+        for budget, share in outcome.rare.items()
+    ]
+    return lines
+
+
+def place_lines(outcome: Outcome, storage: Path, budgets: tuple[int, ...]) -> list[str]:
+    """Return where everything is, and the next command."""
+    name = outcome.name
+    where = "" if storage == Path("tune_results") else f" --storage {storage}"
+    lines = [f"record: {storage / 'tune_app.db'}, files: {storage / name}"]
+    if outcome.status != "complete":
+        lines.append(f"{outcome.reason}; go on with: tune-app resume {name}{where}")
+    if outcome.usable:
+        budget = f" --budget {format_budget(budgets[-1])}" if budgets else ""
+        lines.append(f"next: tune-app export {name}{budget} --to best{where}")
+        lines.append(f"      tune-app show {name} --all{where}")
+    return lines
+
+
+def _budget_text(budget: str) -> str:
+    return "max_macs" if budget == "all" else format_budget(int(budget))
