@@ -1,0 +1,1 @@
+"""What leaves a sweep: exported networks, and what is said of them."""
