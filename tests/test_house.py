@@ -1,0 +1,102 @@
+"""The rules of the house: which room may import which, and what stays out of a room."""
+
+import ast
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "tune_app"
+
+MODELLING = {"errors", "config", "models", "data", "training"}
+MAY_IMPORT = {
+    "errors": set(),
+    "config": {"errors"},
+    "models": {"errors", "config"},
+    "data": {"errors", "config"},
+    "training": {"errors", "config", "models", "data"},
+    "results": {"errors", "config"},
+    "sweep": MODELLING | {"results"},
+    "report": MODELLING | {"results"},
+    "diagnostics": MODELLING | {"results"},
+    "service": MODELLING | {"results", "sweep", "report", "diagnostics"},
+    "cli": MODELLING | {"results", "sweep", "report", "diagnostics", "service"},
+}
+
+# A package, and the only rooms that may import it.
+FENCES = {
+    "ray": {"sweep"},
+    "optuna": {"sweep"},
+    "torch": set(MAY_IMPORT) - {"config", "results"},
+    "matplotlib": {"report", "diagnostics"},
+    "sqlalchemy": {"results/store"},
+    "sqlite3": {"results/store"},
+}
+
+HEAVY = ("ray", "torch", "optuna", "matplotlib", "pandas", "sklearn")
+LIGHT_MODULES = ("tune_app", "tune_app.config", "tune_app.results", "tune_app.cli")
+
+
+def imported_names(path: Path) -> Iterator[str]:
+    """Yield the dotted name of all that `path` imports, inside functions too."""
+    package = path.relative_to(ROOT).parent.parts
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else ()
+            module = ".".join([*above, *filter(None, [node.module])])
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+# The package's own __init__ re-exports names of any room, lazily.
+SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_module_imports_only_what_its_room_may(path):
+    place = path.relative_to(PACKAGE).with_suffix("").as_posix()
+    room = place.split("/")[0]
+    wrong = []
+    for name in imported_names(path):
+        top, _, rest = name.partition(".")
+        target = rest.split(".")[0]
+        if top == "tune_app" and target in MAY_IMPORT and target not in {room, *MAY_IMPORT[room]}:
+            wrong.append(f"{room} imports upwards: {name}")
+        if top in FENCES and not any(f"{place}/".startswith(f"{home}/") for home in FENCES[top]):
+            wrong.append(f"{top} may not be imported here: {name}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_room_has_its_place_in_the_order():
+    rooms = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert rooms <= set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("module", LIGHT_MODULES)
+def test_importing_a_light_module_imports_nothing_heavy(module):
+    code = f"import sys, {module}; print(*sorted(set({HEAVY}) & set(sys.modules)))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout.strip(), ran.stderr) == (0, "", "")
+
+
+def test_the_lock_holds_every_dependency_within_its_bounds():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    locked: dict[str, set[str]] = {}
+    for line in (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines():
+        name, equals, version = line.partition("==")
+        if equals and not line[0].isspace():
+            locked.setdefault(name, set()).add(version.split()[0])
+    wanted = map(Requirement, project["dependencies"] + project["optional-dependencies"]["dev"])
+    wrong = [
+        f"{requirement}: run ./scripts/lock"
+        for requirement in wanted
+        if not (versions := locked.get(requirement.name.lower().replace("_", "-")))
+        or not all(map(requirement.specifier.contains, versions))
+    ]
+    assert not wrong, "\n".join(wrong)
