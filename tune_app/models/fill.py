@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count, islice, pairwise, permutations
 from typing import Any
 
@@ -14,6 +14,10 @@ FULL = 0.97  # the share of its budget that a network uses wherever integer widt
 # How far layers may leave the asked ratio, for which share of the budget: far only if need be.
 STRETCHES = ((1.1, 0.995), (1.25, 0.99), (1.5, 0.98), (2, FULL), (4, FULL), (16, FULL))
 CLOSE = 0.999  # not worth looking further
+# Where it is max_macs that keeps the asked shape from its budget, only shapes close to it: the
+# weights that multiply-adds do not see are in the last layers, and thousands of channels there
+# behind a handful would fill the budget with a network that nobody wants.
+MILD_STRETCHES = tuple((stretch, share) for stretch, share in STRETCHES if stretch <= 4)
 NO_LIMIT = 10**30
 SIZES = {
     "fcn": ("widths", "layers", "taper", "unit"),
@@ -35,8 +39,9 @@ def fill_widths(
     `config` says the rest: how many layers, and `taper` or `channel_growth`, the ratio of a
     layer's width to the one before. The largest widths in that ratio are found first; then
     single layers leave it to use more of the budget: by a tenth if that brings 99.5 % of it, by a
-    quarter for 99 %, by a half for 98 %, and as far as it takes for 97 %. The same arguments give
-    the same widths.
+    quarter for 99 %, by a half for 98 %, and as far as it takes for 97 %, but by no more than
+    fourfold where `max_macs` is what keeps the asked ratio from the budget. The same arguments
+    give the same widths.
 
     Raises:
         BuildError: Even one unit per layer is above `budget` or `max_macs`, or the layers do
@@ -141,12 +146,16 @@ class Limits:
         if len(base) < 2:  # nothing to trade: the only layer is as wide as can be
             return base
         best = base
-        for stretch, share in (*STRETCHES, (self.budget, FULL)):
+        bound_by_macs = not self.hold(replace(self, max_macs=NO_LIMIT).proportional(ratio))
+        stretches = MILD_STRETCHES if bound_by_macs else (*STRETCHES, (self.budget, FULL))
+        for stretch, share in stretches:
             lowest = [max(1, math.floor(x / stretch)) for x in base]
             highest = [math.ceil(x * stretch) for x in base]
             best = self.climb(best, lowest, highest)
             if self.weights.of(best) >= share * self.budget:
                 return best
+        if bound_by_macs:
+            return best
         ones = [1] * len(base)
         best = max(best, self.climb(ones, lowest, highest), key=self.weights.of)
         if self.weights.of(best) >= FULL * self.budget:

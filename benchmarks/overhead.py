@@ -1,0 +1,133 @@
+"""What a trial costs that trains nothing: our whole path beside bare Ray Tune with its defaults.
+
+    python benchmarks/overhead.py [--trials 200] [--bare-trials 30] [--repeats 3]
+
+Ours: 200 trials over three budgets through everything a real sweep uses: Optuna's TPE, the budget
+filter, ASHA, reused workers, a built network, best weights on disk, the recorder and the Store.
+Each reports four epochs of made-up accuracies, so that ASHA has something to stop. Bare: the same
+number of made-up reports from a function given to `tune.Tuner`, all else left as it comes.
+Ray's start is left out on both sides and printed apart; sides alternate.
+"""
+
+import argparse
+import contextlib
+import os
+import platform
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tune_app.config.files import parse_sweep
+from tune_app.sweep.cluster import quiet_environment, ray_cluster
+from tune_app.sweep.run import Launch, run_sweep
+from tune_app.training.loop import EpochResult
+
+EPOCHS = 4
+FILE = """
+name: overhead
+dataset: {{name: digits}}
+model: fcn
+budgets: [2k, 5k, 10k]
+parameters:
+  layers: {{int: [1, 3]}}
+  width: {{int: [4, 128], log: true}}
+  lr: {{float: [1e-4, 1e-1], log: true}}
+  optimizer: {{choice: [adam, sgd]}}
+  momentum: {{float: [0.5, 0.99], when: {{optimizer: [sgd]}}}}
+  epochs: 4
+search: {{trials: {trials}}}
+scheduler: {{type: asha, grace_epochs: 3}}
+"""
+
+
+def train_nothing(model: Any, data: Any, config: Any, *, seed: int, **rest: Any) -> Iterator[Any]:
+    """Stand in the place of `train_epochs`, and report made-up accuracies."""
+    rng = random.Random(seed)
+    for epoch in range(1, EPOCHS + 1):
+        accuracy = rng.random()
+        yield EpochResult(
+            epoch=epoch,
+            train_loss=1.0,
+            train_accuracy=accuracy,
+            val_loss=1.0,
+            val_accuracy=accuracy,
+            lr=0.1,
+            grad_norm=1.0,
+            seconds=0.0,
+        )
+
+
+def report_nothing(config: dict[str, Any]) -> None:
+    """Report as many made-up accuracies to Tune itself."""
+    from ray import tune
+
+    for _ in range(EPOCHS):
+        tune.report({"val_accuracy": random.random()})
+
+
+def time_ours(trials: int) -> float:
+    config = parse_sweep(FILE.format(trials=trials), source="overhead.py")
+    with tempfile.TemporaryDirectory() as folder:
+        launch = Launch(storage=Path(folder), data_root=Path(folder))
+        started = time.perf_counter()
+        outcome = run_sweep(config, launch, train=train_nothing)
+        seconds = time.perf_counter() - started
+    assert sum(outcome.trials.values()) == trials, outcome
+    assert outcome.trials.get("stopped", 0) > 0, "ASHA did not act"
+    return seconds / trials
+
+
+def time_bare(trials: int) -> float:
+    from ray import tune
+
+    # What our own side turned off for its process comes back for this one.
+    for name in ("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "TUNE_GLOBAL_CHECKPOINT_S"):
+        os.environ.pop(name, None)
+    with tempfile.TemporaryDirectory() as folder:
+        tuner = tune.Tuner(
+            report_nothing,
+            param_space={"lr": tune.loguniform(1e-4, 1e-1)},
+            tune_config=tune.TuneConfig(num_samples=trials, metric="val_accuracy", mode="max"),
+            run_config=tune.RunConfig(storage_path=folder, name="bare", verbose=0),
+        )
+        started = time.perf_counter()
+        with contextlib.redirect_stdout(None):
+            tuner.fit()
+        seconds = time.perf_counter() - started
+    quiet_environment()
+    return seconds / trials
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--trials", type=int, default=200)
+    parser.add_argument("--bare-trials", type=int, default=30)
+    parser.add_argument("--repeats", type=int, default=3)
+    arguments = parser.parse_args()
+    started = time.perf_counter()
+    ours, bare = [], []
+    with ray_cluster(None, object_store_bytes=256 * 2**20) as cluster:
+        print(f"{platform.processor() or platform.machine()}, {cluster.cpus} CPUs")
+        print(f"Ray started in {time.perf_counter() - started:.1f} s (in neither number below)")
+        for repeat in range(arguments.repeats):
+            ours.append(time_ours(arguments.trials))
+            bare.append(time_bare(arguments.bare_trials))
+            print(
+                f"  {repeat + 1}: ours {ours[-1] * 1000:.0f} ms a trial, bare "
+                f"{bare[-1] * 1000:.0f} ms a trial, {bare[-1] / ours[-1]:.0f} times"
+            )
+    ratios = [b / a for a, b in zip(ours, bare, strict=True)]
+    print(
+        f"median of {arguments.repeats}: ours {statistics.median(ours) * 1000:.0f} ms a trial "
+        f"({arguments.trials} trials of {EPOCHS} reports), bare Ray Tune "
+        f"{statistics.median(bare) * 1000:.0f} ms a trial ({arguments.bare_trials} trials), "
+        f"ratio {statistics.median(ratios):.0f}"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,241 @@
+"""The parts of a sweep, but for its search space."""
+
+import math
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+
+from tune_app.config.budget import format_budget, parse_budget
+from tune_app.config.durations import parse_duration
+from tune_app.config.fields import Flag, Number, Phrase, Section, Text, Whole, plain_value, show
+from tune_app.errors import SpaceError
+
+REGRESSION_SETS = ("sinc", "sin")
+SETS_WITH_TEST_SPLIT = ("mnist", "fashion_mnist", "cifar10")
+SETS_WITH_PATH = ("images", "arrays")
+
+Weights = Annotated[
+    int,
+    BeforeValidator(parse_budget),
+    Phrase("a number like 20k, 1.5M or 50000"),
+    WithJsonSchema({"type": ["integer", "string"]}),
+]
+Seconds = Annotated[
+    float,
+    BeforeValidator(parse_duration),
+    Phrase("a time like 90s, 30m, 2h or a number of seconds"),
+    WithJsonSchema({"type": ["number", "string"]}),
+]
+Count = Annotated[Whole, Field(ge=1, le=1_000_000)]
+Sizes = tuple[Annotated[Whole, Field(ge=1)], ...]
+Seed = Annotated[Whole, Field(ge=0, le=2**32 - 1)]
+ShareOrCount = Annotated[
+    Annotated[Whole, Field(ge=1)] | Annotated[Number, Field(gt=0, lt=1)],
+    Phrase("a share between 0 and 1, or a count of at least 1"),
+]
+
+
+def _check_classes(classes: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    if len(set(classes)) < 2 or len(set(classes)) < len(classes):
+        raise SpaceError(f"must be at least two classes, each once, got {show(classes)}")
+    return classes
+
+
+def _order_budgets(budgets: tuple[int, ...]) -> tuple[int, ...]:
+    ordered = sorted(budgets)
+    for budget, larger in pairwise(ordered):
+        if budget == larger:
+            raise SpaceError(f"has {format_budget(budget)} twice; each budget counts once")
+    return tuple(ordered)
+
+
+Budgets = Annotated[tuple[Weights, ...], AfterValidator(_order_budgets)]
+
+
+class DatasetConfig(Section):
+    """What is learnt from."""
+
+    name: Literal[
+        "digits", "mnist", "fashion_mnist", "cifar10", "images", "arrays", "sinc", "sin"
+    ] = Field(description="which data set; images and arrays are your own, at `path`")
+    path: Text | None = Field(
+        default=None,
+        description="for images: a folder of class folders, or of train/ and test/ with class "
+        "folders; for arrays: an .npz with x_train, y_train and, optionally, x_test, y_test",
+    )
+    validation: ShareOrCount = Field(
+        default=0.1, description="what of the training set is held out to judge trials"
+    )
+    test: ShareOrCount = Field(
+        default=0.2, description="what a set without a test split of its own holds out for it"
+    )
+    train_size: Count | None = Field(default=None, description="train on so many examples only")
+    classes: Annotated[tuple[Whole | Text, ...], AfterValidator(_check_classes)] | None = Field(
+        default=None, description="learn these classes only"
+    )
+    random_labels: Flag = Field(
+        default=False, description="shuffle the labels, to see what is learnt by heart"
+    )
+    seed: Seed = Field(default=0, description="of the splits")
+
+    @property
+    def is_regression(self) -> bool:
+        """Whether the set is known to have numbers, not classes, as its targets."""
+        return self.name in REGRESSION_SETS
+
+
+_MODES = {"maximize": "max", "minimize": "min"}
+_MODE_OF = {"val_accuracy": "max", "val_loss": "min"}
+
+
+class Objective(Section):
+    """What trials are ranked by. Regression is ranked by its validation loss."""
+
+    metric: Literal["val_accuracy", "val_loss"] = Field(
+        default="val_accuracy", description="measured after each epoch; the best epoch counts"
+    )
+    mode: Annotated[
+        Literal["max", "min"],
+        BeforeValidator(lambda mode: _MODES.get(mode, mode) if isinstance(mode, str) else mode),
+        WithJsonSchema({"enum": ["max", "min", *_MODES]}),
+    ] = Field(default="max", description="which end is good: that of the metric, if left out")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_mode(cls, raw: Any) -> Any:
+        if isinstance(raw, Mapping) and "mode" not in raw:
+            metric = raw.get("metric")
+            if isinstance(metric, str) and metric in _MODE_OF:
+                return {**raw, "mode": _MODE_OF[metric]}
+        return raw
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.mode != _MODE_OF[self.metric]:
+            good = _MODE_OF[self.metric]
+            raise SpaceError(f"{self.metric} has mode {good}, got {self.mode}; leave mode out")
+        return self
+
+
+class SearchConfig(Section):
+    """How configurations are chosen."""
+
+    sampler: Literal["tpe", "random", "grid"] = Field(
+        default="tpe", description="tpe learns from earlier trials; grid takes all combinations"
+    )
+    trials: Annotated[Whole, Field(ge=1, le=100_000)] = Field(
+        default=20, description="how many, shared out among the budgets"
+    )
+    seed: Seed = Field(default=0, description="of the draws and of the trials")
+    time_limit_s: Seconds | None = Field(
+        default=None, alias="time_limit", description="end the sweep after this time"
+    )
+    start_with: tuple[
+        Annotated[
+            dict[str, Any],
+            AfterValidator(lambda values: {key: plain_value(values[key]) for key in values}),
+            Phrase("a mapping like {lr: 0.01, optimizer: sgd}"),
+        ],
+        ...,
+    ] = Field(default=(), description="configurations to try first; what they leave out is drawn")
+    start_from: Text | None = Field(
+        default=None, description="a sweep whose trials teach the sampler"
+    )
+
+
+class SchedulerConfig(Section):
+    """How hopeless trials end early."""
+
+    type: Literal["asha", "none"] = Field(
+        default="asha", description="asha compares trials of one budget at rungs of epochs"
+    )
+    grace_epochs: Count | None = Field(
+        default=None,
+        description="no trial ends before; if left out, the larger of 3 and 10 % of the epochs",
+    )
+    reduction_factor: Annotated[Whole, Field(ge=2, le=100)] = Field(
+        default=3, description="one in so many trials goes on at a rung"
+    )
+
+    def grace(self, epochs: int) -> int:
+        """Return the first rung of trials of so many epochs."""
+        return min(epochs, self.grace_epochs or max(3, math.ceil(epochs / 10)))
+
+
+class Resources(Section):
+    """What a trial may use."""
+
+    cpus_per_trial: Annotated[Whole, Field(ge=1, le=1_000)] = Field(
+        default=1, description="CPU cores, and threads, of a trial"
+    )
+    gpus_per_trial: Annotated[Number, Field(ge=0, le=1_000)] | Literal["auto"] = Field(
+        default="auto", description="a share of a GPU or several; auto splits the GPUs there are"
+    )
+    max_concurrent: Annotated[Whole, Field(ge=1, le=100_000)] | Literal["auto"] = Field(
+        default="auto", description="trials at the same time; auto: as many as fit"
+    )
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        default="auto", description="of training; what is recorded is measured in fp32"
+    )
+    trial_time_limit_s: Seconds = Field(
+        default=1200.0, alias="trial_time_limit", description="end a trial after this time"
+    )
+
+
+class FinalConfig(Section):
+    """How the winners of each budget are retrained, and tested once."""
+
+    top: Annotated[Whole, Field(ge=1, le=1_000)] = Field(
+        default=3, description="winners per budget"
+    )
+    seeds: Annotated[Whole, Field(ge=1, le=1_000)] = Field(
+        default=5, description="trainings of each winner"
+    )
+
+
+class Baseline(Section):
+    """A scikit-learn model to compare with."""
+
+    model: Literal["knn", "logistic_regression", "random_forest", "ridge"] = Field(
+        description="which model"
+    )
+    k: Count | tuple[Count, ...] | None = Field(
+        default=None, description="for knn: the number of neighbours, or several numbers"
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.k is not None and self.model != "knn":
+            raise SpaceError(f"k is read for knn only, and this is {self.model}; remove it")
+        return self
+
+
+class RecordConfig(Section):
+    """What is kept of each trial beyond its epochs and best weights."""
+
+    weights_every: Count | None = Field(
+        default=None, description="keep the weights of every so many epochs too"
+    )
+
+
+class ExportedNetwork(Section):
+    """In the config.yaml of an export: the trial it is of, and what its network reads.
+
+    Running the file trains anew and does not look at this section.
+    """
+
+    sweep: Text = Field(description="the sweep that it comes from")
+    trial: Text = Field(description="its trial in that sweep")
+    seed: Seed = Field(description="of the trial")
+    input_shape: Sizes = Field(description="of one example: channels, height, width; or features")
+    outputs: Count = Field(description="classes, or 1 for a regression")
+    classes: tuple[Text, ...] = Field(
+        default=(), description="the names of the outputs, none for a regression"
+    )
+    mean: tuple[Number, ...] = Field(
+        description="what is subtracted from each channel or feature; bytes count as 0 to 1"
+    )
+    std: tuple[Number, ...] = Field(description="what each is then divided by")
+    data_digest: Text = Field(description="SHA-256 of the examples that it learnt from")

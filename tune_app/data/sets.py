@@ -1,0 +1,187 @@
+"""A data set by its name: what a search may see, what only the test may see, and its shape."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tune_app.config.sections import DatasetConfig
+from tune_app.data.own import Arrays, Folders, find_path
+from tune_app.data.public import DIGIT_NAMES, FASHION_NAMES, Cifar10, Curve, Digits, Mnist
+from tune_app.data.source import Array, Examples, Source, Task, digest
+from tune_app.data.splits import TEST_SEED, SplitPlan, divide, plan_split
+from tune_app.errors import SpaceError
+
+
+@dataclass(frozen=True)
+class DataShape:
+    """What the size of a network and the length of an epoch follow from."""
+
+    task: Task
+    input_shape: tuple[int, ...]
+    outputs: int  # classes, or 1 for regression
+    train_count: int
+
+
+@dataclass(frozen=True)
+class SearchData:
+    """The training and validation examples of a sweep: plain arrays, cheap to share.
+
+    Images are uint8 `(N, C, H, W)`; other inputs float32 `(N, features)`. Labels are int64
+    `(N,)`, regression targets float32 `(N, 1)`. `mean` and `std` are those of `x_train` for each
+    channel (or feature), of images on the scale where 255 is 1.
+    """
+
+    name: str
+    task: Task
+    x_train: Array
+    y_train: Array
+    x_val: Array
+    y_val: Array
+    classes: tuple[str, ...]  # empty for regression
+    mean: tuple[float, ...]
+    std: tuple[float, ...]  # 1 where all values are equal
+    digest: str  # SHA-256 of what was read, before it was split
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        return self.x_train.shape[1:]
+
+    @property
+    def outputs(self) -> int:
+        return len(self.classes) or 1
+
+
+def data_shape(config: DatasetConfig, root: Path) -> DataShape:
+    """Return what `load_search_data` will give, without reading inputs.
+
+    A published data set need not be there yet.
+    """
+    source = _open(config, root)
+    plan = _plan(config, source, source.counts())
+    outputs = len(plan.chosen) if source.classes else 1
+    return DataShape(source.task, source.input_shape, outputs, sum(plan.train))
+
+
+def load_search_data(config: DatasetConfig, root: Path) -> SearchData:
+    """Return what a search may see. The test split is not opened.
+
+    Where there is none, it is a fixed share of the examples, which are dropped here.
+
+    Raises:
+        DataMissingError: It is not where it was looked for.
+        DataError: It cannot be trained on.
+        SpaceError: `config` does not fit it.
+    """
+    source = _open(config, root)
+    read = source.training()
+    strata = _strata(source, read)
+    plan = _plan(config, source, np.bincount(strata, minlength=len(source.classes) or 1).tolist())
+    rows, _ = divide(strata, plan.held_out, (TEST_SEED,))
+    x, y = _keep_classes(source, plan, read.x[rows], read.y[rows])
+    strata = y if source.classes else np.zeros(len(y), dtype=np.int64)
+    rest, validation = divide(strata, plan.validation, (config.seed, 1))
+    kept, _ = divide(strata[rest], plan.unused, (config.seed, 2))
+    train = rest[kept]
+    if config.random_labels:
+        # A shuffle keeps the number of examples of each class, and so the split.
+        y = y.copy()
+        for rank, part in enumerate((train, validation)):
+            y[part] = np.random.default_rng((config.seed, 3, rank)).permutation(y[part])
+    mean, std = channel_moments(x[train])
+    return SearchData(
+        name=config.name,
+        task=source.task,
+        x_train=x[train],
+        y_train=y[train],
+        x_val=x[validation],
+        y_val=y[validation],
+        classes=tuple(source.classes[index] for index in plan.chosen) if source.classes else (),
+        mean=mean,
+        std=std,
+        digest=digest(read),
+    )
+
+
+def load_test_data(config: DatasetConfig, root: Path) -> tuple[Array, Array]:
+    """Return the test inputs and labels, or targets, in the form of those of `SearchData`.
+
+    `random_labels` leaves them as they are. Raises what `load_search_data` raises.
+    """
+    source = _open(config, root)
+    if source.has_test:
+        plan = _plan(config, source, source.counts())
+        test = source.testing()
+        return _keep_classes(source, plan, test.x, test.y)
+    read = source.training()
+    plan = _plan(config, source, source.counts())
+    _, rows = divide(_strata(source, read), plan.held_out, (TEST_SEED,))
+    return _keep_classes(source, plan, read.x[rows], read.y[rows])
+
+
+def channel_moments(x: Array) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return mean and standard deviation of each channel, bytes counted as 0 to 1.
+
+    >>> channel_moments(np.array([[[[0, 255]]]], dtype=np.uint8))
+    ((0.5,), (0.5,))
+    """
+    axes = (0, *range(2, x.ndim))
+    if x.dtype == np.uint8:
+        # By histogram: exact, and without a copy of the pixels in floating point.
+        levels = np.arange(256) / 255
+        channels = np.moveaxis(x, 1, 0)
+        counts = np.array([_histogram(images) for images in channels])
+        shares = counts / counts.sum(axis=1, keepdims=True)
+        mean = shares @ levels
+        std = np.sqrt((shares * (levels - mean[:, None]) ** 2).sum(axis=1))
+    else:
+        mean, std = x.mean(axes, dtype=np.float64), x.std(axes, dtype=np.float64)
+    std = np.where(std == 0, 1, std)
+    return tuple(mean.tolist()), tuple(std.tolist())
+
+
+def _histogram(images: Array) -> Array:
+    total = np.zeros(256, dtype=np.int64)
+    for start in range(0, len(images), 1024):  # bincount makes 8 bytes of each
+        total += np.bincount(images[start : start + 1024].ravel(), minlength=256)
+    return total
+
+
+def _open(config: DatasetConfig, root: Path) -> Source:
+    match config.name:
+        case "digits":
+            return Digits()
+        case "mnist":
+            counts = (5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949)
+            return Mnist("mnist", root.absolute() / "MNIST" / "raw", DIGIT_NAMES, counts)
+        case "fashion_mnist":
+            folder = root.absolute() / "FashionMNIST" / "raw"
+            return Mnist("fashion_mnist", folder, FASHION_NAMES, (6000,) * 10)
+        case "cifar10":
+            return Cifar10(root.absolute() / "cifar-10-batches-py")
+        case "images":
+            return Folders(find_path(config.name, config.path, root))
+        case "arrays":
+            return Arrays(find_path(config.name, config.path, root))
+        case "sinc" | "sin":
+            return Curve(config.name)
+
+
+def _plan(config: DatasetConfig, source: Source, counts: tuple[int, ...] | list[int]) -> SplitPlan:
+    if config.classes is not None and not source.classes:
+        raise SpaceError(f"dataset.classes: {source.name} is regression, it has no classes")
+    return plan_split(config, source.classes, counts, has_test=source.has_test)
+
+
+def _strata(source: Source, examples: Examples) -> Array:
+    return examples.y if source.classes else np.zeros(len(examples.y), dtype=np.int64)
+
+
+def _keep_classes(source: Source, plan: SplitPlan, x: Array, y: Array) -> tuple[Array, Array]:
+    """Return the examples of the chosen classes, which are numbered anew from 0."""
+    if not source.classes or plan.chosen == tuple(range(len(source.classes))):
+        return x, y
+    new_number = np.full(len(source.classes), -1, dtype=np.int64)
+    new_number[list(plan.chosen)] = np.arange(len(plan.chosen))
+    rows = np.flatnonzero(new_number[y] >= 0)
+    return x[rows], new_number[y[rows]]

@@ -1,0 +1,1 @@
+"""Plain PyTorch: epochs, optimizers, schedules, checkpoints. Knows nothing of Ray."""

@@ -1,0 +1,260 @@
+"""The training loop: a generator of one result per epoch."""
+
+import math
+import time
+import warnings
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tune_app.data.batches import Augment, Normalize, build_augment
+from tune_app.data.sets import SearchData
+from tune_app.data.source import Array
+from tune_app.errors import TuneAppError
+from tune_app.training.device import prepare_layout
+from tune_app.training.evaluate import Loss, build_loss, evaluate, measure
+from tune_app.training.optimizers import build_optimizer
+from tune_app.training.schedules import learning_rate
+
+StopReason = Literal["epochs", "patience", "target_loss"]
+
+# The gradient's norm is taken at this many evenly spaced steps of an epoch, at most: at every
+# step it would cost 5 % of an epoch of a small network.
+NORM_SAMPLES = 32
+
+
+class DivergedError(TuneAppError, ArithmeticError):
+    """The loss, or its gradient, is not finite any more."""
+
+    def __init__(self, epoch: int) -> None:
+        super().__init__(f"the loss was not finite in epoch {epoch}")
+        self.epoch = epoch
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """What one finished epoch measured."""
+
+    epoch: int  # 1 after the first pass over the data
+    train_loss: float  # over the epoch's batches, each before its step; labels not smoothed
+    train_accuracy: float | None  # as train_loss; None for regression
+    val_loss: float
+    val_accuracy: float | None
+    lr: float  # of the last step
+    grad_norm: float  # before clipping, mean over up to 32 steps of the epoch
+    seconds: float  # training and validation
+
+
+class Resumption(Protocol):
+    """Where training keeps what it can be resumed from."""
+
+    def load(self) -> dict[str, Any] | None: ...
+
+    def offer(self, make_state: Callable[[], dict[str, Any]]) -> None: ...
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """A data set on the device that trains on it."""
+
+    x_train: Tensor
+    y_train: Tensor
+    x_val: Tensor
+    y_val: Tensor
+    normalize: Normalize
+    outputs: int
+
+    @classmethod
+    def from_search(cls, data: SearchData, device: torch.device) -> "TrainingData":
+        """Share `data`'s memory on a CPU; copy it to a GPU."""
+        x_train = _as_tensor(data.x_train).to(device)
+        return cls(
+            x_train=x_train,
+            y_train=_as_tensor(data.y_train).to(device),
+            x_val=_as_tensor(data.x_val).to(device),
+            y_val=_as_tensor(data.y_val).to(device),
+            normalize=Normalize.of(data.mean, data.std, x_train[0], device),
+            outputs=data.outputs,
+        )
+
+
+def train_epochs(
+    model: nn.Module,
+    data: TrainingData,
+    config: Mapping[str, Any],
+    *,
+    seed: int,
+    precision: str = "fp32",
+    checkpoint: Resumption | None = None,
+) -> Generator[EpochResult, None, StopReason]:
+    """Train `model`, which is on `data`'s device, in place; yield each epoch; return why it ended.
+
+    `config` holds the training parameters, complete. `patience` ends it after so many epochs
+    without a lower validation loss, `target_loss` at a training loss of that or below.
+
+    All chance comes from `seed`: on a CPU, the same model, data, config and seed give the same
+    bits, also when resumed from `checkpoint`, which is offered the state after each epoch was
+    taken. Sets torch's global generator. Stop taking results and training stops.
+
+    Raises:
+        DivergedError: Nothing is yielded for the epoch that it names.
+    """
+    prepare_layout(model)
+    run = _Run(model, data, config, seed, precision)
+    if checkpoint is not None and (state := checkpoint.load()) is not None:
+        run.load_state(state)
+    while (reason := run.why_stop()) is None:
+        yield run.next_epoch()
+        if checkpoint is not None:
+            checkpoint.offer(run.state)
+    return reason
+
+
+class _Run:
+    """A training and all that it goes on from."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        data: TrainingData,
+        config: Mapping[str, Any],
+        seed: int,
+        precision: str,
+    ) -> None:
+        # Streams of their own: a network initialised from the seed itself shares none of them.
+        order_seed, global_seed = np.random.SeedSequence(seed).generate_state(2).tolist()
+        torch.manual_seed(global_seed)
+        self.order = torch.Generator().manual_seed(order_seed)
+        self.model, self.data, self.config = model, data, config
+        self.bf16 = precision == "bf16"
+        self.weights = [weight for weight in model.parameters() if weight.requires_grad]
+        self.optimizer = build_optimizer(self.weights, config)
+        self.loss: Loss = build_loss(config["loss"], config["label_smoothing"])
+        self.augment: Augment | None = build_augment(config["augment"], data.x_train.shape[1:])
+        self.epoch = 0
+        self.train_loss = math.inf
+        self.best_loss = math.inf  # on the validation set
+        self.stale_epochs = 0
+
+    def why_stop(self) -> StopReason | None:
+        patience, target = self.config["patience"], self.config["target_loss"]
+        if target is not None and self.train_loss <= target:
+            return "target_loss"
+        if patience is not None and self.stale_epochs >= patience:
+            return "patience"
+        return "epochs" if self.epoch >= self.config["epochs"] else None
+
+    def next_epoch(self) -> EpochResult:
+        started = time.perf_counter()
+        self.epoch += 1
+        train_loss, train_accuracy, lr, grad_norm = self._train()
+        data = self.data
+        val_loss, val_accuracy = evaluate(
+            self.model, data.x_val, data.y_val, data.normalize, loss=self.config["loss"]
+        )
+        if not (math.isfinite(train_loss) and math.isfinite(val_loss)):
+            raise DivergedError(self.epoch)
+        self.train_loss = train_loss
+        self.stale_epochs = 0 if val_loss < self.best_loss else self.stale_epochs + 1
+        self.best_loss = min(val_loss, self.best_loss)
+        return EpochResult(
+            epoch=self.epoch,
+            train_loss=train_loss,
+            train_accuracy=train_accuracy,
+            val_loss=val_loss,
+            val_accuracy=val_accuracy,
+            lr=lr,
+            grad_norm=grad_norm,
+            seconds=time.perf_counter() - started,
+        )
+
+    def _train(self) -> tuple[float, float | None, float, float]:
+        """Train for an epoch; return loss, accuracy, last learning rate and gradient norm."""
+        x, y, device = self.data.x_train, self.data.y_train, self.data.x_train.device
+        size = min(self.config["batch_size"], len(x))
+        # A last batch of one is left out: batch norm has no deviation of one.
+        count = len(x) - 1 if len(x) % size == 1 and size > 1 else len(x)
+        steps = -(-count // size)
+        order = torch.randperm(len(x), generator=self.order)[:count].to(device)
+        targets = y.index_select(0, order)
+        outputs = torch.empty(count, self.data.outputs, device=device)
+        sample_every = -(-steps // NORM_SAMPLES)
+        norms = []
+        first_step = (self.epoch - 1) * steps
+        lr = self.config["lr"]
+        self.model.train()
+        for step in range(steps):
+            rows = slice(step * size, min((step + 1) * size, count))
+            lr = learning_rate(self.config, first_step + step, steps)
+            for group in self.optimizer.param_groups:
+                group["lr"] = lr
+            is_sample = step % sample_every == 0
+            batch_outputs, norm = self._step(order[rows], targets[rows], is_sample)
+            outputs[rows] = batch_outputs
+            if norm is not None:
+                norms.append(norm.item())
+                if not math.isfinite(norms[-1]):
+                    raise DivergedError(self.epoch)
+        loss, accuracy = measure(outputs, targets, self.config["loss"])
+        return loss, accuracy, lr, sum(norms) / len(norms)
+
+    def _step(self, rows: Tensor, targets: Tensor, is_sample: bool) -> tuple[Tensor, Tensor | None]:
+        """Take one step; return the outputs before it and, for a sample, the gradient's norm."""
+        inputs = self.data.x_train.index_select(0, rows)
+        if self.augment is not None:
+            inputs = self.augment(inputs)
+        inputs = self.data.normalize(inputs)
+        if self.bf16:
+            with torch.autocast(inputs.device.type, torch.bfloat16):
+                outputs = self.model(inputs).float()
+        else:
+            outputs = self.model(inputs)
+        self.optimizer.zero_grad()
+        torch.autograd.backward(self.loss(outputs, targets))
+        clip = self.config["grad_clip"]
+        norm = None
+        if is_sample or clip is not None:
+            gradients = [weight.grad for weight in self.weights if weight.grad is not None]
+            norm = nn.utils.get_total_norm(gradients)
+            if clip is not None:
+                nn.utils.clip_grads_with_norm_(self.weights, clip, norm)
+        self.optimizer.step()
+        return outputs.detach(), norm if is_sample else None
+
+    def state(self) -> dict[str, Any]:
+        """Return all that the next epoch depends on; tensors are not copied."""
+        device = self.data.x_train.device
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "order": self.order.get_state(),
+            "cpu_generator": torch.get_rng_state(),
+            "gpu_generator": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
+            "epoch": self.epoch,
+            "train_loss": self.train_loss,
+            "best_loss": self.best_loss,
+            "stale_epochs": self.stale_epochs,
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.order.set_state(state["order"])
+        torch.set_rng_state(state["cpu_generator"])
+        if state["gpu_generator"] is not None:
+            torch.cuda.set_rng_state(state["gpu_generator"], self.data.x_train.device)
+        self.epoch = state["epoch"]
+        self.train_loss = state["train_loss"]
+        self.best_loss = state["best_loss"]
+        self.stale_epochs = state["stale_epochs"]
+
+
+def _as_tensor(array: Array) -> Tensor:
+    with warnings.catch_warnings():
+        # Arrays in Ray's object store are read-only, of which torch warns. Nothing here writes.
+        warnings.filterwarnings("ignore", "The given NumPy array is not writ", UserWarning)
+        return torch.from_numpy(array)

@@ -1,0 +1,64 @@
+"""Learning rates as a function of the step, so that resuming needs no state."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+# torch.optim.lr_scheduler.OneCycleLR's defaults.
+ONE_CYCLE_RISE = 0.3
+ONE_CYCLE_START = 1 / 25
+ONE_CYCLE_END = ONE_CYCLE_START / 1e4
+
+
+def learning_rate(config: Mapping[str, Any], step: int, steps_per_epoch: int) -> float:
+    """Return the learning rate of a step, 0 for the first of the training.
+
+    With e for the epochs that are complete, T for those of the training:
+
+    - `constant`: lr.
+    - `exponential`: lr · lr_gamma^e.
+    - `step`: lr, times lr_gamma from T/2 on, and again from 3T/4 on.
+    - `cosine`: from lr to 0 by half a cosine, at each step.
+    - `one_cycle`: at each step by half cosines, from lr/25 up to lr over 30 % of the steps, then
+      down to lr/250000; PyTorch's OneCycleLR without a cycle of the momentum.
+
+    Over `warmup_epochs` it rises in equal steps to lr, and the schedule acts on the rest of the
+    training; not so in `one_cycle`, which has a rise of its own.
+
+    >>> config = {"lr": 0.1, "lr_schedule": "cosine", "warmup_epochs": 0, "epochs": 2}
+    >>> [round(learning_rate(config, step, 2), 3) for step in range(4)]
+    [0.1, 0.085, 0.05, 0.015]
+    """
+    peak, epochs, schedule = config["lr"], config["epochs"], config["lr_schedule"]
+    steps = epochs * steps_per_epoch
+    if schedule == "one_cycle":
+        return float(peak * _one_cycle(step, steps))
+    warmup = config["warmup_epochs"] * steps_per_epoch
+    if step < warmup:
+        return float(peak * (step + 1) / warmup)
+    step, steps = step - warmup, steps - warmup
+    epoch = step // steps_per_epoch
+    match schedule:
+        case "exponential":
+            factor = config["lr_gamma"] ** epoch
+        case "step":
+            drops = (2 * step >= steps) + (4 * step >= 3 * steps)
+            factor = config["lr_gamma"] ** drops
+        case "cosine":
+            factor = _between(1.0, 0.0, step / steps)
+        case _:
+            factor = 1.0
+    return float(peak * factor)
+
+
+def _one_cycle(step: int, steps: int) -> float:
+    last_rising = ONE_CYCLE_RISE * steps - 1
+    if step <= last_rising:
+        return _between(ONE_CYCLE_START, 1.0, step / last_rising if last_rising > 0 else 1.0)
+    falling = steps - 1 - last_rising
+    return _between(1.0, ONE_CYCLE_END, (step - last_rising) / falling)
+
+
+def _between(start: float, end: float, share: float) -> float:
+    """Return the value after `share` of half a cosine from `start` to `end`."""
+    return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
