@@ -1,3 +1,4 @@
+import json
 from collections import Counter
 
 import numpy as np
@@ -8,6 +9,7 @@ from optuna.trial import TrialState
 
 from tune_app.config.files import parse_sweep
 from tune_app.errors import BudgetError
+from tune_app.results.store import TrialRecord
 from tune_app.sweep.feasible import FeasibleSpace
 from tune_app.sweep.jobs import Ledger
 from tune_app.sweep.sampling import BudgetSampler, grid_draws, startup_draws, to_distribution
@@ -190,6 +192,30 @@ def test_distributions_have_the_same_ends_as_the_ranges():
     lists = to_distribution(space.parameters["head_widths"])
     assert isinstance(lists, optuna.distributions.CategoricalDistribution)
     assert lists.choices == ("[]", "[16]", "[64, 32]")
+
+
+def test_another_sweeps_trials_teach_the_studies_they_suit():
+    teacher = searcher_of(NESTED, **{"search.trials": 30})
+    jobs = drive(teacher)
+    pupil = searcher_of(NESTED, **{"search.trials": 3, "search.seed": 5})
+    for job in jobs:
+        live = teacher.ledger.trials[job.trial_id]
+        record = TrialRecord(
+            sweep="teacher",
+            trial_id=job.trial_id,
+            number=job.number,
+            status="finished",
+            budget=job.draw.budget,
+            parameters=json.loads(json.dumps(job.draw.parameters)),
+            val_accuracy=live.value,
+        )
+        pupil.learn(record, [])
+    taught = {budget: len(pupil.study(budget).get_trials()) for budget in (1_000, 3_000, 9_000)}
+    assert taught == {1_000: 10, 3_000: 10, 9_000: 10}
+    assert {job.sampler for job in drive(pupil)} == {"tpe"}
+    narrow = searcher_of(NESTED.replace("float: [1e-4, 1e-1]", "float: [0.5, 0.6]"))
+    narrow.learn(record, [])
+    assert not any(narrow.study(budget).get_trials() for budget in (1_000, 3_000, 9_000))
 
 
 def test_a_proposal_costs_little():

@@ -40,6 +40,9 @@ def run(
     data: DataOption = None,
     address: AddressOption = None,
     max_concurrent: Annotated[int | None, typer.Option(help="resources.max_concurrent")] = None,
+    no_final: Annotated[
+        bool, typer.Option("--no-final", help="Leave out the file's final stage.")
+    ] = False,
     as_json: JsonOption = False,
     storage: StorageOption = STORAGE,
 ) -> None:
@@ -73,6 +76,8 @@ def run(
         source=file.read_text(encoding="utf-8"),
     )
     announcer.opening(config)
+    if not no_final:
+        announcer.left_out(config)
     outcome = run_sweep(config, launch, new_name=new, watch=announcer.watch)
     _conclude(outcome, launch.storage, as_json)
 

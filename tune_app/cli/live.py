@@ -40,6 +40,19 @@ class Announcer:
             soft_wrap=True,
         )
 
+    def left_out(self, config: SweepConfig) -> None:
+        """Say what the file asks for and this version does not do."""
+        wanted = [
+            name
+            for name, asked in (("final", config.final), ("baselines", config.baselines))
+            if asked
+        ]
+        if wanted:
+            self.console.print(
+                f"{' and '.join(wanted)}: not part of this version; the search runs without",
+                soft_wrap=True,
+            )
+
     @contextmanager
     def watch(self, progress: Progress) -> Iterator[None]:
         """Show `progress` for as long as the block runs."""

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 
 from tune_app.errors import SpaceError
 
@@ -30,15 +29,14 @@ def data_path(data: Path | None) -> Path:
 
 
 def parse_setting(text: str) -> tuple[str, Any]:
-    """Return the key and the value of `--set KEY=VALUE`; the value is read as YAML.
+    """Return the key and the value of `--set KEY=VALUE`; the value is read as in a search file.
 
     Raises:
-        SpaceError: There is no "=", or the value is no YAML.
+        SpaceError: There is no "=", or the value is none.
     """
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise SpaceError(f"--set takes KEY=VALUE, such as parameters.lr=0.01; got '{text}'")
-    try:
-        return key.strip(), yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise SpaceError(f"--set {key}: '{value}' is no YAML value") from error
+    from tune_app.config.files import parse_value
+
+    return key.strip(), parse_value(value)

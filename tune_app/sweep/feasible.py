@@ -6,16 +6,15 @@ limits. Every draw of a search passes here, so no trial is ever over budget.
 """
 
 import contextlib
-import itertools
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from tune_app.config.budget import format_budget
-from tune_app.config.parameters import TrainingParameters, resolve_parameters
+from tune_app.config.parameters import resolve_parameters
 from tune_app.config.space import Choice, Constant, FloatRange, IntRange, Parameter
 from tune_app.config.sweep import SweepConfig
 from tune_app.errors import BudgetError, BuildError, SpaceError
@@ -24,7 +23,7 @@ from tune_app.models.network import plan_network
 
 SURVEY_DRAWS = 1000
 RARE_SHARE = 0.01  # of random draws that fit a budget; below it a search is told so
-_CORNERS = 20_000  # combinations of extreme sizes that `smallest` looks at
+REJECTIONS = 200  # random draws that are tried before a walk
 _WALK_STEPS = 60
 
 
@@ -46,7 +45,7 @@ class Draw:
     @cached_property
     def key(self) -> str:
         """Equal for draws that would train the same configuration."""
-        return repr(sorted(self.parameters.items()))
+        return json.dumps(self.parameters, sort_keys=True)
 
 
 @dataclass(frozen=True)
@@ -203,22 +202,32 @@ class FeasibleSpace:
         """Return a random draw that fits, and how many were refused on the way to it.
 
         Plain rejection, bounded: where it finds nothing, a random walk that never leaves the
-        configurations that fit, from one that the survey or `smallest` knows.
+        configurations that fit, from one that is known to.
+
+        Raises:
+            BudgetError: None is known; `require_budgets` looks harder.
         """
         floor = self.floor(budget)
         refused = 0
-        for _ in range(200):
+        for _ in range(REJECTIONS):
             draw = self.fits(self.sample(rng, budget), budget)
             if draw is not None and draw.weights > floor:
                 return draw, refused
             refused += draw is None
-        known = [draw for draw in self.survey(budget).pool if draw.weights > floor]
-        start = known[int(rng.integers(len(known)))] if known else self.smallest(budget)
-        return self._walk(rng, start, floor)[0], refused
+        pool = self.survey(budget).pool
+        known = [draw for draw in pool if draw.weights > floor] or pool
+        if not known:
+            raise BudgetError(f"no configuration is known that fits {budget}")
+        return self._walk(rng, known[int(rng.integers(len(known)))], floor), refused
 
-    def _walk(self, rng: np.random.Generator, start: Draw, floor: int) -> tuple[Draw, int]:
-        """Return a draw reached from `start` by changing one parameter at a time, and the moves."""
-        here, moves = start, 0
+    def know(self, draw: Draw) -> None:
+        """Remember a draw that fits its budget, where the survey found none."""
+        survey = self.survey(draw.budget)
+        self._surveys[draw.budget] = replace(survey, pool=(*survey.pool, draw))
+
+    def _walk(self, rng: np.random.Generator, start: Draw, floor: int) -> Draw:
+        """Return a draw that fits, reached from `start` by changing one parameter at a time."""
+        here = start
         for _ in range(_WALK_STEPS):
             fresh = self.sample(rng, start.budget)
             names = [name for name in here.parameters if name in fresh]
@@ -228,8 +237,8 @@ class FeasibleSpace:
             changed = self.completed({**here.parameters, name: fresh[name]}, fresh, start.budget)
             draw = self.fits(changed, start.budget)
             if draw is not None and (draw.weights > floor or here.weights <= floor):
-                here, moves = draw, moves + 1
-        return here, moves
+                here = draw
+        return here
 
     def completed(
         self, wanted: Mapping[str, Any], spare: Mapping[str, Any], budget: int | None
@@ -254,124 +263,6 @@ class FeasibleSpace:
             values[name] = result[name] = value
         return result
 
-    # -- the ends of the space --------------------------------------------------------------
-
-    def smallest(self, budget: int | None) -> Draw:
-        """Return a smallest network of the space, over the budget or not.
-
-        Looks at every combination of the values that decide size, ranges by their ends, where
-        these are at most 20,000, else at as many at random; then changes single parameters
-        while that makes the network smaller.
-
-        Raises:
-            BuildError: No network of the space can be built at all.
-        """
-        best: Draw | None = None
-        reason = ""
-        for parameters in self._corners(budget):
-            try:
-                draw = self._narrowest(parameters, budget)
-            except (BuildError, SpaceError) as error:
-                reason = str(error)
-                continue
-            if best is None or draw.weights < best.weights:
-                best = draw
-        if best is None:
-            raise BuildError(f"no network of this space can be built: {reason}")
-        return self._shrink(best)
-
-    def _narrowest(self, parameters: Mapping[str, Any], budget: int | None) -> Draw:
-        """Return the draw of `parameters`; in fill mode that of width 1 in every layer."""
-        if not self.fill:
-            return self.plan(parameters, budget)
-        values = self.space.constants_for({**parameters, "budget": budget}) | dict(parameters)
-        config = resolve_parameters(self.model, values, fill=True)
-        if self.model == "fcn":
-            config["widths"] = [1] * int(config["layers"])
-        else:
-            config["channels_list"] = [1] * int(config["conv_layers"])
-        network = plan_network(self.model, config, self.input_shape, self.outputs)
-        share = network.weights / budget if budget else None
-        return Draw(dict(parameters), config, network.weights, network.macs, budget, share)
-
-    def _corners(self, budget: int | None) -> Iterator[dict[str, Any]]:
-        ends = {name: _ends(p) for name, p in self.space.parameters.items()}
-        sizes = [name for name in self.space.varied if name not in TrainingParameters.model_fields]
-        varied = [name for name in sizes if len(ends[name]) > 1]
-        count = int(np.prod([float(len(ends[name])) for name in varied]))
-        rng = np.random.default_rng(0)
-        base = self.sample(rng, budget)
-        if count <= _CORNERS:
-            combinations: Iterator[tuple[Any, ...]] = itertools.product(*(ends[n] for n in varied))
-        else:
-            combinations = (
-                tuple(ends[name][int(rng.integers(len(ends[name])))] for name in varied)
-                for _ in range(_CORNERS // 4)
-            )
-        seen: set[str] = set()
-        for combination in combinations:
-            wanted = dict(zip(varied, combination, strict=True))
-            corner = self.completed(wanted, base, budget)
-            if (key := repr(corner)) not in seen:
-                seen.add(key)
-                yield corner
-
-    def _shrink(self, best: Draw) -> Draw:
-        improved = True
-        while improved:
-            improved = False
-            for name in list(best.parameters):
-                for value in self._neighbours(name, best.parameters[name]):
-                    changed = self.completed(
-                        {**best.parameters, name: value}, best.parameters, best.budget
-                    )
-                    try:
-                        draw = self._narrowest(changed, best.budget)
-                    except (BuildError, SpaceError):
-                        continue
-                    if draw.weights < best.weights:
-                        best, improved = draw, True
-        return best
-
-    def _neighbours(self, name: str, value: Any) -> tuple[Any, ...]:
-        parameter = self.space.parameters[name]
-        if isinstance(parameter, IntRange):
-            near = (value - parameter.step, value + parameter.step)
-            return tuple(v for v in near if parameter.low <= v <= parameter.high)
-        return _ends(parameter)
-
-    def require_budgets(self) -> None:
-        """Check that each budget can be met.
-
-        Raises:
-            BudgetError: Naming every budget that no configuration meets, and how small the
-                smallest network is.
-        """
-        impossible = []
-        for budget in self.budgets:
-            if self.survey(budget).fit:
-                continue
-            try:
-                smallest = self.smallest(budget)
-            except BuildError as error:
-                raise BudgetError(str(error)) from error
-            if self.fits(smallest.parameters, budget) is None:
-                impossible.append((budget, smallest))
-        if not impossible:
-            return
-        smallest = min((draw for _, draw in impossible), key=lambda draw: draw.weights)
-        named = ", ".join(format_budget(b) for b, _ in impossible if b is not None)
-        size = f"the smallest network of this space has {smallest.weights:,} weights"
-        if self.max_macs is not None and smallest.macs > self.max_macs:
-            size += f" and {smallest.macs:,} multiply-adds (max_macs: {self.max_macs:,})"
-        what = ", ".join(f"{k}: {v}" for k, v in smallest.parameters.items())
-        limit = f"budget {named}" if named else "max_macs"
-        raise BudgetError(
-            f"{limit}: no configuration fits; {size}"
-            + (f" ({what})" if what else "")
-            + "; raise the limit or widen the space downwards"
-        )
-
 
 def sample_parameter(parameter: Parameter, rng: np.random.Generator) -> Any:
     """Return one value of `parameter`, uniform on its own scale (logarithmic where it says so)."""
@@ -395,13 +286,3 @@ def sample_parameter(parameter: Parameter, rng: np.random.Generator) -> Any:
             return min(max(value, parameter.low), parameter.high)
         return float(rng.uniform(parameter.low, parameter.high))
     raise TypeError(f"a constant is not drawn: {parameter!r}")
-
-
-def _ends(parameter: Parameter) -> tuple[Any, ...]:
-    """Return the values among which a parameter's smallest network is looked for first."""
-    if isinstance(parameter, Choice):
-        return parameter.values
-    if isinstance(parameter, IntRange | FloatRange):
-        low, high = parameter.low, parameter.high
-        return (low,) if low == high else (low, high)
-    return (parameter.value,)

@@ -14,6 +14,7 @@ from tune_app.models.network import build_network
 from tune_app.sweep.feasible import Draw, FeasibleSpace, Survey
 from tune_app.sweep.sampling import grid_draws
 from tune_app.sweep.schedule import rungs_of
+from tune_app.sweep.smallest import require_budgets
 from tune_app.training.cost import seconds_per_epoch
 
 TIMED_DRAWS = 3  # for each budget: near the 20th, 50th and 80th percentile of multiply-adds
@@ -73,7 +74,7 @@ def forecast(config: SweepConfig, shape: DataShape, *, samples: int, cpus: int) 
         BudgetError: No configuration meets a budget.
     """
     feasible = FeasibleSpace(config, shape.input_shape, shape.outputs)
-    feasible.require_budgets()
+    require_budgets(feasible)
     trials = config.search.trials
     if config.search.sampler == "grid":
         trials = min(trials, len(grid_draws(feasible)[0]))
@@ -137,8 +138,8 @@ def _of_budget(
 ) -> BudgetForecast:
     survey = feasible.survey(budget, samples)
     floor = feasible.floor(budget)
-    pool = [draw for draw in survey.pool if draw.weights > floor] or [feasible.smallest(budget)]
-    pool.sort(key=lambda draw: draw.macs)
+    above = [draw for draw in survey.pool if draw.weights > floor]
+    pool = sorted(above or survey.pool, key=lambda draw: draw.macs)
     timed = [pool[round(share * (len(pool) - 1))] for share in (0.2, 0.5, 0.8)][:TIMED_DRAWS]
     low, middle, high = sorted(_timed(config, shape, draw) for draw in timed)
     epochs = expected_epochs(config, trials)

@@ -178,10 +178,10 @@ class Recorder(DriverOnly, Callback):
             self._remove_leftovers(job)
 
     def _remove_leftovers(self, job: Job) -> None:
-        """Keep of an ended trial's files what the record names: the best weights."""
+        """Drop an ended trial's checkpoint, and weights that the record does not name."""
         kept = self.store.checkpoint_path(self.store.get_trial(self.sweep, job.trial_id))
         for path in Path(job.directory).glob("*"):
-            if path != kept:
+            if path != kept and path.is_file():
                 path.unlink(missing_ok=True)
 
     def _write(self, write: Callable[[], Any]) -> bool:

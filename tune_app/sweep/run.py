@@ -16,11 +16,13 @@ from tune_app.sweep.engine import Watch
 from tune_app.sweep.feasible import FeasibleSpace
 from tune_app.sweep.provenance import git_commit, hardware, package_versions
 from tune_app.sweep.session import Outcome, run_session
+from tune_app.sweep.smallest import require_budgets
 from tune_app.sweep.trainable import TrainEpochs
 from tune_app.training.device import probe_kernels
 from tune_app.training.loop import train_epochs
 
 OBJECT_STORE_BYTES = 256 * 2**20  # beside the data set
+MISSING_DATA_S = 0.2  # in which a data set that is not there is noticed, before Ray is started
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def run_sweep(
     """
     shape = data_shape(config.dataset, launch.data_root)
     feasible = FeasibleSpace(config, shape.input_shape, shape.outputs)
-    feasible.require_budgets()
+    require_budgets(feasible)
     store = open_store(launch.storage)
     config = config.model_copy(update={"name": _free_name(store, config.name, new_name)})
     with _ray_and_data(config, launch) as (cluster, data, kernels):
@@ -91,6 +93,7 @@ def resume_sweep(
     store.refuse_if_live(name)
     shape = data_shape(config.dataset, launch.data_root)
     feasible = FeasibleSpace(config, shape.input_shape, shape.outputs)
+    require_budgets(feasible)
     with _ray_and_data(config, launch, record.resolved) as (cluster, data, _):
         if data.digest != record.resolved["data_digest"]:
             raise DataError(
@@ -118,6 +121,9 @@ def _ray_and_data(
     thread = threading.Thread(target=prepare)
     thread.start()
     try:
+        thread.join(MISSING_DATA_S)
+        if "error" in loaded:
+            raise loaded["error"]
         shape = data_shape(config.dataset, launch.data_root)
         with ray_cluster(
             launch.address, object_store_bytes=OBJECT_STORE_BYTES + 2 * _data_bytes(shape)

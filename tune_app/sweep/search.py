@@ -156,19 +156,51 @@ class BudgetSearcher(DriverOnly, Searcher):
         live.value = getattr(record, self.config.objective.metric)
         live.score = None if live.value is None else self._sign * live.value
         live.stop_reason, live.error = record.stop_reason, record.error
-        study = self._studies[record.budget]
-        state = _state_of(record.status)
-        sampler = self._samplers[record.budget]
-        parameters = sampler.study_parameters(draw)
         live.curve = best_so_far_by_epoch(epochs, self.config.objective)
-        study.add_trial(
+        self._add_to_study(draw, record.status, live.value, live.curve, record.trial_id)
+
+    def learn(self, record: TrialRecord, epochs: Sequence[EpochRecord]) -> None:
+        """Let a trial of another sweep teach the sampler, in the study of each budget it suits.
+
+        One that this space cannot draw, or that never had a result, teaches nothing.
+        """
+        value = getattr(record, self.config.objective.metric)
+        if record.status not in ENDED or value is None:
+            return
+        for budget in self.feasible.budgets:
+            if not self._could_draw(record.parameters, budget):
+                continue
+            draw = self.feasible.fits(record.parameters, budget)
+            if draw is not None and draw.weights > self.feasible.floor(budget):
+                curve = best_so_far_by_epoch(epochs, self.config.objective)
+                name = f"{record.sweep}/{record.trial_id}"
+                self._add_to_study(draw, record.status, value, curve, name)
+
+    def _could_draw(self, parameters: dict[str, Any], budget: int | None) -> bool:
+        """Tell whether `parameters` are exactly those active under `budget`, each in its range."""
+        space = self.feasible.space
+        values = {**parameters, "budget": budget}
+        active = {name for name in space.varied if space.active(values, name)}
+        return active == parameters.keys() and all(
+            space.contains(name, value) for name, value in parameters.items()
+        )
+
+    def _add_to_study(
+        self, draw: Draw, status: str, value: float | None, curve: dict[int, float], name: str
+    ) -> None:
+        state = _state_of(status)
+        if state == TrialState.COMPLETE and value is None:
+            state = TrialState.FAIL
+        sampler = self._samplers[draw.budget]
+        parameters = sampler.study_parameters(draw)
+        self._studies[draw.budget].add_trial(
             create_trial(
                 state=state,
-                value=live.value if state == TrialState.COMPLETE else None,
+                value=value if state == TrialState.COMPLETE else None,
                 params=parameters,
                 distributions={name: sampler.distributions[name] for name in parameters},
-                intermediate_values=live.curve if record.status != "diverged" else {},
-                user_attrs={"trial_id": record.trial_id},
+                intermediate_values=curve if status != "diverged" else {},
+                user_attrs={"trial_id": name},
             )
         )
 

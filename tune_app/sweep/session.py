@@ -73,6 +73,10 @@ def run_session(
     searcher.refused.update({_budget(name): count for name, count in record.refused.items()})
     rungs = rungs_of(config)
     _remember(store, config, searcher, rungs)
+    if config.search.start_from is not None:
+        teacher = config.search.start_from
+        for trial in store.trials(teacher):
+            searcher.learn(trial, store.epochs(teacher, trial.trial_id))
     settings = TrialSettings(
         model=config.model,
         metric=config.objective.metric,
@@ -82,6 +86,7 @@ def run_session(
         threads=placement.cpus_per_trial,
         time_limit_s=config.resources.trial_time_limit_s,
         use_gpu=placement.gpus_per_trial > 0,
+        weights_every=config.record.weights_every,
         train_epochs=train,
     )
     progress = Progress(

@@ -42,6 +42,7 @@ Report = Callable[[dict[str, Any]], None]
 HANG_GRACE_S = 10.0  # a limit is first looked at between epochs; then the process is ended
 HANG_FILE = "hang.txt"
 CHECKPOINT_FILE = "checkpoint.pt"
+WEIGHTS_FOLDER = "weights"
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class TrialSettings:
     threads: int
     time_limit_s: float
     use_gpu: bool
+    weights_every: int | None = None  # epochs; keeps the weights then, beside the best
     train_epochs: TrainEpochs = train_epochs
 
 
@@ -211,6 +213,10 @@ def _train(
                 return _TrialEnd("diverged", str(error))
             measured = _measured(result, settings)
             best.offer(measured)
+            if settings.weights_every and result.epoch % settings.weights_every == 0:
+                kept = directory / WEIGHTS_FOLDER / f"epoch-{result.epoch:04d}.pt"
+                kept.parent.mkdir(exist_ok=True)
+                save_weights(kept, model.state_dict(), {"epoch": result.epoch})
             seconds = job.seconds + time.perf_counter() - started
             message = {**measured, **best.fields(), "started": epoch_started, "node": node}
             message["total_seconds"] = seconds
