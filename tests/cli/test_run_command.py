@@ -171,6 +171,16 @@ def test_a_killed_driver_loses_no_epoch_and_repeats_no_finished_trial(folder):
     assert {key: after_epochs[key] for key in before_epochs} == before_epochs
 
 
+def test_a_signal_during_the_start_ends_with_its_code(folder):
+    with started(folder, "run", "small.yaml") as process:
+        time.sleep(4)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 143
+    output = (folder / "out.txt").read_text()
+    assert "SIGTERM" in output
+    assert "Traceback" not in output
+
+
 def test_stop_ends_a_running_sweep_from_another_terminal(folder):
     with started(folder, "run", "small.yaml") as process:
         wait_until(lambda: len(epochs_of(folder)) > 5)

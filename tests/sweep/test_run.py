@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tune_app.config.files import parse_sweep
-from tune_app.errors import BudgetError, SweepExistsError
+from tune_app.errors import BudgetError, ClusterError, SweepExistsError, UnknownSweepError
 from tune_app.results.store import open_store
-from tune_app.sweep.run import Launch, resume_sweep, run_sweep
+from tune_app.sweep.run import Launch, named, resume_sweep, run_sweep
 from tune_app.training.checkpoints import load_weights
 
 pytestmark = pytest.mark.usefixtures("ray_session")
@@ -107,15 +107,31 @@ def test_a_taken_name_is_refused_and_new_takes_the_next(launch):
     with pytest.raises(SweepExistsError) as error:
         run_sweep(quick, launch)
     assert str(error.value) == (
-        "a sweep named 'small' exists; continue it with: tune-app resume small; or run this file "
-        "under another name: --name NAME, or --new for the next free one"
+        "a sweep named 'small' exists; continue it with: tune-app resume small --storage "
+        f"{launch.storage}; or run this file under another name: --name NAME, or --new for the "
+        "next free one"
     )
-    assert run_sweep(quick, launch, new_name=True).name == "small-2"
+    assert named(quick, launch.storage, new=True).name == "small-2"
+    stray = launch.storage / "stray"
+    stray.mkdir()
+    (stray / "checkpoint.pt").touch()
+    with pytest.raises(SweepExistsError, match="holds files of a sweep that the record does not"):
+        run_sweep(config_of(name="stray"), launch)
 
 
-def test_a_budget_that_nothing_meets_leaves_no_sweep(launch):
-    with pytest.raises(BudgetError):
-        run_sweep(config_of(budgets=[50]), launch)
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"budgets": [50]}, BudgetError),
+        ({"budgets": [500], "search.start_with": [{"width": 64}]}, BudgetError),
+        ({"search.start_from": "nobody"}, UnknownSweepError),
+        ({"resources.cpus_per_trial": 64}, ClusterError),
+    ],
+    ids=["budget", "start_with", "start_from", "resources"],
+)
+def test_what_cannot_run_leaves_no_sweep_that_would_block_its_name(launch, changes, error):
+    with pytest.raises(error):
+        run_sweep(config_of(**changes), launch)
     assert open_store(launch.storage).list_sweeps() == []
 
 
@@ -223,6 +239,24 @@ def test_a_complete_sweep_is_extended_and_its_studies_remember(launch):
     assert Counter(t.budget for t in trials) == {1_000: 7, 3_000: 7}
     assert {t.sampler for t in trials[:6]} == {"startup"}
     assert "tpe" in {t.sampler for t in trials[10:]}
+
+
+def test_a_sweep_without_budgets_shows_what_it_refused(launch):
+    text = FILE.replace("budgets: [1k, 3k]", "max_macs: 1500")
+    config = parse_sweep(text, source="no_budgets.yaml", overrides=[("search.trials", 3)])
+    outcome = run_sweep(config, launch)
+    assert outcome.refused["all"] > 0
+    from tune_app.cli.summary import outcome_json, print_outcome
+
+    print_outcome(outcome, launch.storage)
+    assert list(outcome_json(outcome, launch.storage)["ranked"]) == ["all"]
+
+
+def test_weights_are_kept_every_few_epochs_on_request(launch):
+    run_sweep(config_of(**{"search.trials": 2, "record.weights_every": 2}), launch)
+    store = open_store(launch.storage)
+    folder = store.trial_folder("small", "t0001") / "weights"
+    assert sorted(path.name for path in folder.iterdir()) == ["epoch-0002.pt", "epoch-0004.pt"]
 
 
 def test_stopping_early_is_per_budget_and_told_with_its_reason(launch):

@@ -10,9 +10,10 @@ from optuna.trial import TrialState
 from tune_app.config.files import parse_sweep
 from tune_app.errors import BudgetError
 from tune_app.results.store import TrialRecord
-from tune_app.sweep.feasible import FeasibleSpace
+from tune_app.sweep.feasible import FeasibleSpace, sample_parameter
+from tune_app.sweep.given import grid_draws
 from tune_app.sweep.jobs import Ledger
-from tune_app.sweep.sampling import BudgetSampler, grid_draws, startup_draws, to_distribution
+from tune_app.sweep.sampling import BudgetSampler, startup_draws, to_distribution
 from tune_app.sweep.search import BudgetSearcher
 
 
@@ -108,7 +109,7 @@ def test_the_same_seed_draws_the_same_trials():
 def test_tpe_finds_a_better_learning_rate_than_random():
     def mean_score(method):
         scores = []
-        for seed in range(5):
+        for seed in range(3):
             searcher = searcher_of(
                 NESTED,
                 **{"search.trials": 60, "search.sampler": method, "search.seed": seed},
@@ -168,6 +169,40 @@ def test_a_grid_is_drawn_once_and_counts_what_does_not_fit():
         (32, 5_000),
     }
     assert {job.sampler for job in jobs} == {"grid"}
+
+
+def test_a_grid_that_is_cut_short_is_cut_in_every_budget():
+    text = GRID.replace("  width: {choice: [8, 32, 200]}\n", "") + "budget_mode: fill\n"
+    jobs = drive(searcher_of(text, **{"search.trials": 4}))
+    assert Counter(job.draw.budget for job in jobs) == {1_000: 2, 5_000: 2}
+
+
+def test_a_discrete_space_is_not_drawn_beyond_what_it_holds():
+    searcher = searcher_of(GRID, **{"search.sampler": "tpe", "search.trials": 50})
+    jobs = drive(searcher)
+    assert searcher.trials == len(jobs) == 6
+    assert searcher.exhausted
+
+
+def test_draws_go_on_elsewhere_after_a_resume():
+    first = searcher_of(NESTED, **{"search.sampler": "random", "search.trials": 6})
+    drawn = {job.draw.key for job in drive(first)}
+    second = searcher_of(NESTED, **{"search.sampler": "random", "search.trials": 6})
+    for budget in (1_000, 3_000, 9_000):
+        second._drawn[budget] = 0
+        second._samplers[budget].skip(2)
+    assert not drawn & {job.draw.key for job in drive(second)}
+
+
+def test_steps_are_drawn_as_the_numbers_that_the_file_means():
+    text = GRID.replace("choice: [8, 32, 200]", "choice: [8]").replace("[1k, 5k]", "[1k]")
+    text = text.replace("  optimizer:", "  dropout: {float: [0.0, 0.4], step: 0.1}\n  optimizer:")
+    config = parse_sweep(text, source="steps.yaml")
+    space = config.space["dropout"]
+    rng = np.random.default_rng(0)
+    drawn = {sample_parameter(space, rng) for _ in range(100)}
+    assert drawn == {0.0, 0.1, 0.2, 0.3, 0.4}
+    assert all(to_distribution(space)._contains(value) for value in drawn)
 
 
 def test_in_fill_mode_a_grid_is_drawn_for_each_budget():

@@ -33,8 +33,10 @@ def main() -> None:
     except TuneAppError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
+    except KeyboardInterrupt as stop:
+        # The engine's own says which signal it was, and how to go on.
+        print(str(stop) or "stopped by Ctrl-C", file=sys.stderr)
+        sys.exit(128 + getattr(stop, "number", signal.SIGINT))
     except BrokenPipeError:
         # The reader of our output left; nothing more can be said to it, at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

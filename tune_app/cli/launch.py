@@ -65,7 +65,7 @@ def run(
     config = load_sweep_file(file, overrides=overrides)
 
     from tune_app.cli.live import Announcer
-    from tune_app.sweep.run import Launch, run_sweep
+    from tune_app.sweep.run import Launch, named, run_sweep
 
     announcer = Announcer(quiet=as_json)
     launch = Launch(
@@ -75,10 +75,11 @@ def run(
         command=_command(),
         source=file.read_text(encoding="utf-8"),
     )
+    config = named(config, storage, new=new)
     announcer.opening(config)
     if not no_final:
         announcer.left_out(config)
-    outcome = run_sweep(config, launch, new_name=new, watch=announcer.watch)
+    outcome = run_sweep(config, launch, watch=announcer.watch)
     _conclude(outcome, launch.storage, as_json)
 
 
@@ -96,10 +97,11 @@ def resume(
     record = open_store(storage).get_sweep(sweep)
     flags = record.run_flags
     if record.status == "complete" and trials is None:
-        print(f"sweep '{sweep}' is complete; extend it with: tune-app resume {sweep} --trials N")
+        _say_complete(sweep, as_json)
         return
 
     from tune_app.cli.live import Announcer
+    from tune_app.config.sweep import SweepConfig
     from tune_app.sweep.run import Launch, resume_sweep
 
     announcer = Announcer(quiet=as_json)
@@ -109,7 +111,11 @@ def resume(
         address=address or flags["address"],
         command=_command(),
     )
+    announcer.opening(SweepConfig.from_dict(record.config), trials=trials)
     outcome = resume_sweep(sweep, launch, trials=trials, watch=announcer.watch)
+    if outcome is None:
+        _say_complete(sweep, as_json)
+        return
     _conclude(outcome, storage, as_json)
 
 
@@ -131,6 +137,13 @@ def register(app: typer.Typer) -> None:
     app.command(rich_help_panel="Search")(run)
     app.command(rich_help_panel="Search")(resume)
     app.command(rich_help_panel="Search")(stop)
+
+
+def _say_complete(sweep: str, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"name": sweep, "status": "complete"}))
+    else:
+        print(f"sweep '{sweep}' is complete; extend it with: tune-app resume {sweep} --trials N")
 
 
 def _command() -> str:

@@ -29,12 +29,12 @@ class Announcer:
         self.console = Console(stderr=True, quiet=quiet)
         self.quiet = quiet
 
-    def opening(self, config: SweepConfig) -> None:
+    def opening(self, config: SweepConfig, trials: int | None = None) -> None:
         """Say what will be searched, before anything slow happens."""
         budgets = ", ".join(format_budget(b) for b in config.budgets) or "no weight limit"
         self.console.print(
             f"{config.name}: {config.model} on {config.dataset.name}, {budgets}; "
-            f"{config.search.trials} trials of at most {config.epochs} epochs "
+            f"{trials or config.search.trials} trials of at most {config.epochs} epochs "
             f"({config.search.sampler}, {config.scheduler.type})",
             highlight=False,
             soft_wrap=True,
@@ -111,9 +111,16 @@ def plain_line(progress: Progress) -> str:
     ended = [live for live in trials if live.status not in ("pending", "running")]
     elapsed = time.time() - progress.ledger.started
     parts = [f"{len(ended)} of {progress.trials} trials"]
-    best = best_of(progress, progress.budgets[-1])
-    if best is not None:
-        parts.append(f"best {progress.config.objective.metric} {best.value:.4f}")
+    states = Counter(live.status for live in ended if live.status != "finished")
+    parts += [f"{count} {status}" for status, count in sorted(states.items())]
+    bests = {budget: best_of(progress, budget) for budget in progress.budgets}
+    values = [
+        f"{'' if budget is None else format_budget(budget) + ' '}{best.value:.4f}"
+        for budget, best in bests.items()
+        if best is not None
+    ]
+    if values:
+        parts.append(f"best {progress.config.objective.metric}: {', '.join(values)}")
     parts.append(f"{progress.ledger.epochs_run / max(elapsed, 1e-9):.1f} epochs/s")
     parts.append(duration_text(elapsed))
     left = seconds_left(progress, elapsed)
@@ -138,10 +145,11 @@ def seconds_left(progress: Progress, elapsed: float) -> float | None:
     """Return a guess: the trials left cost what the trials so far did; None while none ended."""
     trials = list(progress.ledger.trials.values())
     ended = sum(live.status not in ("pending", "running") for live in trials)
-    if not ended or not elapsed:
-        return None
-    # What runs now is on average half done.
+    # What runs now is on average half done; what another process ended took no time of ours.
     done = ended + (len(trials) - ended) / 2
-    left = max(0.0, (progress.trials - done) * elapsed / done)
+    ours = done - progress.ledger.remembered
+    if ended == progress.ledger.remembered or not elapsed:
+        return None
+    left = max(0.0, (progress.trials - done) * elapsed / ours)
     limit = progress.config.search.time_limit_s
     return left if limit is None else min(left, max(0.0, limit - elapsed))

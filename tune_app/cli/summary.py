@@ -9,6 +9,7 @@ from tune_app.cli.views import print_sweep_tables
 from tune_app.config.budget import format_budget
 from tune_app.results.layout import ranked_layouts
 from tune_app.results.store import open_store
+from tune_app.results.store.names import resume_command
 from tune_app.results.table import ranked_rows, table_budgets, trial_rows
 from tune_app.sweep.session import Outcome
 
@@ -32,7 +33,8 @@ def outcome_json(outcome: Outcome, storage: Path) -> dict[str, Any]:
         "all" if budget is None else str(budget): ranked_rows(rows, record, budget)
         for budget in table_budgets(record)
     }
-    return {**asdict(outcome), "ranked": ranked}
+    go_on = None if outcome.status == "complete" else resume_command(outcome.name, storage)
+    return {**asdict(outcome), "resume": go_on, "ranked": ranked}
 
 
 def print_outcome(outcome: Outcome, storage: Path) -> None:
@@ -77,10 +79,11 @@ def spent_lines(outcome: Outcome) -> list[str]:
 def place_lines(outcome: Outcome, storage: Path, budgets: tuple[int, ...]) -> list[str]:
     """Return where everything is, and the next command."""
     name = outcome.name
-    where = "" if storage == Path("tune_results") else f" --storage {storage}"
+    go_on = resume_command(name, storage)
+    where = go_on.removeprefix(f"tune-app resume {name}")
     lines = [f"record: {storage / 'tune_app.db'}, files: {storage / name}"]
     if outcome.status != "complete":
-        lines.append(f"{outcome.reason}; go on with: tune-app resume {name}{where}")
+        lines.append(f"{outcome.reason}; go on with: {go_on}")
     if outcome.usable:
         budget = f" --budget {format_budget(budgets[-1])}" if budgets else ""
         lines.append(f"next: tune-app export {name}{budget} --to best{where}")

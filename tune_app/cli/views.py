@@ -105,8 +105,12 @@ def print_sweep_tables(
 
 def _refused_note(refused: Mapping[str, int]) -> str:
     """Return how many draws became no trial, by budget where there are several."""
-    parts = [f"{format_budget(int(budget))}: {count:,}" for budget, count in refused.items()]
-    by_budget = f" ({', '.join(parts)})" if len(refused) > 1 else ""
+    parts = [
+        f"{format_budget(int(budget))}: {count:,}"
+        for budget, count in refused.items()
+        if budget != "all"
+    ]
+    by_budget = f" ({', '.join(parts)})" if len(parts) > 1 else ""
     return (
         f"{sum(refused.values()):,} draws were refused before training{by_budget}: "
         "too large, or not buildable; no epoch was spent on them"
@@ -196,9 +200,9 @@ def _facts(row: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _state_lines(sweep: SweepRecord, rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return what is to be said of a sweep that has not come to its end."""
-    if sweep.status == "interrupted":
+    if sweep.status in ("interrupted", "stopped"):
         reason = f" ({printable(sweep.stop_reason)})" if sweep.stop_reason else ""
-        return [f"interrupted{reason}; go on with: tune-app resume {sweep.name}"]
+        return [f"{sweep.status}{reason}; go on with: tune-app resume {sweep.name}"]
     if sweep.status not in ("running", "stopping"):
         return []
     search = [row for row in rows if row["stage"] == "search"]

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ray import tune
+from ray.exceptions import RayError
 from ray.tune import FailureConfig, RunConfig, Stopper, TuneConfig
+from ray.tune.error import TuneError
 from ray.tune.progress_reporter import ProgressReporter
 
 from tune_app.config.sweep import SweepConfig
@@ -23,7 +25,7 @@ from tune_app.sweep.jobs import DriverOnly, Ledger
 from tune_app.sweep.recorder import Recorder
 from tune_app.sweep.schedule import BudgetAsha, Rungs
 from tune_app.sweep.search import BudgetSearcher
-from tune_app.sweep.signals import StopSignals
+from tune_app.sweep.signals import StopSignals, signal_name
 from tune_app.sweep.trainable import TrialSettings, tune_trial
 
 WORKER_RETRIES = 2  # of a trial whose worker process died
@@ -47,7 +49,6 @@ class Progress:
     ledger: Ledger
     trials: int  # planned
     budgets: tuple[int | None, ...]
-    refused: Callable[[], dict[int | None, int]]
     concurrent: int
 
 
@@ -124,7 +125,7 @@ class Ended:
 
     status: str  # complete, stopped, interrupted
     reason: str | None
-    signal: int | None = None
+    signal: int | None = None  # that interrupted it
 
 
 def run_tune(
@@ -136,6 +137,7 @@ def run_tune(
     data: SearchData,
     placement: Placement,
     time_limit_s: float | None,
+    signals: StopSignals,
     progress: Progress,
     watch: Watch | None,
 ) -> Ended:
@@ -149,7 +151,7 @@ def run_tune(
     # Tune insists on a folder for its own snapshots, which nothing of ours reads.
     scratch = tempfile.mkdtemp(prefix="tune_app_")
     try:
-        with StopSignals() as signals, contextlib.ExitStack() as stack:
+        with contextlib.ExitStack() as stack:
             stopper = _SweepStopper(recorder, signals, deadline)
             if watch is not None:
                 stack.enter_context(watch(progress))
@@ -180,24 +182,26 @@ def run_tune(
                 warnings.simplefilter("ignore")
                 try:
                     tuner.fit()
-                except Exception as error:
+                except (TuneError, RayError) as error:
                     if not stopper.stop_all():
-                        raise ClusterError(f"Ray Tune failed: {error}") from error
-            return _ended(recorder, signals, stopper)
+                        raise ClusterError(f"Ray failed: {error}") from error
+            return _ended(recorder, signals, stopper, searcher)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _ended(recorder: Recorder, signals: StopSignals, stopper: _SweepStopper) -> Ended:
-    unfinished = any(
+def _ended(
+    recorder: Recorder, signals: StopSignals, stopper: _SweepStopper, searcher: BudgetSearcher
+) -> Ended:
+    unfinished = not searcher.exhausted or any(
         live.status in ("pending", "running") for live in recorder.ledger.trials.values()
     )
     if recorder.failure:
         return Ended("interrupted", recorder.failure)
     if signals.received:
-        name = "Ctrl-C" if signals.received == 2 else "SIGTERM"
-        return Ended("interrupted", f"stopped by {name}", signals.received)
-    if recorder.stop_requested:
+        reason = f"stopped by {signal_name(signals.received)}"
+        return Ended("interrupted", reason, signals.received)
+    if recorder.stop_requested and unfinished:
         return Ended("stopped", "stopped on request")
     if stopper.out_of_time and unfinished:
         return Ended("stopped", "out of time (search.time_limit)")

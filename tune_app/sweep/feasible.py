@@ -278,8 +278,8 @@ def sample_parameter(parameter: Parameter, rng: np.random.Generator) -> Any:
         return int(parameter.low + parameter.step * rng.integers(steps + 1))
     if isinstance(parameter, FloatRange):
         if parameter.step is not None:
-            steps = int((parameter.high - parameter.low) / parameter.step + 1e-9)
-            return float(parameter.low + parameter.step * rng.integers(steps + 1))
+            values = parameter.listed()
+            return values[int(rng.integers(len(values)))]
         if parameter.log:
             low, high = np.log(parameter.low), np.log(parameter.high)
             value = float(np.exp(rng.uniform(low, high)))

@@ -12,7 +12,7 @@ from tune_app.config.sweep import SweepConfig
 from tune_app.data.sets import DataShape
 from tune_app.models.network import build_network
 from tune_app.sweep.feasible import Draw, FeasibleSpace, Survey
-from tune_app.sweep.sampling import grid_draws
+from tune_app.sweep.given import grid_draws
 from tune_app.sweep.schedule import rungs_of
 from tune_app.sweep.smallest import require_budgets
 from tune_app.training.cost import seconds_per_epoch

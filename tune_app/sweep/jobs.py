@@ -67,6 +67,8 @@ class LiveTrial:
     error: str | None = None
     started: float | None = None
     attempts: int = 0
+    seconds: float = 0.0  # of all attempts
+    seconds_before: float = 0.0  # of those before this one
 
 
 @dataclass
@@ -75,10 +77,12 @@ class Ledger:
 
     trials: dict[str, LiveTrial] = field(default_factory=dict)
     started: float = field(default_factory=time.time)
-    epochs_run: int = 0
+    epochs_run: int = 0  # by this process
+    remembered: int = 0  # trials that an earlier process ended
 
     def add(self, job: Job) -> LiveTrial:
-        self.trials[job.trial_id] = live = LiveTrial(job, attempts=job.attempts)
+        live = LiveTrial(job, attempts=job.attempts, seconds=job.seconds)
+        self.trials[job.trial_id] = live
         return live
 
     def end(self, trial_id: str, status: str, reason: str | None, error: str | None = None) -> None:

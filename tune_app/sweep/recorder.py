@@ -4,6 +4,7 @@ It never raises into Tune, where an exception in a callback ends the whole sweep
 still fails after its retries asks for a graceful stop instead, and is kept as the reason.
 """
 
+import contextlib
 import time
 from collections.abc import Callable
 from functools import partial
@@ -13,6 +14,7 @@ from typing import Any
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 
+from tune_app.errors import TuneAppError
 from tune_app.results.store.records import EpochRecord, TrialRecord
 from tune_app.results.store.store import Store
 from tune_app.sweep.jobs import DriverOnly, Job, Ledger, job_of
@@ -29,11 +31,14 @@ class Recorder(DriverOnly, Callback):
     be written, `stop_requested` whether somebody asked for an end through the Store.
     """
 
-    def __init__(self, store: Store, sweep: str, ledger: Ledger) -> None:
-        self.store, self.sweep, self.ledger = store, sweep, ledger
+    def __init__(
+        self, store: Store, sweep: str, ledger: Ledger, refused: Callable[[], dict[str, int]]
+    ) -> None:
+        self.store, self.sweep, self.ledger, self.refused = store, sweep, ledger, refused
         self.failure: str | None = None
         self.stop_requested = False
         self._last_heartbeat = 0.0
+        self._refused_written: dict[str, int] = {}
 
     # -- what Tune calls ------------------------------------------------------------------------
 
@@ -53,8 +58,16 @@ class Recorder(DriverOnly, Callback):
         live.attempts += 1
         live.status = "running"
         live.started = live.started or time.time()
-        fields = {"status": "running", "attempts": live.attempts, "started": live.started}
-        self._write(lambda: self.store.update_trial(self.sweep, job.trial_id, **fields))
+        live.seconds_before = live.seconds
+        fields = {
+            "status": "running",
+            "attempts": live.attempts,
+            "started": live.started,
+            "ended": None,
+            "stop_reason": None,
+            "error": None,
+        }
+        self._write(partial(self.store.update_trial, self.sweep, job.trial_id, **fields))
 
     def on_trial_result(
         self,
@@ -129,14 +142,16 @@ class Recorder(DriverOnly, Callback):
 
     def _beat(self) -> None:
         self.store.heartbeat(self.sweep)
+        refused = self.refused()
+        if refused != self._refused_written:
+            self.store.update_sweep(self.sweep, refused=refused)
+            self._refused_written = refused
         if self.store.get_sweep(self.sweep).status == "stopping":
             self.stop_requested = True
 
     def _record_epoch(self, job: Job, result: dict[str, Any]) -> None:
         live = self.ledger.trials[job.trial_id]
         live.epochs = max(live.epochs, result["epoch"])
-        live.score, live.value = result["score"], result["value"]
-        live.curve[result["epoch"]] = result["value"]
         self.ledger.epochs_run += 1
         record = EpochRecord(
             sweep=self.sweep,
@@ -152,17 +167,20 @@ class Recorder(DriverOnly, Callback):
             lr=result["lr"],
             grad_norm=result["grad_norm"],
         )
-        fields = {
-            "best_epoch": result["best_epoch"],
-            "train_loss": result["best_train_loss"],
-            "train_accuracy": result["best_train_accuracy"],
-            "val_loss": result["best_val_loss"],
-            "val_accuracy": result["best_val_accuracy"],
-            "epochs": live.epochs,
-            "seconds": result["total_seconds"],
-            "node": result["node"],
-            "checkpoint": f"{job.directory}/{result['checkpoint']}",
-        }
+        live.seconds = live.seconds_before + result["attempt_seconds"]
+        fields = {"epochs": live.epochs, "seconds": live.seconds, "node": result["node"]}
+        # Epochs that a resumed trial repeats do not outdo the best that was recorded before.
+        if live.score is None or result["score"] >= live.score:
+            live.score, live.value = result["score"], result["value"]
+            fields |= {
+                "best_epoch": result["best_epoch"],
+                "train_loss": result["best_train_loss"],
+                "train_accuracy": result["best_train_accuracy"],
+                "val_loss": result["best_val_loss"],
+                "val_accuracy": result["best_val_accuracy"],
+                "checkpoint": f"{job.directory}/{result['checkpoint']}",
+            }
+        live.curve[result["epoch"]] = result["value"]
         self._write(lambda: self.store.record_epoch(record, **fields))
 
     def _record_end(self, job: Job) -> None:
@@ -175,7 +193,9 @@ class Recorder(DriverOnly, Callback):
         }
         written = self._write(partial(self.store.update_trial, self.sweep, job.trial_id, **fields))
         if written and live.status != "interrupted":
-            self._remove_leftovers(job)
+            # A file that stays is no reason to disturb Tune, which would train the trial again.
+            with contextlib.suppress(OSError, TuneAppError):
+                self._remove_leftovers(job)
 
     def _remove_leftovers(self, job: Job) -> None:
         """Drop an ended trial's checkpoint, and weights that the record does not name."""
@@ -203,7 +223,11 @@ class Recorder(DriverOnly, Callback):
 
 def _text_of(trial: Trial) -> str | None:
     """Return what Ray says of a trial's failure."""
-    path = trial.error_file
-    if path and Path(path).exists():
-        return Path(path).read_text()
-    return None
+    return _text_in(Path(trial.error_file)) if trial.error_file else None
+
+
+def _text_in(path: Path) -> str | None:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return None

@@ -1,6 +1,7 @@
-"""A SweepConfig in, a finished sweep out: run one, resume one, ask one to stop."""
+"""A SweepConfig in, a finished sweep out: run one, or go on with one."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -9,13 +10,16 @@ from typing import Any
 
 from tune_app.config.sweep import SweepConfig
 from tune_app.data.sets import DataShape, SearchData, data_shape, load_search_data
-from tune_app.errors import DataError, SweepExistsError
-from tune_app.results.store import Store, SweepRecord, open_store, this_process
+from tune_app.errors import DataError, SpaceError, SweepExistsError
+from tune_app.results.store import SweepRecord, open_store, this_process
+from tune_app.results.store.names import resume_command
 from tune_app.sweep.cluster import ClusterResources, ray_cluster
-from tune_app.sweep.engine import Watch
+from tune_app.sweep.engine import Watch, plan_placement
 from tune_app.sweep.feasible import FeasibleSpace
+from tune_app.sweep.given import grid_draws, own_configurations
 from tune_app.sweep.provenance import git_commit, hardware, package_versions
-from tune_app.sweep.session import Outcome, run_session
+from tune_app.sweep.session import Outcome, Session
+from tune_app.sweep.signals import StopSignals
 from tune_app.sweep.smallest import require_budgets
 from tune_app.sweep.trainable import TrainEpochs
 from tune_app.training.device import probe_kernels
@@ -36,34 +40,70 @@ class Launch:
     source: str = ""
 
 
+def named(config: SweepConfig, storage: Path, *, new: bool = False) -> SweepConfig:
+    """Return `config` under a name that is free in `storage`; `new` numbers a taken one.
+
+    Raises:
+        SweepExistsError: The name is taken, by a sweep or by files of none.
+    """
+    store = open_store(storage)
+    taken = {record.name for record in store.list_sweeps(archived=True)}
+
+    def is_free(name: str) -> bool:
+        folder = store.sweep_folder(name)
+        return name not in taken and not (folder.is_dir() and any(folder.iterdir()))
+
+    if is_free(config.name):
+        return config
+    if new:
+        number = 2
+        while not is_free(f"{config.name}-{number}"):
+            number += 1
+        return config.model_copy(update={"name": f"{config.name}-{number}"})
+    way_out = "run this file under another name: --name NAME, or --new for the next free one"
+    if config.name in taken:
+        again = resume_command(config.name, storage)
+        raise SweepExistsError(
+            f"a sweep named '{config.name}' exists; continue it with: {again}; or {way_out}"
+        )
+    raise SweepExistsError(
+        f"{store.sweep_folder(config.name)} holds files of a sweep that the record does not know; "
+        f"move them away, or {way_out}"
+    )
+
+
 def run_sweep(
     config: SweepConfig,
     launch: Launch,
     *,
-    new_name: bool = False,
     watch: Watch | None = None,
     train: TrainEpochs = train_epochs,
 ) -> Outcome:
     """Run a new sweep to its end.
 
-    With `new_name`, a taken name gets the next free number ("digits-2"). `watch` is entered
-    with the sweep's progress before the first trial and left after the last. `train` stands in
-    the place of `train_epochs`.
+    `watch` is entered with the sweep's progress before the first trial and left after the last.
+    `train` stands in the place of `train_epochs`.
 
     Raises:
-        SweepExistsError: The name is taken.
-        BudgetError: No configuration meets a budget.
+        SweepExistsError: The name is taken; see `named`.
+        SpaceError, BudgetError, UnknownSweepError: The file asks for what cannot be.
         DataMissingError, DataError, StorageError, ClusterError: Before the first trial.
+        StopRequested: SIGINT or SIGTERM came before the first trial.
     """
-    shape = data_shape(config.dataset, launch.data_root)
-    feasible = FeasibleSpace(config, shape.input_shape, shape.outputs)
-    require_budgets(feasible)
-    store = open_store(launch.storage)
-    config = config.model_copy(update={"name": _free_name(store, config.name, new_name)})
-    with _ray_and_data(config, launch) as (cluster, data, kernels):
-        record = _record(config, launch, data, kernels)
-        store.create_sweep(record)
-        return run_session(store, record, feasible, cluster, data, watch=watch, train=train)
+    with StopSignals() as signals:
+        named(config, launch.storage)
+        feasible = _feasible(config, launch)
+        require_budgets(feasible)
+        config = _complete(config, feasible, launch)
+        store = open_store(launch.storage)
+        if config.search.start_from is not None:
+            store.get_sweep(config.search.start_from)
+        with _ray_and_data(config, launch, signals) as (cluster, data, kernels):
+            plan_placement(config, cluster)
+            record = _record(config, launch, data, kernels)
+            store.create_sweep(record)
+            session = Session(store, record, feasible, cluster, data, signals)
+            return session.run(watch=watch, train=train)
 
 
 def resume_sweep(
@@ -80,33 +120,78 @@ def resume_sweep(
 
     Raises:
         UnknownSweepError, SweepBusyError: There is no such sweep, or a live process owns it.
+        SpaceError: It has more trials than `trials` already.
         DataError: The data set is not what the sweep began with.
     """
     store = open_store(launch.storage)
     record = store.get_sweep(name)
     config = SweepConfig.from_dict(record.config)
+    drawn = sum(trial.stage == "search" for trial in store.trials(name))
+    if record.status == "complete" and (trials is None or trials <= drawn):
+        return None
     if trials is not None:
+        if trials < drawn:
+            raise SpaceError(
+                f"sweep '{name}' has {drawn} trials already; --trials says how many in all"
+            )
         search = config.search.model_copy(update={"trials": trials})
         config = config.model_copy(update={"search": search})
-    elif record.status == "complete":
-        return None
     store.refuse_if_live(name)
-    shape = data_shape(config.dataset, launch.data_root)
-    feasible = FeasibleSpace(config, shape.input_shape, shape.outputs)
-    require_budgets(feasible)
-    with _ray_and_data(config, launch, record.resolved) as (cluster, data, _):
-        if data.digest != record.resolved["data_digest"]:
-            raise DataError(
-                f"the data of '{config.dataset.name}' changed since sweep '{name}' began; "
-                "its trials could not be compared: run a new sweep"
+    with StopSignals() as signals:
+        feasible = _feasible(config, launch)
+        require_budgets(feasible)
+        with _ray_and_data(config, launch, signals, record.resolved) as (cluster, data, _):
+            if data.digest != record.resolved["data_digest"]:
+                raise DataError(
+                    f"the data of '{config.dataset.name}' changed since sweep '{name}' began; "
+                    "its trials could not be compared: run a new sweep"
+                )
+            plan_placement(config, cluster)
+            resumed = [*record.run_flags.get("resumed", []), _surroundings(launch)]
+            record = replace(
+                record,
+                config=config.to_dict(),
+                run_flags={**record.run_flags, "resumed": resumed},
             )
-        record = replace(record, config=config.to_dict())
-        return run_session(store, record, feasible, cluster, data, watch=watch, train=train)
+            session = Session(store, record, feasible, cluster, data, signals)
+            return session.run(watch=watch, train=train)
+
+
+def _feasible(config: SweepConfig, launch: Launch) -> FeasibleSpace:
+    shape = data_shape(config.dataset, launch.data_root)
+    return FeasibleSpace(config, shape.input_shape, shape.outputs)
+
+
+def _complete(config: SweepConfig, feasible: FeasibleSpace, launch: Launch) -> SweepConfig:
+    """Return `config` as it is recorded: a whole grid counted, a file's path absolute.
+
+    Raises:
+        SpaceError, BudgetError: A configuration of `start_with` cannot come first.
+    """
+    search = config.search
+    if search.sampler == "grid":
+        if search.start_with:
+            raise SpaceError("search.start_with goes with tpe and random; a grid draws everything")
+        if "trials" not in search.model_fields_set:
+            count = len(grid_draws(feasible)[0])
+            config = config.model_copy(
+                update={"search": search.model_copy(update={"trials": count})}
+            )
+    else:
+        own_configurations(config, feasible)
+    if config.dataset.path is not None:
+        path = str(Path(config.dataset.path).expanduser().absolute())
+        dataset = config.dataset.model_copy(update={"path": path})
+        config = config.model_copy(update={"dataset": dataset})
+    return config
 
 
 @contextmanager
 def _ray_and_data(
-    config: SweepConfig, launch: Launch, resolved: dict[str, Any] | None = None
+    config: SweepConfig,
+    launch: Launch,
+    signals: StopSignals,
+    resolved: dict[str, Any] | None = None,
 ) -> Iterator[tuple[ClusterResources, SearchData, dict[str, Any]]]:
     """Start or join Ray, and meanwhile read the data and measure the kernels."""
     loaded: dict[str, Any] = {}
@@ -118,44 +203,37 @@ def _ray_and_data(
         except Exception as error:
             loaded["error"] = error
 
-    thread = threading.Thread(target=prepare)
+    thread = threading.Thread(target=prepare, daemon=True)
     thread.start()
-    try:
-        thread.join(MISSING_DATA_S)
+    thread.join(MISSING_DATA_S)
+    if "error" in loaded:
+        raise loaded["error"]
+    shape = data_shape(config.dataset, launch.data_root)
+    store_bytes = OBJECT_STORE_BYTES + 2 * _data_bytes(shape)
+    with ray_cluster(launch.address, object_store_bytes=store_bytes) as cluster:
+        signals.install()
+        thread.join()
         if "error" in loaded:
             raise loaded["error"]
-        shape = data_shape(config.dataset, launch.data_root)
-        with ray_cluster(
-            launch.address, object_store_bytes=OBJECT_STORE_BYTES + 2 * _data_bytes(shape)
-        ) as cluster:
-            thread.join()
-            if "error" in loaded:
-                raise loaded["error"]
-            yield cluster, loaded["data"], loaded["kernels"]
-    finally:
-        thread.join()
+        yield cluster, loaded["data"], loaded["kernels"]
 
 
 def _data_bytes(shape: DataShape) -> int:
     pixels = 1
     for size in shape.input_shape:
         pixels *= size
-    return int(pixels * shape.train_count * 4)
+    return pixels * shape.train_count * 4
 
 
-def _free_name(store: Store, name: str, new: bool) -> str:
-    taken = {record.name for record in store.list_sweeps(archived=True)}
-    if name not in taken:
-        return name
-    if not new:
-        raise SweepExistsError(
-            f"a sweep named '{name}' exists; continue it with: tune-app resume {name}; "
-            "or run this file under another name: --name NAME, or --new for the next free one"
-        )
-    number = 2
-    while f"{name}-{number}" in taken:
-        number += 1
-    return f"{name}-{number}"
+def _surroundings(launch: Launch) -> dict[str, Any]:
+    """Return what a process that runs a part of a sweep notes of itself."""
+    return {
+        "command": launch.command,
+        "started": time.time(),
+        "versions": package_versions(),
+        "git_commit": git_commit(),
+        "hardware": hardware(),
+    }
 
 
 def _record(
@@ -164,6 +242,7 @@ def _record(
     # bf16 is taken only when asked for: on the processors measured so far it either does not
     # help (no native bf16) or its cost in accuracy at small sizes is unknown.
     precision = "fp32" if config.resources.precision == "auto" else config.resources.precision
+    surroundings = _surroundings(launch)
     return SweepRecord(
         name=config.name,
         dataset=config.dataset.name,
@@ -172,9 +251,9 @@ def _record(
         config=config.to_dict(),
         source=launch.source,
         command=launch.command,
-        versions=package_versions(),
-        git_commit=git_commit(),
-        hardware=hardware(),
+        versions=surroundings["versions"],
+        git_commit=surroundings["git_commit"],
+        hardware=surroundings["hardware"],
         seed=config.search.seed,
         resolved={
             "precision": precision,
@@ -190,5 +269,5 @@ def _record(
             "validation_count": len(data.x_val),
         },
         owner=this_process(),
-        run_flags={"address": launch.address, "data_root": str(launch.data_root)},
+        run_flags={"address": launch.address, "data_root": str(launch.data_root.absolute())},
     )

@@ -79,8 +79,8 @@ class BudgetSampler:
         self.method = method
         self.startup = startup
         self.refused = 0
-        self.rng = np.random.default_rng([seed, budget or 0])
-        self._tpe = _Tpe(seed=int(self.rng.integers(2**31)))
+        self._seed = seed
+        self.skip(0)
         space = feasible.space
         self.distributions = {
             name: to_distribution(space.parameters[name]) for name in space.varied
@@ -90,6 +90,11 @@ class BudgetSampler:
             for name in space.varied
             if isinstance(choice := space.parameters[name], Choice)
         }
+
+    def skip(self, drawn: int) -> None:
+        """Seed what is drawn next by how many draws there were before, in other processes too."""
+        self.rng = np.random.default_rng([self._seed, self.budget or 0, drawn])
+        self._tpe = _Tpe(seed=int(self.rng.integers(2**31)))
 
     def propose(self, study: optuna.Study) -> tuple[Draw, str]:
         """Return a configuration that fits, and what chose it: "tpe", "startup" or "random".
@@ -216,41 +221,3 @@ class _Tpe(TPESampler):
             for name, distribution in distributions.items()
         }
         return columns, scores
-
-
-def grid_draws(feasible: FeasibleSpace) -> tuple[list[Draw], dict[int | None, int]]:
-    """Return every combination of discrete parameters that fits, and the refused by budget.
-
-    In cap mode a combination is drawn once, for the smallest budget that it fits; in fill mode
-    once for each budget, with the widths that fill it.
-    """
-    draws: list[Draw] = []
-    drawn: set[str] = set()
-    refused: dict[int | None, int] = {}
-    for budget in feasible.budgets:
-        for parameters in _grid(feasible, budget):
-            draw = feasible.fits(parameters, budget)
-            if draw is None:
-                refused[budget] = refused.get(budget, 0) + 1
-            elif feasible.fill or draw.key not in drawn:
-                drawn.add(draw.key)
-                draws.append(draw)
-    return draws, refused
-
-
-def _grid(feasible: FeasibleSpace, budget: int | None) -> list[dict[str, Any]]:
-    """Return the combinations of discrete parameters, conditions respected, in file order."""
-    space = feasible.space
-    partial: list[tuple[dict[str, Any], dict[str, Any]]] = [({"budget": budget}, {})]
-    for name, parameter in space.parameters.items():
-        extended = []
-        for values, chosen in partial:
-            if not space.active(values, name):
-                extended.append((values, chosen))
-            elif isinstance(parameter, Constant):
-                extended.append(({**values, name: parameter.value}, chosen))
-            else:
-                for value in space.grid_values(name):
-                    extended.append(({**values, name: value}, {**chosen, name: value}))
-        partial = extended
-    return [chosen for _, chosen in partial]

@@ -6,8 +6,9 @@ with their curve, diverged ones as pruned without any (Optuna ranks these last),
 failed.
 """
 
+import math
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,13 +18,14 @@ from optuna.trial import TrialState, create_trial
 from ray.tune.search import Searcher
 
 from tune_app.config.sweep import Objective, SweepConfig
-from tune_app.errors import BudgetError
 from tune_app.results.store.records import EpochRecord, TrialRecord
-from tune_app.sweep.feasible import RARE_SHARE, Draw, FeasibleSpace, RefusedError
+from tune_app.sweep.feasible import RARE_SHARE, Draw, FeasibleSpace
+from tune_app.sweep.given import grid_draws, own_configurations
 from tune_app.sweep.jobs import DriverOnly, Job, Ledger
-from tune_app.sweep.sampling import BudgetSampler, grid_draws, startup_draws
+from tune_app.sweep.sampling import BudgetSampler, startup_draws
 from tune_app.sweep.schedule import rung_key
 
+MOST_COUNTED = 3_000  # combinations of a discrete space
 ENDED = ("finished", "stopped", "diverged", "failed", "timeout")
 
 
@@ -77,13 +79,30 @@ class BudgetSearcher(DriverOnly, Searcher):
         self._jobs: dict[str, Job] = {}  # by Tune's own id
         self._drawn: Counter[int | None] = Counter()
         self.trials = config.search.trials
+        self._distinct: dict[int | None, int] = dict.fromkeys(feasible.budgets, self.trials)
         if method == "grid":
             draws, refused = grid_draws(feasible)
             self._waiting.extend(Planned(draw, "grid") for draw in draws)
             self.refused.update(refused)
             self.trials = min(self.trials, len(draws))
         else:
-            self._waiting.extend(self._own_configurations(config.search.start_with))
+            own = own_configurations(config, feasible)
+            self._waiting.extend(Planned(draw, "start_with") for draw in own)
+            self._limit_to_distinct()
+
+    def _limit_to_distinct(self) -> None:
+        """Plan no more trials than there are configurations, where these can be counted.
+
+        A space in which nothing varies is left alone: who repeats one configuration wants to.
+        """
+        space = self.feasible.space
+        if not space.varied or not all(space.is_discrete(name) for name in space.varied):
+            return
+        if math.prod(len(space.grid_values(name)) for name in space.varied) > MOST_COUNTED:
+            return
+        counts = Counter(draw.budget for draw in grid_draws(self.feasible)[0])
+        self._distinct = {budget: counts[budget] for budget in self.feasible.budgets}
+        self.trials = min(self.trials, sum(self._distinct.values()))
 
     def _study(self) -> optuna.Study:
         return optuna.create_study(
@@ -102,42 +121,15 @@ class BudgetSearcher(DriverOnly, Searcher):
         shares = {budget: self.feasible.survey(budget).share for budget in self.feasible.budgets}
         return {budget: share for budget, share in shares.items() if share < RARE_SHARE}
 
-    def _own_configurations(self, wanted: Sequence[dict[str, Any]]) -> Iterable[Planned]:
-        """Yield the user's own configurations, completed at random, each for each budget it fits.
+    @property
+    def exhausted(self) -> bool:
+        """Whether every trial of the sweep has been drawn."""
+        return not self._unfinished and sum(self._drawn.values()) >= self.trials
 
-        In cap mode a complete configuration is drawn once, for the smallest budget it fits.
-
-        Raises:
-            BudgetError: One of them fits no budget.
-        """
-        rng = np.random.default_rng([self.config.search.seed, 1])
-        for index, parameters in enumerate(wanted):
-            planned = []
-            reason = ""
-            for budget in self.feasible.budgets:
-                try:
-                    planned.append(self._complete(rng, parameters, budget))
-                except RefusedError as error:
-                    reason = str(error)
-                    continue
-                if not self.feasible.fill:
-                    break
-            if not planned:
-                raise BudgetError(f"search.start_with[{index}] fits no budget: {reason}")
-            yield from (Planned(draw, "start_with") for draw in planned)
-
-    def _complete(
-        self, rng: np.random.Generator, parameters: dict[str, Any], budget: int | None
-    ) -> Draw:
-        for _ in range(200):
-            spare = self.feasible.sample(rng, budget)
-            try:
-                return self.feasible.resolve(
-                    self.feasible.completed(parameters, spare, budget), budget
-                )
-            except RefusedError as error:
-                refusal = error
-        raise refusal
+    def begin(self) -> None:
+        """Draw from here on as nobody did before: continue where earlier processes stopped."""
+        for budget, sampler in self._samplers.items():
+            sampler.skip(self._drawn[budget])
 
     # -- what an earlier process left ---------------------------------------------------------
 
@@ -148,15 +140,16 @@ class BudgetSearcher(DriverOnly, Searcher):
         job = replace(job, seconds=record.seconds, attempts=record.attempts, recorded=True)
         self._forget_waiting(draw)
         self._drawn[record.budget] += 1
+        live = self.ledger.add(job)
+        live.epochs, live.started = record.epochs, record.started
+        live.value = getattr(record, self.config.objective.metric)
+        live.score = None if live.value is None else self._sign * live.value
+        live.curve = best_so_far_by_epoch(epochs, self.config.objective)
         if record.status not in ENDED:
             self._unfinished.append(job)
             return
-        live = self.ledger.add(job)
-        live.status, live.epochs = record.status, record.epochs
-        live.value = getattr(record, self.config.objective.metric)
-        live.score = None if live.value is None else self._sign * live.value
-        live.stop_reason, live.error = record.stop_reason, record.error
-        live.curve = best_so_far_by_epoch(epochs, self.config.objective)
+        self.ledger.remembered += 1
+        live.status, live.stop_reason, live.error = record.status, record.stop_reason, record.error
         self._add_to_study(draw, record.status, live.value, live.curve, record.trial_id)
 
     def learn(self, record: TrialRecord, epochs: Sequence[EpochRecord]) -> None:
@@ -165,7 +158,7 @@ class BudgetSearcher(DriverOnly, Searcher):
         One that this space cannot draw, or that never had a result, teaches nothing.
         """
         value = getattr(record, self.config.objective.metric)
-        if record.status not in ENDED or value is None:
+        if record.stage != "search" or record.status not in ENDED or value is None:
             return
         for budget in self.feasible.budgets:
             if not self._could_draw(record.parameters, budget):
@@ -223,7 +216,8 @@ class BudgetSearcher(DriverOnly, Searcher):
             return str(Searcher.FINISHED)
         self._ask(job)
         self._jobs[trial_id] = job
-        self.ledger.add(job)
+        if not job.recorded:
+            self.ledger.add(job)
         self._on_draw(job)
         return {"job": job}
 
@@ -233,7 +227,8 @@ class BudgetSearcher(DriverOnly, Searcher):
             planned = self._waiting.popleft()
         else:
             # The budget with the fewest trials so far, the smallest of these.
-            budget = min(self.feasible.budgets, key=lambda b: (self._drawn[b], b or 0))
+            open_budgets = [b for b in self.feasible.budgets if self._drawn[b] < self._distinct[b]]
+            budget = min(open_budgets, key=lambda b: (self._drawn[b], b or 0))
             sampler = self._samplers[budget]
             draw, method = sampler.propose(self._studies[budget])
             self.refused[budget] += sampler.refused

@@ -1,22 +1,24 @@
 """One process's part in a sweep: from its claim on the record to its last word in it."""
 
+import contextlib
 import time
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tune_app.config.sweep import SweepConfig
 from tune_app.data.sets import SearchData
-from tune_app.errors import StorageError, TuneAppError
+from tune_app.errors import StorageError, TuneAppError, UnknownSweepError
 from tune_app.results.ranking import RANKED_STATUSES
 from tune_app.results.store import Store, SweepRecord, TrialRecord
+from tune_app.results.store.names import resume_command
 from tune_app.sweep.cluster import ClusterResources
 from tune_app.sweep.engine import Ended, Progress, Watch, plan_placement, run_tune
 from tune_app.sweep.feasible import FeasibleSpace
 from tune_app.sweep.jobs import Ledger
 from tune_app.sweep.recorder import Recorder
-from tune_app.sweep.schedule import Rungs, rung_key, rungs_of
+from tune_app.sweep.schedule import rung_key, rungs_of
 from tune_app.sweep.search import BudgetSearcher, best_so_far_by_epoch
+from tune_app.sweep.signals import StopRequested, StopSignals
 from tune_app.sweep.trainable import TrainEpochs, TrialSettings
 
 
@@ -37,156 +39,172 @@ class Outcome:
     seconds: float
 
 
-def run_session(
-    store: Store,
-    record: SweepRecord,
-    feasible: FeasibleSpace,
-    cluster: ClusterResources,
-    data: SearchData,
-    *,
-    watch: Watch | None,
-    train: TrainEpochs,
-) -> Outcome:
-    """Run what is left of a sweep and write how it ended.
+class Session:
+    """A sweep and all that this process runs it with."""
 
-    Raises:
-        SweepBusyError: A live process owns it.
-        StorageError: The record could not be written; the sweep was stopped gracefully.
-        ClusterError: Ray failed.
-    """
-    config = SweepConfig.from_dict(record.config)
-    started = time.time()
-    store.claim(config.name)
-    store.update_sweep(
-        config.name, status="running", config=record.config, ended=None, stop_reason=None
-    )
-    ledger = Ledger()
-    recorder = Recorder(store, config.name, ledger)
-    placement = plan_placement(config, cluster)
-    searcher = BudgetSearcher(
-        config,
-        feasible,
-        ledger,
-        directory=lambda trial_id: str(store.trial_folder(config.name, trial_id)),
-        on_draw=recorder.add,
-    )
-    searcher.refused.update({_budget(name): count for name, count in record.refused.items()})
-    rungs = rungs_of(config)
-    _remember(store, config, searcher, rungs)
-    if config.search.start_from is not None:
+    def __init__(
+        self,
+        store: Store,
+        record: SweepRecord,
+        feasible: FeasibleSpace,
+        cluster: ClusterResources,
+        data: SearchData,
+        signals: StopSignals,
+    ) -> None:
+        self.store, self.record, self.feasible = store, record, feasible
+        self.cluster, self.data, self.signals = cluster, data, signals
+        self.config = SweepConfig.from_dict(record.config)
+        self.name = self.config.name
+        self.rungs = rungs_of(self.config)
+        self.recorder = Recorder(store, self.name, Ledger(), self.refused)
+        self.searcher = BudgetSearcher(
+            self.config,
+            feasible,
+            self.recorder.ledger,
+            directory=lambda trial_id: str(store.trial_folder(self.name, trial_id)),
+            on_draw=self.recorder.add,
+        )
+
+    def run(self, *, watch: Watch | None, train: TrainEpochs) -> Outcome:
+        """Run what is left of the sweep and write how it ended.
+
+        Raises:
+            SweepBusyError: A live process owns it.
+            StorageError: Something could not be written; the sweep was stopped gracefully.
+            ClusterError: Ray failed.
+            StopRequested: SIGINT or SIGTERM came before the first trial.
+        """
+        started = time.time()
+        self.store.claim(self.name)
+        try:
+            self.store.update_sweep(
+                self.name,
+                status="running",
+                config=self.record.config,
+                run_flags=self.record.run_flags,
+                ended=None,
+                stop_reason=None,
+            )
+            self._remember()
+            ended = self._run_tune(watch, train)
+        except StopRequested as stop:
+            self._close(Ended("interrupted", str(stop), stop.number))
+            go_on = resume_command(self.name, self.store.storage)
+            raise StopRequested(stop.number, f"{stop}; go on with: {go_on}") from None
+        except BaseException as error:
+            self._close(Ended("interrupted", str(error) or type(error).__name__))
+            raise
+        self._close(ended)
+        if self.recorder.failure is not None:
+            raise StorageError(
+                f"{self.recorder.failure}; the sweep was stopped, and what was recorded until "
+                f"then can be resumed: {resume_command(self.name, self.store.storage)}"
+            )
+        return self._outcome(ended, time.time() - started)
+
+    def refused(self) -> dict[str, int]:
+        """Return how many draws never became a trial, by budget."""
+        return {_name(b): count for b, count in self.searcher.refused.items() if count}
+
+    def _remember(self) -> None:
+        """Give the searcher its trials back, the rungs what came by them, and what teaches."""
+        config, searcher = self.config, self.searcher
+        if config.search.sampler != "grid":  # a grid counts its refusals anew
+            counts = {_budget(name): count for name, count in self.record.refused.items()}
+            searcher.refused.update(counts)
+        sign = 1.0 if config.objective.mode == "max" else -1.0
+        for trial in self.store.trials(self.name):
+            if trial.stage != "search":
+                continue
+            epochs = self.store.epochs(self.name, trial.trial_id)
+            searcher.remember(trial, epochs)
+            if self.rungs is None:
+                continue
+            key = rung_key(config, trial.config, trial.budget, trial.weights or 0)
+            for epoch, value in best_so_far_by_epoch(epochs, config.objective).items():
+                self.rungs.judge(key, trial.trial_id, epoch, sign * value)
         teacher = config.search.start_from
-        for trial in store.trials(teacher):
-            searcher.learn(trial, store.epochs(teacher, trial.trial_id))
-    settings = TrialSettings(
-        model=config.model,
-        metric=config.objective.metric,
-        mode=config.objective.mode,
-        precision=record.resolved["precision"],
-        kernels=record.resolved["kernels"],
-        threads=placement.cpus_per_trial,
-        time_limit_s=config.resources.trial_time_limit_s,
-        use_gpu=placement.gpus_per_trial > 0,
-        weights_every=config.record.weights_every,
-        train_epochs=train,
-    )
-    progress = Progress(
-        config=config,
-        ledger=ledger,
-        trials=searcher.trials,
-        budgets=feasible.budgets,
-        refused=lambda: dict(searcher.refused),
-        concurrent=placement.concurrent,
-    )
-    try:
-        ended = run_tune(
-            searcher=searcher,
-            rungs=rungs,
-            recorder=recorder,
+        if teacher is not None:
+            # Gone since this sweep began, it taught what it could.
+            with contextlib.suppress(UnknownSweepError):
+                for trial in self.store.trials(teacher):
+                    searcher.learn(trial, self.store.epochs(teacher, trial.trial_id))
+        searcher.begin()
+
+    def _run_tune(self, watch: Watch | None, train: TrainEpochs) -> Ended:
+        config, resolved = self.config, self.record.resolved
+        placement = plan_placement(config, self.cluster)
+        progress = Progress(
+            config=config,
+            ledger=self.recorder.ledger,
+            trials=self.searcher.trials,
+            budgets=self.feasible.budgets,
+            concurrent=placement.concurrent,
+        )
+        settings = TrialSettings(
+            model=config.model,
+            metric=config.objective.metric,
+            mode=config.objective.mode,
+            precision=resolved["precision"],
+            kernels=resolved["kernels"],
+            threads=placement.cpus_per_trial,
+            time_limit_s=config.resources.trial_time_limit_s,
+            use_gpu=placement.gpus_per_trial > 0,
+            weights_every=config.record.weights_every,
+            train_epochs=train,
+        )
+        self.signals.note()
+        return run_tune(
+            searcher=self.searcher,
+            rungs=self.rungs,
+            recorder=self.recorder,
             settings=settings,
-            data=data,
+            data=self.data,
             placement=placement,
-            time_limit_s=config.search.time_limit_s,
+            time_limit_s=self.config.search.time_limit_s,
+            signals=self.signals,
             progress=progress,
             watch=watch,
         )
-    except TuneAppError as error:
-        _close(store, config.name, recorder, Ended("interrupted", str(error)), searcher.refused)
-        raise
-    _close(store, config.name, recorder, ended, searcher.refused)
-    if recorder.failure is not None:
-        raise StorageError(
-            f"{recorder.failure}; the sweep was stopped, and what was recorded until then can "
-            f"be resumed: tune-app resume {config.name}"
+
+    def _close(self, ended: Ended) -> None:
+        """Write the end of a run. What cannot be written is read as interrupted anyway."""
+        self.recorder.interrupt_unfinished(ended.reason or "the sweep ended")
+        broken = (TuneAppError,) if self.recorder.failure else ()
+        with contextlib.suppress(*broken):
+            self.store.update_sweep(
+                self.name,
+                status=ended.status,
+                stop_reason=ended.reason,
+                ended=time.time(),
+                refused=self.refused(),
+                epochs_saved=epochs_saved(self.store.trials(self.name)),
+            )
+            self.store.release(self.name)
+
+    def _outcome(self, ended: Ended, seconds: float) -> Outcome:
+        trials = [trial for trial in self.store.trials(self.name) if trial.stage == "search"]
+        return Outcome(
+            name=self.name,
+            status=ended.status,
+            reason=ended.reason,
+            signal=ended.signal,
+            trials=dict(Counter(trial.status for trial in trials)),
+            epochs_run=sum(trial.epochs for trial in trials),
+            epochs_saved=epochs_saved(trials),
+            refused=self.refused(),
+            rare={_name(b): share for b, share in self.searcher.rare_budgets.items()},
+            usable=sum(
+                trial.status in RANKED_STATUSES and trial.best_epoch is not None for trial in trials
+            ),
+            seconds=seconds,
         )
-    return _outcome(store, config, ended, searcher, time.time() - started)
 
 
-def _remember(
-    store: Store, config: SweepConfig, searcher: BudgetSearcher, rungs: Rungs | None
-) -> None:
-    """Give the searcher its trials back, and the rungs what came by them."""
-    sign = 1.0 if config.objective.mode == "max" else -1.0
-    for trial in store.trials(config.name):
-        if trial.stage != "search":
-            continue
-        epochs = store.epochs(config.name, trial.trial_id)
-        searcher.remember(trial, epochs)
-        if rungs is None:
-            continue
-        key = rung_key(config, trial.config, trial.budget, trial.weights or 0)
-        for epoch, value in best_so_far_by_epoch(epochs, config.objective).items():
-            rungs.judge(key, trial.trial_id, epoch, sign * value)
-
-
-def _close(
-    store: Store,
-    name: str,
-    recorder: Recorder,
-    ended: Ended,
-    refused: Mapping[int | None, int],
-) -> None:
-    """Write the end of a run. What cannot be written any more is read as interrupted anyway."""
-    recorder.interrupt_unfinished(ended.reason or "the sweep ended")
-    if recorder.failure is not None:
-        return
-    store.update_sweep(
-        name,
-        status=ended.status,
-        stop_reason=ended.reason,
-        ended=time.time(),
-        refused={_name(budget): count for budget, count in refused.items() if count},
-        epochs_saved=_epochs_saved(store.trials(name)),
-    )
-    store.release(name)
-
-
-def _outcome(
-    store: Store, config: SweepConfig, ended: Ended, searcher: BudgetSearcher, seconds: float
-) -> Outcome:
-    trials = [trial for trial in store.trials(config.name) if trial.stage == "search"]
-    return Outcome(
-        name=config.name,
-        status=ended.status,
-        reason=ended.reason,
-        signal=ended.signal,
-        trials=dict(Counter(trial.status for trial in trials)),
-        epochs_run=sum(trial.epochs for trial in trials),
-        epochs_saved=_epochs_saved(trials),
-        refused={_name(b): count for b, count in searcher.refused.items() if count},
-        rare={_name(b): share for b, share in searcher.rare_budgets.items()},
-        usable=sum(
-            trial.status in RANKED_STATUSES and trial.best_epoch is not None for trial in trials
-        ),
-        seconds=seconds,
-    )
-
-
-def _epochs_saved(trials: list[TrialRecord]) -> int:
-    """Return the epochs that stopped and diverged trials did not train."""
+def epochs_saved(trials: list[TrialRecord]) -> int:
+    """Return the epochs that trials which the scheduler stopped did not train."""
     return sum(
-        int(trial.config["epochs"]) - trial.epochs
-        for trial in trials
-        if trial.status in ("stopped", "diverged")
+        int(trial.config["epochs"]) - trial.epochs for trial in trials if trial.status == "stopped"
     )
 
 

@@ -2,27 +2,49 @@
 
 import os
 import signal
+import sys
 import threading
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+NUMBERS = (signal.SIGINT, signal.SIGTERM)
+
+
+class StopRequested(KeyboardInterrupt):
+    """SIGINT or SIGTERM came where there is nothing to end in order yet."""
+
+    def __init__(self, number: int, text: str | None = None) -> None:
+        super().__init__(text or f"stopped by {signal_name(number)}")
+        self.number = number
+
 
 class StopSignals:
-    """A context in which SIGINT and SIGTERM are noted in `received` instead of raising.
+    """A context in which SIGINT and SIGTERM stop what runs.
 
-    Ray installs a handler of its own for SIGTERM that aborts the process, so enter this after
-    Ray has started. Outside the main thread, where no handler can be set, it does nothing.
+    Outside `noting` they raise StopRequested; inside they are noted in `received`, for the loop
+    there to end in order. A second one ends the process. Outside the main thread, where no
+    handler can be set, this does nothing.
     """
 
     def __init__(self) -> None:
         self.received: int | None = None
+        self._noting = False
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._note)
+        self.install()
         return self
+
+    def install(self) -> None:
+        """Take the signals over; again after Ray, whose start sets handlers of its own."""
+        if threading.current_thread() is threading.main_thread():
+            for number in NUMBERS:
+                before = signal.signal(number, self._handle)
+                self._before.setdefault(number, before)
+
+    def note(self) -> None:
+        """From now on note the first signal instead of raising."""
+        self._noting = True
 
     def __exit__(
         self,
@@ -33,8 +55,18 @@ class StopSignals:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
+    def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.received is not None:
+            if sys.stderr.isatty():
+                sys.stderr.write("\x1b[?25h")  # the live table hides the cursor
+                sys.stderr.flush()
             # What was recorded is safe: every write is a transaction of its own.
             os._exit(128 + number)
         self.received = number
+        if not self._noting:
+            raise StopRequested(number)
+
+
+def signal_name(number: int) -> str:
+    """Return what people call a signal."""
+    return "Ctrl-C" if number == signal.SIGINT else "SIGTERM"

@@ -134,19 +134,25 @@ class _Best:
 class _Resumption:
     """The trial's checkpoint: training's own state, and which epoch was best."""
 
-    def __init__(self, file: AtomicCheckpoint, best: _Best) -> None:
+    def __init__(self, file: AtomicCheckpoint, best: _Best, seconds_before: float) -> None:
         self.file, self.best = file, best
+        self.seconds_before = seconds_before  # of earlier attempts
+        self._started = time.perf_counter()
 
     def load(self) -> dict[str, Any] | None:
         state = self.file.load()
         if state is None:
             return None
         self.best.load_state(state["best"])
+        self.seconds_before = max(self.seconds_before, state["seconds"])
         training: dict[str, Any] = state["training"]
         return training
 
     def offer(self, make_state: Callable[[], dict[str, Any]]) -> None:
-        self.file.offer(lambda: {"training": make_state(), "best": self.best.state()})
+        seconds = self.seconds_before + time.perf_counter() - self._started
+        self.file.offer(
+            lambda: {"training": make_state(), "best": self.best.state(), "seconds": seconds}
+        )
 
 
 def run_trial(job: Job, settings: TrialSettings, data: SearchData, report: Report) -> None:
@@ -156,8 +162,9 @@ def run_trial(job: Job, settings: TrialSettings, data: SearchData, report: Repor
     SystemExit, which is how Ray stops a function: best weights are on disk by then.
     """
     directory = Path(job.directory)
-    directory.mkdir(parents=True, exist_ok=True)
     try:
+        with _as_storage_error(directory):
+            directory.mkdir(parents=True, exist_ok=True)
         with _ended_if_hanging(directory / HANG_FILE, settings.time_limit_s - job.seconds):
             ended = _train(job, settings, data, report, directory)
     except _TrialEnd as end:
@@ -188,7 +195,7 @@ def _train(
         raise AssertionError(f"{built} weights were built, {job.draw.weights} were planned")
     model.to(device)
     best = _Best(model, settings, directory)
-    checkpoint = _Resumption(AtomicCheckpoint(directory / CHECKPOINT_FILE), best)
+    checkpoint = _Resumption(AtomicCheckpoint(directory / CHECKPOINT_FILE), best, job.seconds)
     epochs = settings.train_epochs(
         model,
         TrainingData.from_search(data, device),
@@ -215,11 +222,13 @@ def _train(
             best.offer(measured)
             if settings.weights_every and result.epoch % settings.weights_every == 0:
                 kept = directory / WEIGHTS_FOLDER / f"epoch-{result.epoch:04d}.pt"
-                kept.parent.mkdir(exist_ok=True)
+                with _as_storage_error(kept):
+                    kept.parent.mkdir(exist_ok=True)
                 save_weights(kept, model.state_dict(), {"epoch": result.epoch})
-            seconds = job.seconds + time.perf_counter() - started
+            attempt_seconds = time.perf_counter() - started
+            seconds = checkpoint.seconds_before + attempt_seconds
             message = {**measured, **best.fields(), "started": epoch_started, "node": node}
-            message["total_seconds"] = seconds
+            message["attempt_seconds"] = attempt_seconds
             if result.epoch >= last:
                 report({**message, "status": "finished", "stop_reason": reason, "error": None})
                 return _TrialEnd("finished", reason)
@@ -276,13 +285,24 @@ def _ended_if_hanging(path: Path, seconds_left: float) -> Iterator[None]:
         raise _TrialEnd(
             "timeout", "hung past its time limit; where, is in `error`", path.read_text()
         )
-    with path.open("w") as file:
+    with _as_storage_error(path):
+        file = path.open("w")
+    with file:
         faulthandler.dump_traceback_later(max(seconds_left, 0) + HANG_GRACE_S, exit=True, file=file)
         try:
             yield
         finally:
             faulthandler.cancel_dump_traceback_later()
     path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _as_storage_error(path: Path) -> Iterator[None]:
+    """Raise what the file system refuses as what ends the sweep, not as the trial's failure."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {error}") from error
 
 
 def tune_trial(config: dict[str, Any], settings: TrialSettings, data: SearchData) -> None:

@@ -1,8 +1,11 @@
 """Names of sweeps: which are allowed, and which was meant."""
 
 import difflib
+import os
 import re
+import shlex
 from collections.abc import Iterable
+from pathlib import Path
 
 from tune_app.errors import TuneAppError
 
@@ -16,6 +19,13 @@ def check_sweep_name(name: str) -> None:
             f"'{name}' cannot be a sweep's name: use 1 to 64 letters, digits, '.', '_' and '-',"
             " the first a letter or a digit"
         )
+
+
+def resume_command(name: str, storage: Path) -> str:
+    """Return the command that goes on with a sweep, as it can be typed where we run."""
+    named = os.environ.get("TUNE_APP_STORAGE", "tune_results")
+    where = "" if storage == Path(named) else f" --storage {shlex.quote(str(storage))}"
+    return f"tune-app resume {name}{where}"
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
