@@ -27,7 +27,7 @@ import optuna
 from scipy.stats import wilcoxon
 
 from tune_app.config.files import parse_sweep
-from tune_app.models.fcn import fcn_weights
+from tune_app.models.fcn import plan_fcn
 from tune_app.sweep.feasible import Draw, FeasibleSpace
 from tune_app.sweep.sampling import BudgetSampler, to_distribution
 
@@ -68,7 +68,7 @@ class FunnelSpace(FeasibleSpace):
 
     def plan(self, parameters: Any, budget: int | None) -> Draw:
         widths = funnel(parameters["layers"], parameters["width"])
-        weights = fcn_weights(784, widths, 10)
+        weights = plan_fcn((1, 28, 28), widths, 10).weights
         return Draw(dict(parameters), {**parameters, "widths": widths}, weights, 0, budget, None)
 
 

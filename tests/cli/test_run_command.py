@@ -134,7 +134,11 @@ def test_a_run_ends_with_the_ranked_table_and_the_next_command(folder):
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "SIGTERM"]
+    ("number", "code"),
+    [
+        pytest.param(signal.SIGINT, 130, id="Ctrl-C"),
+        pytest.param(signal.SIGTERM, 143, id="SIGTERM", marks=pytest.mark.slow),
+    ],
 )
 def test_a_signal_stops_in_order_and_names_the_way_on(folder, number, code):
     with started(folder, "run", "small.yaml") as process:
@@ -172,12 +176,13 @@ def test_a_killed_driver_loses_no_epoch_and_repeats_no_finished_trial(folder):
 
 
 def test_a_signal_during_the_start_ends_with_its_code(folder):
+    output = folder / "out.txt"
     with started(folder, "run", "small.yaml") as process:
-        time.sleep(4)
+        wait_until(lambda: "trials of at most" in output.read_text())
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 143
-    output = (folder / "out.txt").read_text()
-    assert "SIGTERM" in output
+    output = output.read_text()
+    assert "stopped by SIGTERM" in output
     assert "Traceback" not in output
 
 
@@ -241,12 +246,13 @@ def small_disk(folder: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(place)], check=True)
 
 
+@pytest.mark.slow
 def test_a_full_disk_stops_the_sweep_says_why_and_loses_nothing(folder, small_disk):
     storage = str(small_disk / "results")
     done = tune_app(folder, "run", "small.yaml", "--storage", storage)
     assert done.returncode == 3
     assert "No space left" in done.stderr or "disk is full" in done.stderr
-    assert done.stderr.endswith("can be resumed: tune-app resume small\n")
+    assert done.stderr.endswith(f"can be resumed: tune-app resume small --storage {storage}\n")
     assert "Traceback" not in done.stderr
     database = small_disk / "results" / "tune_app.db"
     with contextlib.closing(sqlite3.connect(database)) as connection:

@@ -1,0 +1,50 @@
+"""The search files that we ship, run."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tune_app.config.files import load_sweep_file
+from tune_app.results.store import open_store
+from tune_app.sweep.run import Launch, run_sweep
+
+FILES = Path(__file__).parents[2] / "search_spaces"
+
+
+def test_the_demo_draws_by_tpe_and_stops_trials_early_in_every_budget(tmp_path, ray_session):
+    # Four of its epochs: the first rung stands at three.
+    config = load_sweep_file(FILES / "digits_cnn.yaml", overrides=[("parameters.epochs", 4)])
+    assert config.search.trials >= 24
+    run_sweep(config, Launch(storage=tmp_path, data_root=tmp_path))
+    trials = open_store(tmp_path).trials(config.name)
+    assert config.budgets == (2_000, 5_000, 10_000)
+    drawn = Counter((trial.budget, trial.sampler) for trial in trials)
+    stopped = Counter(trial.budget for trial in trials if trial.status == "stopped")
+    for budget in config.budgets:
+        assert drawn[budget, "tpe"] >= 3
+        assert stopped[budget] >= 2
+    assert all(trial.weights <= trial.budget for trial in trials)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", sorted(FILES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_shipped_file_runs_on_its_real_data(path, tmp_path, data_root, ray_session):
+    config = load_sweep_file(
+        path,
+        overrides=[
+            ("search.trials", 2),
+            ("parameters.epochs", 1),
+            ("dataset.train_size", 2_000),
+            ("scheduler.type", "none"),
+        ]
+        if "deep" not in path.stem
+        else [("search.trials", 2), ("parameters.epochs", 5), ("scheduler.type", "none")],
+    )
+    outcome = run_sweep(config, Launch(storage=tmp_path, data_root=data_root))
+    assert outcome.trials == {"finished": 2}
+    trials = open_store(tmp_path).trials(config.name)
+    if path.stem == "mnist_lenet":
+        assert {trial.weights for trial in trials} == {44_426}
+    if path.stem == "mnist_mlp":
+        assert 50_890 in {trial.weights for trial in trials}
