@@ -287,7 +287,7 @@ def test_an_interrupted_sweep_tells_how_to_go_on(store):
     lines = said("show", "study").splitlines()
     assert lines[1] == "interrupted (terminated); go on with: tune-app resume study"
     assert lines[-1] == (
-        "3 draws were refused before training: too large, or not buildable; "
+        "3 draws were refused before training (2k: 2, 5k: 1): too large, or not buildable; "
         "no epoch was spent on them"
     )
 

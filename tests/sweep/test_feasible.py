@@ -6,6 +6,7 @@ import pytest
 from nested_space import DIGITS, NESTED
 
 from tune_app.config.files import parse_sweep
+from tune_app.config.parameters import resolve_parameters
 from tune_app.errors import BudgetError
 from tune_app.models.network import build_network
 from tune_app.models.weights import count_weights
@@ -105,7 +106,8 @@ def test_in_fill_mode_a_draw_uses_its_budget():
             draw, _ = space.random(rng, budget)
             assert draw.fill_share == draw.weights / budget
             assert 0.97 <= draw.fill_share <= 1
-            assert draw.config["widths"]
+            assert len(draw.config["widths"]) == draw.parameters["layers"]
+            assert resolve_parameters("fcn", draw.config, fill=False) == draw.config
 
 
 def test_multiply_adds_are_a_limit_too():

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from tune_app.config.files import load_sweep_file
+from tune_app.report.evaluate import evaluate_export
+from tune_app.report.export import export_trial
 from tune_app.results.store import open_store
 from tune_app.sweep.run import Launch, run_sweep
 
@@ -27,6 +29,27 @@ def test_the_demo_draws_by_tpe_and_stops_trials_early_in_every_budget(tmp_path, 
     assert all(trial.weights <= trial.budget for trial in trials)
 
 
+def export_and_evaluate(storage, name, data_root):
+    """Export every trial of a sweep and check that it measures as recorded."""
+    store = open_store(storage)
+    for trial in store.trials(name):
+        folder = storage / f"export-{trial.trial_id}"
+        export_trial(store, name, folder, trial_id=trial.trial_id)
+        evaluation = evaluate_export(folder, data_root)
+        assert evaluation.is_exact, (trial.trial_id, evaluation)
+
+
+def test_a_network_whose_widths_were_solved_is_exported_and_measures_the_same(
+    tmp_path, ray_session
+):
+    config = load_sweep_file(
+        FILES / "digits_fcn.yaml", overrides=[("search.trials", 3), ("parameters.epochs", 2)]
+    )
+    assert config.budget_mode == "fill"
+    run_sweep(config, Launch(storage=tmp_path, data_root=tmp_path))
+    export_and_evaluate(tmp_path, config.name, tmp_path)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", sorted(FILES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_shipped_file_runs_on_its_real_data(path, tmp_path, data_root, ray_session):
@@ -43,6 +66,7 @@ def test_every_shipped_file_runs_on_its_real_data(path, tmp_path, data_root, ray
     )
     outcome = run_sweep(config, Launch(storage=tmp_path, data_root=data_root))
     assert outcome.trials == {"finished": 2}
+    export_and_evaluate(tmp_path, config.name, data_root)
     trials = open_store(tmp_path).trials(config.name)
     if path.stem == "mnist_lenet":
         assert {trial.weights for trial in trials} == {44_426}

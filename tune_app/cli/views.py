@@ -100,7 +100,7 @@ def print_sweep_tables(
     if said:
         console.print()
     for note in said:
-        console.print(Text(note, "dim"))
+        console.print(Text(note, "dim"), soft_wrap=True)
 
 
 def _refused_note(refused: Mapping[str, int]) -> str:

@@ -23,6 +23,7 @@ from tune_app.models.network import plan_network
 
 SURVEY_DRAWS = 1000
 RARE_SHARE = 0.01  # of random draws that fit a budget; below it a search is told so
+SOLVED_FROM = {"fcn": ("layers", "taper"), "cnn": ("conv_layers", "channel_growth")}
 REJECTIONS = 200  # random draws that are tried before a walk
 _WALK_STEPS = 60
 
@@ -105,7 +106,9 @@ class FeasibleSpace:
                 budget=budget,
                 max_macs=self.max_macs,
             )
-            config = {**config, **solved}
+            # The solved sizes take the place of what they were solved from.
+            kept = {name: v for name, v in config.items() if name not in SOLVED_FROM[self.model]}
+            config = {**kept, **solved}
         network = plan_network(self.model, config, self.input_shape, self.outputs)
         share = network.weights / budget if self.fill and budget else None
         return Draw(dict(parameters), config, network.weights, network.macs, budget, share)
