@@ -215,6 +215,60 @@ def test_a_wrong_address_fails_in_seconds_and_names_the_setting(folder):
     assert not (folder / "tune_results").exists()
 
 
+HEAD = """
+import ray, time
+ray.init(num_cpus=2, include_dashboard=False, object_store_memory=100 * 2**20)
+print(ray.get_runtime_context().gcs_address, flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_sweep_joins_a_cluster_that_runs_and_leaves_it_running(folder):
+    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "a" * 64}
+    head = subprocess.Popen(
+        [sys.executable, "-c", HEAD],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=environment() | token,
+    )
+    try:
+        address = head.stdout.readline().strip()
+        run = command("run", "small.yaml", "--epochs", "2", "--trials", "2", "--address", address)
+        joined, refused = (
+            subprocess.run(
+                [*run, *more], cwd=folder, env=env, capture_output=True, text=True, timeout=200
+            )
+            for env, more in (
+                (environment() | token, []),
+                (environment() | {"RAY_AUTH_MODE": "disabled"}, ["--name", "other"]),
+            )
+        )
+        assert joined.returncode == 0, joined.stderr
+        assert head.poll() is None
+        assert refused.returncode == 3
+        assert "RAY_AUTH_TOKEN" in refused.stderr
+        assert "Traceback" not in refused.stderr
+    finally:
+        head.kill()
+        head.wait(30)
+        head.stdout.close()
+    assert len(finished(folder)) == 2
+
+
+def test_an_address_where_no_ray_listens_fails_in_seconds(folder):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        began = time.monotonic()
+        done = tune_app(folder, "run", "small.yaml", "--address", address)
+    assert time.monotonic() - began < 60
+    assert done.returncode == 3
+    assert f"what answers at {address} does not speak as the head of a Ray cluster" in done.stderr
+    assert "RAY_ADDRESS" in done.stderr
+
+
 def test_a_file_of_mistakes_is_refused_before_ray_starts(folder):
     (folder / "bad.yaml").write_text(FILE.replace("width", "widht").replace("digits", "digist"))
     done = tune_app(folder, "run", "bad.yaml")

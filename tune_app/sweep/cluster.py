@@ -4,6 +4,8 @@ import logging
 import os
 import secrets
 import socket
+import subprocess
+import sys
 import time
 import warnings
 from collections.abc import Iterator
@@ -14,6 +16,8 @@ from tune_app.errors import ClusterError
 from tune_app.training.device import worker_env
 
 PROBE_TIMEOUT_S = 3.0
+HANDSHAKE_TIMEOUT_S = 15.0  # the import of Ray on a busy machine included
+_WAY_OUT = "see --address and RAY_ADDRESS (host:port of the head, 6379 by default)"
 _TOKEN = secrets.token_hex(32)  # of the clusters that this process starts; Ray caches the first
 
 # Read by Ray when it is imported or started; set before either, unless the user did.
@@ -89,6 +93,7 @@ def _join(address: str) -> None:
     import ray
 
     _probe(address)
+    _shake_hands(address)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -143,9 +148,8 @@ def _probe(address: str) -> None:
     if address == "auto":
         return
     host, separator, port = address.removeprefix("ray://").rpartition(":")
-    way_out = "see --address and RAY_ADDRESS (host:port of the head, 6379 by default)"
     if not separator or not port.isdigit():
-        raise ClusterError(f"'{address}' is no address of a Ray cluster; {way_out}")
+        raise ClusterError(f"'{address}' is no address of a Ray cluster; {_WAY_OUT}")
     deadline = time.monotonic() + PROBE_TIMEOUT_S
     error: OSError | None = None
     while time.monotonic() < deadline:
@@ -155,7 +159,35 @@ def _probe(address: str) -> None:
         except OSError as refused:
             error = refused
             time.sleep(0.3)
-    raise ClusterError(f"nothing answers at {address} ({error}); {way_out}")
+    raise ClusterError(f"nothing answers at {address} ({error}); {_WAY_OUT}")
+
+
+def _shake_hands(address: str) -> None:
+    """Check within seconds that what answers is a Ray head which accepts us.
+
+    In a process of its own: the client's first call retries for minutes in C++ where something
+    else listens, or the token is wrong, and cannot be interrupted.
+    """
+    if address == "auto" or address.startswith("ray://"):
+        return
+    code = "import sys; from ray._raylet import GcsClient; GcsClient(address=sys.argv[1])"
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code, address],
+            capture_output=True,
+            text=True,
+            timeout=HANDSHAKE_TIMEOUT_S,
+        )
+    except subprocess.TimeoutExpired:
+        raise ClusterError(
+            f"what answers at {address} does not speak as the head of a Ray cluster; {_WAY_OUT}"
+        ) from None
+    if done.returncode:
+        said = (done.stderr.strip() or "it gave no reason").splitlines()[-1]
+        raise ClusterError(
+            f"Ray at {address} did not accept this driver: {said}; a cluster in token mode needs "
+            "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
+        )
 
 
 def _resources(local: bool) -> ClusterResources:
