@@ -8,6 +8,7 @@ be written are no trial's fault: the sweep ends, and can be resumed.
 
 import contextlib
 import faulthandler
+import functools
 import gc
 import random
 import socket
@@ -264,6 +265,7 @@ def _measured(result: EpochResult, settings: TrialSettings) -> dict[str, Any]:
 
 def _prepare_process(settings: TrialSettings, seed: int) -> None:
     """Leave nothing of the trial before: workers are reused."""
+    _forget_imports()
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
@@ -272,6 +274,17 @@ def _prepare_process(settings: TrialSettings, seed: int) -> None:
     torch.manual_seed(seed)
     np.random.seed(seed % 2**32)
     random.seed(seed)
+
+
+@functools.cache
+def _forget_imports() -> None:
+    """Take what was imported out of the garbage collector's view, once in a process.
+
+    Looking through all of torch and Ray took 190 ms before each trial; what a trial leaves
+    behind takes one.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @contextlib.contextmanager
