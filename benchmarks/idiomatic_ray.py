@@ -3,8 +3,8 @@
 A function trainable in a process of its own per trial; torchvision's FashionMNIST with transforms,
 a split and DataLoaders; `loss.item()` for the running loss; a checkpoint and a report per
 epoch; Tune's default loggers; ASHAScheduler. Departures: one CPU per trial and `num_workers=0`,
-which are faster on few cores than the tutorial's 2 and 8; and, as on the other side, accuracy as the
-objective, Adam in the place of SGD, and the same validation images.
+which are faster on few cores than the tutorial's 2 and 8; and, as on the other side, accuracy as
+the objective, Adam in the place of SGD, and the same validation images.
 
 Run by vs_idiomatic_ray.py: idiomatic_ray.py JOB.json RESULT.json
 """
@@ -100,7 +100,7 @@ def train_fashion_mnist(config: dict[str, Any], job: dict[str, Any]) -> None:
             tune.report(
                 {
                     "loss": validation_loss / len(validation_loader),
-                    "accuracy": correct / held_out,
+                    "accuracy": correct / len(validation_rows),
                     "started": started,
                 },
                 checkpoint=tune.Checkpoint.from_directory(folder),
