@@ -12,6 +12,7 @@ import typer
 
 from tune_app.cli import check, export, launch, read
 from tune_app.errors import TuneAppError
+from tune_app.sweep.signals import StopSignals
 
 app = typer.Typer(
     name="tune-app",
@@ -29,7 +30,14 @@ export.register(app)
 def main() -> None:
     """Run the command line and exit: 0 done, 1 nothing usable, 2 a mistake, 3 the environment."""
     try:
-        app()
+        with StopSignals():
+            app()
+    except SystemExit as end:
+        if end.code != signal.SIGTERM:
+            raise
+        # While Ray starts, its own handler turns the signal into an exit with its number.
+        print("stopped by SIGTERM", file=sys.stderr)
+        sys.exit(128 + signal.SIGTERM)
     except TuneAppError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
