@@ -12,7 +12,7 @@ import typer
 
 from tune_app.cli import check, export, launch, read
 from tune_app.errors import TuneAppError
-from tune_app.sweep.signals import StopSignals
+from tune_app.sweep.signals import StopRequested, StopSignals
 
 app = typer.Typer(
     name="tune-app",
@@ -41,10 +41,9 @@ def main() -> None:
     except TuneAppError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt as stop:
-        # The engine's own says which signal it was, and how to go on.
-        print(str(stop) or "stopped by Ctrl-C", file=sys.stderr)
-        sys.exit(128 + getattr(stop, "number", signal.SIGINT))
+    except StopRequested as stop:
+        print(stop, file=sys.stderr)
+        sys.exit(128 + stop.number)
     except BrokenPipeError:
         # The reader of our output left; nothing more can be said to it, at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -10,7 +10,7 @@ from typing import Any, Self
 NUMBERS = (signal.SIGINT, signal.SIGTERM)
 
 
-class StopRequested(KeyboardInterrupt):
+class StopRequested(BaseException):  # no KeyboardInterrupt: command lines turn that into 130
     """SIGINT or SIGTERM came where there is nothing to end in order yet."""
 
     def __init__(self, number: int, text: str | None = None) -> None:
