@@ -186,6 +186,7 @@ def test_a_signal_during_the_start_ends_with_its_code(folder):
     assert "Traceback" not in output
 
 
+@pytest.mark.slow
 def test_stop_ends_a_running_sweep_from_another_terminal(folder):
     with started(folder, "run", "small.yaml") as process:
         wait_until(lambda: len(epochs_of(folder)) > 5)
@@ -223,6 +224,7 @@ time.sleep(600)
 """
 
 
+@pytest.mark.slow
 def test_a_sweep_joins_a_cluster_that_runs_and_leaves_it_running(folder):
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "a" * 64}
     head = subprocess.Popen(
@@ -256,6 +258,7 @@ def test_a_sweep_joins_a_cluster_that_runs_and_leaves_it_running(folder):
     assert len(finished(folder)) == 2
 
 
+@pytest.mark.slow
 def test_an_address_where_no_ray_listens_fails_in_seconds(folder):
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
@@ -334,7 +337,12 @@ def test_check_trains_nothing_and_forecasts(folder):
 
 
 @pytest.mark.parametrize(
-    ("model", "dataset"), [("fcn", "digits"), ("cnn", "mnist"), ("fcn", "sin")]
+    ("model", "dataset"),
+    [
+        ("fcn", "digits"),
+        pytest.param("cnn", "mnist", marks=pytest.mark.slow),
+        pytest.param("fcn", "sin", marks=pytest.mark.slow),
+    ],
 )
 def test_a_new_file_can_be_checked_as_it_is(folder, model, dataset):
     done = tune_app(folder, "new", model, dataset, "--output", "mine.yaml")

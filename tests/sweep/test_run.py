@@ -252,6 +252,7 @@ def test_a_sweep_without_budgets_shows_what_it_refused(launch):
     assert list(outcome_json(outcome, launch.storage)["ranked"]) == ["all"]
 
 
+@pytest.mark.slow
 def test_weights_are_kept_every_few_epochs_on_request(launch):
     run_sweep(config_of(**{"search.trials": 2, "record.weights_every": 2}), launch)
     store = open_store(launch.storage)
@@ -259,6 +260,7 @@ def test_weights_are_kept_every_few_epochs_on_request(launch):
     assert sorted(path.name for path in folder.iterdir()) == ["epoch-0002.pt", "epoch-0004.pt"]
 
 
+@pytest.mark.slow
 def test_stopping_early_is_per_budget_and_told_with_its_reason(launch):
     outcome = run_sweep(config_of(**{"search.trials": 24, "parameters.epochs": 9}), launch)
     assert outcome.trials.get("stopped", 0) > 0

@@ -36,7 +36,8 @@ def export_and_evaluate(storage, name, data_root):
         folder = storage / f"export-{trial.trial_id}"
         export_trial(store, name, folder, trial_id=trial.trial_id)
         evaluation = evaluate_export(folder, data_root)
-        assert evaluation.is_exact, (trial.trial_id, evaluation)
+        # To the bit in a process of its own; other tests here change torch's kernels.
+        assert evaluation.agrees, (trial.trial_id, evaluation)
 
 
 def test_a_network_whose_widths_were_solved_is_exported_and_measures_the_same(
