@@ -39,6 +39,7 @@ class Placement:
     cpus_per_trial: int
     gpus_per_trial: float
     concurrent: int
+    waiting: int  # drawn ahead: Tune ends a worker that no trial waits for, and starts another
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,9 @@ def plan_placement(config: SweepConfig, cluster: ClusterResources) -> Placement:
     slots = cpu_slots if gpus == 0 else min(cpu_slots, int(cluster.gpus / gpus + 1e-9))
     if wanted.max_concurrent != "auto":
         slots = min(slots, wanted.max_concurrent)
-    return Placement(wanted.cpus_per_trial, gpus, max(1, slots))
+    # Where fewer run than fit, one that waits would run.
+    waiting = int(wanted.max_concurrent == "auto")
+    return Placement(wanted.cpus_per_trial, gpus, max(1, slots), waiting)
 
 
 class _SweepStopper(DriverOnly, Stopper):
@@ -164,7 +167,7 @@ def run_tune(
                     search_alg=searcher,
                     scheduler=BudgetAsha(rungs, recorder.ledger),
                     num_samples=-1,
-                    max_concurrent_trials=placement.concurrent,
+                    max_concurrent_trials=placement.concurrent + placement.waiting,
                     reuse_actors=True,
                     trial_dirname_creator=lambda trial: str(trial.trial_id),
                 ),
