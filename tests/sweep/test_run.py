@@ -281,3 +281,26 @@ def test_a_diverging_configuration_is_stopped_at_once(launch):
     assert all(trial.epochs < 4 for trial in trials)
     assert {trial.stop_reason for trial in trials} == {"the loss was not finite in epoch 1"}
     assert outcome.usable == 0
+
+
+def test_trials_shorter_than_a_workers_start_share_all_the_workers(launch, tmp_path):
+    folder = str(tmp_path)
+
+    def note_worker(model, data, config, *, seed, checkpoint, **rest):
+        import os
+        import time as clock
+
+        from tune_app.training.loop import EpochResult
+
+        with open(f"{folder}/workers.txt", "a") as file:
+            file.write(f"{os.getpid()}\n")
+        clock.sleep(0.1)
+        yield EpochResult(1, 1.0, 0.5, 0.5, 0.5, 0.1, 1.0, 0.1)
+
+    # Left to Tune, the first worker took every trial, and each new one was ended at its start.
+    run_sweep(
+        config_of(**{"search.trials": 60, "search.sampler": "random"}), launch, train=note_worker
+    )
+    by_worker = Counter((tmp_path / "workers.txt").read_text().split())
+    assert len(by_worker) == 2
+    assert min(by_worker.values()) >= 10

@@ -1,12 +1,13 @@
 """One run of Tune over a sweep: what it is given, and what came of it."""
 
 import contextlib
+import gc
 import logging
 import shutil
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -39,7 +40,6 @@ class Placement:
     cpus_per_trial: int
     gpus_per_trial: float
     concurrent: int
-    waiting: int  # drawn ahead: Tune ends a worker that no trial waits for, and starts another
 
 
 @dataclass(frozen=True)
@@ -85,9 +85,7 @@ def plan_placement(config: SweepConfig, cluster: ClusterResources) -> Placement:
     slots = cpu_slots if gpus == 0 else min(cpu_slots, int(cluster.gpus / gpus + 1e-9))
     if wanted.max_concurrent != "auto":
         slots = min(slots, wanted.max_concurrent)
-    # Where fewer run than fit, one that waits would run.
-    waiting = int(wanted.max_concurrent == "auto")
-    return Placement(wanted.cpus_per_trial, gpus, max(1, slots), waiting)
+    return Placement(wanted.cpus_per_trial, gpus, max(1, slots))
 
 
 class _SweepStopper(DriverOnly, Stopper):
@@ -155,6 +153,7 @@ def run_tune(
     scratch = tempfile.mkdtemp(prefix="tune_app_")
     try:
         with contextlib.ExitStack() as stack:
+            stack.enter_context(_imports_out_of_garbage_collection())
             stopper = _SweepStopper(recorder, signals, deadline)
             if watch is not None:
                 stack.enter_context(watch(progress))
@@ -165,9 +164,9 @@ def run_tune(
                 ),
                 tune_config=TuneConfig(
                     search_alg=searcher,
-                    scheduler=BudgetAsha(rungs, recorder.ledger),
+                    scheduler=BudgetAsha(rungs, recorder.ledger, placement.concurrent),
                     num_samples=-1,
-                    max_concurrent_trials=placement.concurrent + placement.waiting,
+                    max_concurrent_trials=placement.concurrent,
                     reuse_actors=True,
                     trial_dirname_creator=lambda trial: str(trial.trial_id),
                 ),
@@ -191,6 +190,17 @@ def run_tune(
             return _ended(recorder, signals, stopper, searcher)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _imports_out_of_garbage_collection() -> Iterator[None]:
+    """Keep the collector from looking through all of Ray and Optuna whenever a trial comes."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _ended(

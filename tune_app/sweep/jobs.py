@@ -8,6 +8,8 @@ from ray.tune.experiment import Trial
 
 from tune_app.sweep.feasible import Draw
 
+MESSAGE = "message"
+
 
 @dataclass(frozen=True)
 class Job:
@@ -37,6 +39,23 @@ def job_of(trial: Trial) -> Job:
     job = trial.config["job"]
     assert isinstance(job, Job)
     return job
+
+
+@dataclass(frozen=True)
+class Message:
+    """What a worker reports, as one value.
+
+    Tune keeps running means of every number that it sees in a report, and writes them all into
+    its snapshots.
+    """
+
+    fields: dict[str, Any]
+
+
+def message_of(result: dict[str, Any]) -> dict[str, Any]:
+    """Return what a worker reported; nothing where Tune speaks for it."""
+    message = result.get(MESSAGE)
+    return message.fields if isinstance(message, Message) else {}
 
 
 class DriverOnly:

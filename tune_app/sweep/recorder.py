@@ -17,7 +17,7 @@ from ray.tune.experiment import Trial
 from tune_app.errors import TuneAppError
 from tune_app.results.store.records import EpochRecord, TrialRecord
 from tune_app.results.store.store import Store
-from tune_app.sweep.jobs import DriverOnly, Job, Ledger, job_of
+from tune_app.sweep.jobs import DriverOnly, Job, Ledger, job_of, message_of
 from tune_app.sweep.trainable import HANG_FILE
 
 RETRY_AFTER_S = (0.1, 0.5, 2.0)
@@ -77,13 +77,14 @@ class Recorder(DriverOnly, Callback):
         result: dict[str, Any],
         **info: Any,
     ) -> None:
-        job = job_of(trial)
-        if "epoch" in result:
-            self._record_epoch(job, result)
-        if result.get("of_all"):
-            self.failure = result["stop_reason"]
-        if "status" in result:
-            self.ledger.end(job.trial_id, result["status"], result["stop_reason"], result["error"])
+        job, message = job_of(trial), message_of(result)
+        if "epoch" in message:
+            self._record_epoch(job, message)
+        if message.get("of_all"):
+            self.failure = message["stop_reason"]
+        if "status" in message:
+            status, reason = message["status"], message["stop_reason"]
+            self.ledger.end(job.trial_id, status, reason, message["error"])
 
     def on_trial_complete(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any

@@ -8,6 +8,7 @@ is judged by its best epoch so far, which is what the ranking will judge it by; 
 not a number is the worst there is, where Ray's comparison lets it train to the end.
 """
 
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +16,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from tune_app.config.sweep import SweepConfig
-from tune_app.sweep.jobs import DriverOnly, Ledger, job_of
+from tune_app.sweep.jobs import DriverOnly, Ledger, job_of, message_of
 
 
 @dataclass
@@ -72,27 +73,67 @@ class Rungs:
         return f"rung {level}: {_ordinal(better + 1)} of {len(scores)}, the best {kept} go on"
 
 
-class BudgetAsha(DriverOnly, FIFOScheduler):
-    """Tune's scheduler over `Rungs`; it also ends the trials that reported how they ended."""
+WORKER_START_S = 20.0  # that a free worker leaves a trial to the one which starts for it
 
-    def __init__(self, rungs: Rungs | None, ledger: Ledger) -> None:
+
+class BudgetAsha(DriverOnly, FIFOScheduler):
+    """Tune's scheduler over `Rungs`; it also ends the trials that reported how they ended.
+
+    `workers` is how many Tune keeps for reuse.
+    """
+
+    def __init__(self, rungs: Rungs | None, ledger: Ledger, workers: int) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.rungs = rungs
         self.ledger = ledger
+        self._workers_to_keep = workers
+
+    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
+        """Have Tune keep every worker, see `WorkerKeeper`."""
+        if self._workers_to_keep:
+            controller = tune_controller._tune_controller
+            WorkerKeeper(controller, trial.placement_group_factory, self._workers_to_keep)
+            self._workers_to_keep = 0
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
-        job = job_of(trial)
-        if "status" in result:
+        job, message = job_of(trial), message_of(result)
+        if "status" in message:
             return str(TrialScheduler.STOP)
-        if self.rungs is None or "epoch" not in result:
+        if self.rungs is None or "epoch" not in message:
             return str(TrialScheduler.CONTINUE)
         reason = self.rungs.judge(
-            job.rung_key, job.trial_id, int(result["epoch"]), float(result["score"])
+            job.rung_key, job.trial_id, int(message["epoch"]), float(message["score"])
         )
         if reason is None:
             return str(TrialScheduler.CONTINUE)
         self.ledger.end(job.trial_id, "stopped", reason)
         return str(TrialScheduler.STOP)
+
+
+class WorkerKeeper(DriverOnly):
+    """Has Tune keep the workers that run and those that start, in the place of its own choice.
+
+    Left alone, Tune ends a worker for which no trial waits at that moment, though the searcher is
+    about to draw one; and it gives a worker that is free to the trial for which another is
+    starting, ends the one that starts, and starts one for the next trial. With trials shorter
+    than the seconds a worker takes to start, all but one worker never come up.
+    """
+
+    def __init__(self, controller: Any, resources: Any, workers: int) -> None:
+        self._controller = controller
+        self._reuse = controller._maybe_reuse_cached_actor
+        self._waits_since: dict[str, float] = {}
+        controller._actor_cache.increase_max(resources, by=workers)
+        controller._maybe_reuse_cached_actor = self.reuse_worker
+
+    def reuse_worker(self, trial: Trial) -> bool:
+        """Give `trial` a free worker if there is one, and none is starting for it."""
+        if trial in self._controller._trial_to_actor:
+            # Not for ever: where others hold the CPUs, no further worker will come up.
+            since = self._waits_since.setdefault(trial.trial_id, time.monotonic())
+            if time.monotonic() - since < WORKER_START_S:
+                return trial in self._controller._resetting_trials
+        return bool(self._reuse(trial))
 
 
 def rungs_of(config: SweepConfig) -> Rungs | None:

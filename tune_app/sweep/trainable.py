@@ -27,7 +27,7 @@ from tune_app.data.sets import SearchData
 from tune_app.errors import StorageError
 from tune_app.models.network import build_network
 from tune_app.models.weights import count_weights
-from tune_app.sweep.jobs import Job
+from tune_app.sweep.jobs import MESSAGE, Job, Message
 from tune_app.training.checkpoints import AtomicCheckpoint, load_weights, save_weights
 from tune_app.training.device import apply_kernels, pick_device
 from tune_app.training.loop import (
@@ -322,4 +322,7 @@ def tune_trial(config: dict[str, Any], settings: TrialSettings, data: SearchData
     """Ray's entry point: run the job in `config`, reporting to Tune."""
     from ray import tune
 
-    run_trial(config["job"], settings, data, tune.report)
+    def report(fields: dict[str, Any]) -> None:
+        tune.report({MESSAGE: Message(fields)})
+
+    run_trial(config["job"], settings, data, report)
