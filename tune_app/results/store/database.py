@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tune_app.errors import StorageError
-from tune_app.results.store.schema import RECORD_VERSION, create_statements
+from tune_app.results.store.schema import RECORD_VERSION, create_statements, upgrade_statements
 
 # Writers of other sweeps hold the file for milliseconds; half a minute means that one hangs.
 BUSY_S = 30.0
@@ -31,6 +31,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._connection: Connection | None = None
+        self._outdated = False  # the file has the tables of an older version
         self._lock = threading.RLock()
 
     def rows(self, sql: str, **values: Any) -> list[dict[str, Any]]:
@@ -49,6 +50,8 @@ class Database:
         (an fsync: 2.2 ms on a cloud disk against 0.1 ms, SQLite 3.40).
         """
         with self._lock, self._explained():
+            if self._outdated:
+                self.close()
             if self._connection is None:
                 self._open(create=True)
             connection = self._connection
@@ -92,8 +95,12 @@ class Database:
             if create:
                 _in_turn(lambda: connection.execute("PRAGMA journal_mode = WAL"))
                 connection.execute("BEGIN IMMEDIATE")
-                if self._version(connection) is None:
+                found = self._version(connection)
+                if found is None:
                     for statement in create_statements():
+                        connection.execute(statement)
+                elif found < RECORD_VERSION:
+                    for statement in upgrade_statements(found):
                         connection.execute(statement)
                 connection.execute("COMMIT")
             version = self._version(connection)
@@ -104,6 +111,7 @@ class Database:
             connection.close()
             return False
         self._connection = connection
+        self._outdated = version < RECORD_VERSION
         return True
 
     def _uri(self, *, create: bool) -> str:

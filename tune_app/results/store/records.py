@@ -37,6 +37,11 @@ class SweepRecord:
     archived: bool = False
     refused: dict[str, int] = field(default_factory=dict)  # budget -> draws refused
     epochs_saved: int | None = None  # by stopping trials early
+    # The final stage: `seeds`, and `winners`, for each budget ("all" without) the search trials
+    # that are retrained, in their order by validation.
+    final: dict[str, Any] = field(default_factory=dict)
+    baselines: tuple[dict[str, Any], ...] = ()  # what they measured, a row each
+    test_readings: tuple[dict[str, Any], ...] = ()  # when the test split was read, and for what
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,7 @@ class TrialRecord:
     `parameters` is what was drawn and told to the sampler; `config` is what was built and
     trained with it. `checkpoint`, the best epoch's weights, is relative to the sweep's folder.
     As read, `pending` and `running` trials of an interrupted sweep are `interrupted`.
+    Trials of the final stage train on the validation examples too and have no metrics of these.
     """
 
     sweep: str
@@ -68,6 +74,8 @@ class TrialRecord:
     train_accuracy: float | None = None
     train_loss: float | None = None
     test_accuracy: float | None = None
+    test_loss: float | None = None
+    source: str | None = None  # the search trial that a final one retrains
     epochs: int = 0  # recorded ones; the Store never lowers it
     seconds: float = 0.0
     created: float = field(default_factory=time.time)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 from tune_app.results.store.records import EpochRecord, Record, SweepRecord, TrialRecord
 
 # A change of a record class needs a new version, and a step that brings older files to it.
-RECORD_VERSION = 1
+RECORD_VERSION = 2
 
 TABLES: dict[type[Record], str] = {
     SweepRecord: "sweeps",
@@ -69,6 +69,20 @@ def create_statements() -> list[str]:
     return [*statements, f"INSERT INTO record_version VALUES ({RECORD_VERSION})"]
 
 
+def upgrade_statements(version: int) -> list[str]:
+    """Return the SQL that brings a record of an older version to this one."""
+    statements = []
+    if version < 2:  # the final stage
+        statements += [
+            "ALTER TABLE sweeps ADD COLUMN final TEXT NOT NULL DEFAULT '{}'",
+            "ALTER TABLE sweeps ADD COLUMN baselines TEXT NOT NULL DEFAULT '[]'",
+            "ALTER TABLE sweeps ADD COLUMN test_readings TEXT NOT NULL DEFAULT '[]'",
+            "ALTER TABLE trials ADD COLUMN test_loss DOUBLE PRECISION",
+            "ALTER TABLE trials ADD COLUMN source TEXT",
+        ]
+    return [*statements, f"UPDATE record_version SET version = {RECORD_VERSION}"]
+
+
 def insert_statement(record: type[Record], *, replace: bool = False) -> str:
     """Return the SQL that adds a row; with `replace`, over one of the same key."""
     columns = list(COLUMN_TYPES[record])
@@ -104,10 +118,10 @@ def encode(record: type[Record], values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def from_row(record: type[R], row: Mapping[str, Any]) -> R:
-    """Return the record that a row of its table holds."""
+    """Return the record that a row of its table holds; older tables lack some columns."""
     values = dict(row)
     for name, (kind, _) in COLUMN_TYPES[record].items():
-        value = values[name]
+        value = values.get(name)
         if value is None:
             continue
         if kind is dict:

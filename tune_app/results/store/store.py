@@ -236,7 +236,7 @@ class Store:
         interrupted = self.get_sweep(sweep).status == "interrupted"
         rows = self._database.rows(
             f"SELECT {columns} FROM trials WHERE sweep = :sweep {condition}"
-            " ORDER BY number, trial_id",
+            " ORDER BY stage DESC, number, trial_id",  # those of the search first
             sweep=sweep,
             **values,
         )
