@@ -23,7 +23,8 @@ from typing import Any
 
 from tune_app.config.files import parse_sweep
 from tune_app.sweep.cluster import quiet_environment, ray_cluster
-from tune_app.sweep.run import Launch, run_sweep
+from tune_app.sweep.launch import Launch
+from tune_app.sweep.run import run_sweep
 from tune_app.training.loop import EpochResult
 
 EPOCHS = 2  # at most: ASHA stops two thirds after the first

@@ -17,7 +17,8 @@ from tune_app.report.export import export_trial
 from tune_app.report.exported import load_export, weights_digest
 from tune_app.results.housekeeping import plan_pruning, prune
 from tune_app.results.store import open_store
-from tune_app.sweep.run import Launch, run_sweep
+from tune_app.sweep.launch import Launch
+from tune_app.sweep.run import run_sweep
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ import pytest
 from tune_app.config.files import parse_sweep
 from tune_app.errors import BudgetError, ClusterError, SweepExistsError, UnknownSweepError
 from tune_app.results.store import open_store
-from tune_app.sweep.run import Launch, named, resume_sweep, run_sweep
+from tune_app.sweep.launch import Launch
+from tune_app.sweep.run import named, resume_sweep, run_sweep
 from tune_app.training.checkpoints import load_weights
 
 pytestmark = pytest.mark.usefixtures("ray_session")
@@ -284,7 +285,7 @@ def test_a_diverging_configuration_is_stopped_at_once(launch):
 
 
 def test_trials_shorter_than_a_workers_start_share_all_the_workers(launch, tmp_path):
-    folder = str(tmp_path)
+    folder = tmp_path
 
     def note_worker(model, data, config, *, seed, checkpoint, **rest):
         import os
@@ -292,7 +293,7 @@ def test_trials_shorter_than_a_workers_start_share_all_the_workers(launch, tmp_p
 
         from tune_app.training.loop import EpochResult
 
-        with open(f"{folder}/workers.txt", "a") as file:
+        with (folder / "workers.txt").open("a") as file:
             file.write(f"{os.getpid()}\n")
         clock.sleep(0.1)
         yield EpochResult(1, 1.0, 0.5, 0.5, 0.5, 0.1, 1.0, 0.1)

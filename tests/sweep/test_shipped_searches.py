@@ -9,7 +9,8 @@ from tune_app.config.files import load_sweep_file
 from tune_app.report.evaluate import evaluate_export
 from tune_app.report.export import export_trial
 from tune_app.results.store import open_store
-from tune_app.sweep.run import Launch, run_sweep
+from tune_app.sweep.launch import Launch
+from tune_app.sweep.run import run_sweep
 
 FILES = Path(__file__).parents[2] / "search_spaces"
 

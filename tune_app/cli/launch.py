@@ -63,9 +63,12 @@ def run(
             overrides.append((key, value))
     overrides += [parse_setting(text) for text in settings or []]
     config = load_sweep_file(file, overrides=overrides)
+    if no_final:
+        config = config.model_copy(update={"final": None, "baselines": ()})
 
     from tune_app.cli.live import Announcer
-    from tune_app.sweep.run import Launch, named, run_sweep
+    from tune_app.sweep.launch import Launch
+    from tune_app.sweep.run import named, run_sweep
 
     announcer = Announcer(quiet=as_json)
     launch = Launch(
@@ -77,8 +80,6 @@ def run(
     )
     config = named(config, storage, new=new)
     announcer.opening(config)
-    if not no_final:
-        announcer.left_out(config)
     outcome = run_sweep(config, launch, watch=announcer.watch)
     _conclude(outcome, launch.storage, as_json)
 
@@ -102,7 +103,8 @@ def resume(
 
     from tune_app.cli.live import Announcer
     from tune_app.config.sweep import SweepConfig
-    from tune_app.sweep.run import Launch, resume_sweep
+    from tune_app.sweep.launch import Launch
+    from tune_app.sweep.run import resume_sweep
 
     announcer = Announcer(quiet=as_json)
     launch = Launch(
@@ -160,5 +162,7 @@ def _conclude(outcome: Any, storage: Path, as_json: bool) -> None:
         print_outcome(outcome, storage)
     if outcome.signal is not None:
         raise typer.Exit(128 + outcome.signal)
+    if outcome.final_error is not None:
+        raise outcome.final_error
     if not outcome.usable:
         raise typer.Exit(1)

@@ -40,22 +40,16 @@ class Announcer:
             soft_wrap=True,
         )
 
-    def left_out(self, config: SweepConfig) -> None:
-        """Say what the file asks for and this version does not do."""
-        wanted = [
-            name
-            for name, asked in (("final", config.final), ("baselines", config.baselines))
-            if asked
-        ]
-        if wanted:
-            self.console.print(
-                f"{' and '.join(wanted)}: not part of this version; the search runs without",
-                soft_wrap=True,
-            )
-
     @contextmanager
     def watch(self, progress: Progress) -> Iterator[None]:
         """Show `progress` for as long as the block runs."""
+        if progress.final:
+            self.console.print(
+                f"{progress.config.name}: {progress.trials} trainings of the winners, on training "
+                "and validation data, then tested",
+                highlight=False,
+                soft_wrap=True,
+            )
         if self.quiet:
             yield
         elif self.console.is_terminal:
@@ -82,7 +76,12 @@ class Announcer:
 
 
 def live_table(progress: Progress) -> Group:
-    """Return trials by state and the best so far for each budget, speed and time left."""
+    """Return trials by state and the best so far for each budget, speed and time left.
+
+    Of the final stage only the line below: its results are read when it is complete.
+    """
+    if progress.final:
+        return Group(Text(plain_line(progress), style="dim"))
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("budget", justify="right")
     for state in STATES:
@@ -110,7 +109,7 @@ def plain_line(progress: Progress) -> str:
     trials = list(progress.ledger.trials.values())
     ended = [live for live in trials if live.status not in ("pending", "running")]
     elapsed = time.time() - progress.ledger.started
-    parts = [f"{len(ended)} of {progress.trials} trials"]
+    parts = [f"{len(ended)} of {progress.trials} {'trainings' if progress.final else 'trials'}"]
     states = Counter(live.status for live in ended if live.status != "finished")
     parts += [f"{count} {status}" for status, count in sorted(states.items())]
     bests = {budget: best_of(progress, budget) for budget in progress.budgets}
@@ -151,5 +150,5 @@ def seconds_left(progress: Progress, elapsed: float) -> float | None:
     if ended == progress.ledger.remembered or not elapsed:
         return None
     left = max(0.0, (progress.trials - done) * elapsed / ours)
-    limit = progress.config.search.time_limit_s
+    limit = None if progress.final else progress.config.search.time_limit_s
     return left if limit is None else min(left, max(0.0, limit - elapsed))

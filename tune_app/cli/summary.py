@@ -1,6 +1,6 @@
 """The last words of a run: the ranked tables, what was spent and saved, and what to type next."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,9 @@ def outcome_json(outcome: Outcome, storage: Path) -> dict[str, Any]:
         for budget in table_budgets(record)
     }
     go_on = None if outcome.status == "complete" else resume_command(outcome.name, storage)
-    return {**asdict(outcome), "resume": go_on, "ranked": ranked}
+    error = None if outcome.final_error is None else str(outcome.final_error)
+    plain = asdict(replace(outcome, final_error=None))
+    return {**plain, "final_error": error, "resume": go_on, "ranked": ranked}
 
 
 def print_outcome(outcome: Outcome, storage: Path) -> None:

@@ -1,6 +1,6 @@
 """A data set by its name: what a search may see, what only the test may see, and its shape."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,8 @@ class DataShape:
 class SearchData:
     """The training and validation examples of a sweep: plain arrays, cheap to share.
 
+    Those of the final stage, see `load_final_data`, have no validation but test examples.
+
     Images are uint8 `(N, C, H, W)`; other inputs float32 `(N, features)`. Labels are int64
     `(N,)`, regression targets float32 `(N, 1)`. `mean` and `std` are those of `x_train` for each
     channel (or feature), of images on the scale where 255 is 1.
@@ -42,6 +44,8 @@ class SearchData:
     mean: tuple[float, ...]
     std: tuple[float, ...]  # 1 where all values are equal
     digest: str  # SHA-256 of what was read, before it was split
+    x_test: Array | None = None  # of the final stage only
+    y_test: Array | None = None
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -100,6 +104,25 @@ def load_search_data(config: DatasetConfig, root: Path) -> SearchData:
         mean=mean,
         std=std,
         digest=digest(read),
+    )
+
+
+def load_final_data(config: DatasetConfig, root: Path) -> SearchData:
+    """Return what the final stage sees: training and validation examples as one, and the test.
+
+    `mean` and `std` stay those of the search, with which the configurations were chosen.
+    Raises what `load_search_data` raises.
+    """
+    data = load_search_data(config, root)
+    x_test, y_test = load_test_data(config, root)
+    return replace(
+        data,
+        x_train=np.concatenate([data.x_train, data.x_val]),
+        y_train=np.concatenate([data.y_train, data.y_val]),
+        x_val=data.x_val[:0],
+        y_val=data.y_val[:0],
+        x_test=x_test,
+        y_test=y_test,
     )
 
 

@@ -22,6 +22,7 @@ from tune_app.config.sweep import SweepConfig
 from tune_app.data.sets import SearchData
 from tune_app.errors import ClusterError
 from tune_app.sweep.cluster import ClusterResources
+from tune_app.sweep.job_queue import JobQueue
 from tune_app.sweep.jobs import DriverOnly, Ledger
 from tune_app.sweep.recorder import Recorder
 from tune_app.sweep.schedule import BudgetAsha, Rungs
@@ -31,6 +32,7 @@ from tune_app.sweep.trainable import TrialSettings, tune_trial
 
 WORKER_RETRIES = 2  # of a trial whose worker process died
 TRIALS_PER_GPU = 4
+OUT_OF_TIME = "out of time (search.time_limit)"
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,10 @@ class Progress:
 
     config: SweepConfig
     ledger: Ledger
-    trials: int  # planned
+    trials: int  # planned, of this stage
     budgets: tuple[int | None, ...]
     concurrent: int
+    final: bool = False  # winners are retrained; nothing is searched
 
 
 Watch = Callable[[Progress], AbstractContextManager[Any]]
@@ -131,7 +134,7 @@ class Ended:
 
 def run_tune(
     *,
-    searcher: BudgetSearcher,
+    searcher: BudgetSearcher | JobQueue,
     rungs: Rungs | None,
     recorder: Recorder,
     settings: TrialSettings,
@@ -204,7 +207,10 @@ def _imports_out_of_garbage_collection() -> Iterator[None]:
 
 
 def _ended(
-    recorder: Recorder, signals: StopSignals, stopper: _SweepStopper, searcher: BudgetSearcher
+    recorder: Recorder,
+    signals: StopSignals,
+    stopper: _SweepStopper,
+    searcher: BudgetSearcher | JobQueue,
 ) -> Ended:
     unfinished = not searcher.exhausted or any(
         live.status in ("pending", "running") for live in recorder.ledger.trials.values()
@@ -217,5 +223,5 @@ def _ended(
     if recorder.stop_requested and unfinished:
         return Ended("stopped", "stopped on request")
     if stopper.out_of_time and unfinished:
-        return Ended("stopped", "out of time (search.time_limit)")
+        return Ended("stopped", OUT_OF_TIME)
     return Ended("complete", None)

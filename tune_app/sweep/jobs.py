@@ -29,6 +29,8 @@ class Job:
     seconds: float = 0.0  # spent in earlier attempts
     attempts: int = 0  # earlier attempts
     recorded: bool = False  # the Store has it from an earlier process
+    stage: str = "search"
+    source: str | None = None  # the search trial that one of the final stage retrains
 
     def __repr__(self) -> str:
         return self.trial_id  # Tune writes it into tags
@@ -88,6 +90,7 @@ class LiveTrial:
     attempts: int = 0
     seconds: float = 0.0  # of all attempts
     seconds_before: float = 0.0  # of those before this one
+    test: dict[str, float | None] = field(default_factory=dict)  # in the final stage
 
 
 @dataclass

@@ -18,7 +18,7 @@ from tune_app.errors import TuneAppError
 from tune_app.results.store.records import EpochRecord, TrialRecord
 from tune_app.results.store.store import Store
 from tune_app.sweep.jobs import DriverOnly, Job, Ledger, job_of, message_of
-from tune_app.sweep.trainable import HANG_FILE
+from tune_app.sweep.trainable import HANG_FILE, TEST_FILE
 
 RETRY_AFTER_S = (0.1, 0.5, 2.0)
 HEARTBEAT_S = 2.0
@@ -82,6 +82,8 @@ class Recorder(DriverOnly, Callback):
             self._record_epoch(job, message)
         if message.get("of_all"):
             self.failure = message["stop_reason"]
+        if "test" in message:
+            self.ledger.trials[job.trial_id].test = message["test"]
         if "status" in message:
             status, reason = message["status"], message["stop_reason"]
             self.ledger.end(job.trial_id, status, reason, message["error"])
@@ -117,7 +119,8 @@ class Recorder(DriverOnly, Callback):
             sweep=self.sweep,
             trial_id=job.trial_id,
             number=job.number,
-            stage="search",
+            stage=job.stage,
+            source=job.source,
             status="pending",
             budget=draw.budget,
             weights=draw.weights,
@@ -181,7 +184,8 @@ class Recorder(DriverOnly, Callback):
                 "val_accuracy": result["best_val_accuracy"],
                 "checkpoint": f"{job.directory}/{result['checkpoint']}",
             }
-        live.curve[result["epoch"]] = result["value"]
+        if result["value"] is not None:
+            live.curve[result["epoch"]] = result["value"]
         self._write(lambda: self.store.record_epoch(record, **fields))
 
     def _record_end(self, job: Job) -> None:
@@ -191,6 +195,7 @@ class Recorder(DriverOnly, Callback):
             "stop_reason": live.stop_reason,
             "error": live.error,
             "ended": time.time(),
+            **live.test,
         }
         written = self._write(partial(self.store.update_trial, self.sweep, job.trial_id, **fields))
         if written and live.status != "interrupted":
@@ -202,7 +207,7 @@ class Recorder(DriverOnly, Callback):
         """Drop an ended trial's checkpoint, and weights that the record does not name."""
         kept = self.store.checkpoint_path(self.store.get_trial(self.sweep, job.trial_id))
         for path in Path(job.directory).glob("*"):
-            if path != kept and path.is_file():
+            if path != kept and path.is_file() and path.name != TEST_FILE:
                 path.unlink(missing_ok=True)
 
     def _write(self, write: Callable[[], Any]) -> bool:

@@ -1,43 +1,24 @@
 """A SweepConfig in, a finished sweep out: run one, or go on with one."""
 
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tune_app.config.sweep import SweepConfig
-from tune_app.data.sets import DataShape, SearchData, data_shape, load_search_data
-from tune_app.errors import DataError, SpaceError, SweepExistsError
+from tune_app.data.sets import SearchData, data_shape
+from tune_app.errors import SpaceError, SweepExistsError
 from tune_app.results.store import SweepRecord, open_store, this_process
 from tune_app.results.store.names import resume_command
-from tune_app.sweep.cluster import ClusterResources, ray_cluster
 from tune_app.sweep.engine import Watch, plan_placement
 from tune_app.sweep.feasible import FeasibleSpace
+from tune_app.sweep.final_run import with_final
 from tune_app.sweep.given import grid_draws, own_configurations
-from tune_app.sweep.provenance import git_commit, hardware, package_versions
-from tune_app.sweep.session import Outcome, Session
+from tune_app.sweep.launch import Launch, ray_and_data, require_same_data, surroundings
+from tune_app.sweep.session import Outcome, SearchSession
 from tune_app.sweep.signals import StopSignals
 from tune_app.sweep.smallest import require_budgets
 from tune_app.sweep.trainable import TrainEpochs
-from tune_app.training.device import probe_kernels
 from tune_app.training.loop import train_epochs
-
-OBJECT_STORE_BYTES = 256 * 2**20  # beside the data set
-MISSING_DATA_S = 0.2  # in which a data set that is not there is noticed, before Ray is started
-
-
-@dataclass(frozen=True)
-class Launch:
-    """Where and how a sweep runs; what `resume` repeats."""
-
-    storage: Path
-    data_root: Path
-    address: str | None = None
-    command: str = ""
-    source: str = ""
 
 
 def named(config: SweepConfig, storage: Path, *, new: bool = False) -> SweepConfig:
@@ -98,12 +79,13 @@ def run_sweep(
         store = open_store(launch.storage)
         if config.search.start_from is not None:
             store.get_sweep(config.search.start_from)
-        with _ray_and_data(config, launch, signals) as (cluster, data, kernels):
+        with ray_and_data(config, launch, signals) as (cluster, data, kernels):
             plan_placement(config, cluster)
             record = _record(config, launch, data, kernels)
             store.create_sweep(record)
-            session = Session(store, record, feasible, cluster, data, signals)
-            return session.run(watch=watch, train=train)
+            session = SearchSession(store, record, feasible, cluster, data, signals)
+            outcome = session.run(watch=watch, train=train)
+            return with_final(outcome, store, launch, cluster, signals, watch, train)
 
 
 def resume_sweep(
@@ -116,7 +98,9 @@ def resume_sweep(
 ) -> Outcome | None:
     """Go on with a sweep from its record: unfinished trials first, then new ones.
 
-    `trials` extends it to that many. Returns None where there is nothing left to do.
+    `trials` extends it to that many. The final stage follows, unless it is done; where only that
+    is left, the outcome's counts are those of the search as it was. Returns None where there is
+    nothing left to do.
 
     Raises:
         UnknownSweepError, SweepBusyError: There is no such sweep, or a live process owns it.
@@ -140,21 +124,18 @@ def resume_sweep(
     with StopSignals() as signals:
         feasible = _feasible(config, launch)
         require_budgets(feasible)
-        with _ray_and_data(config, launch, signals, record.resolved) as (cluster, data, _):
-            if data.digest != record.resolved["data_digest"]:
-                raise DataError(
-                    f"the data of '{config.dataset.name}' changed since sweep '{name}' began; "
-                    "its trials could not be compared: run a new sweep"
-                )
+        with ray_and_data(config, launch, signals, record.resolved) as (cluster, data, _):
+            require_same_data(data, record)
             plan_placement(config, cluster)
-            resumed = [*record.run_flags.get("resumed", []), _surroundings(launch)]
+            resumed = [*record.run_flags.get("resumed", []), surroundings(launch)]
             record = replace(
                 record,
                 config=config.to_dict(),
                 run_flags={**record.run_flags, "resumed": resumed},
             )
-            session = Session(store, record, feasible, cluster, data, signals)
-            return session.run(watch=watch, train=train)
+            session = SearchSession(store, record, feasible, cluster, data, signals)
+            outcome = session.run(watch=watch, train=train)
+            return with_final(outcome, store, launch, cluster, signals, watch, train)
 
 
 def _feasible(config: SweepConfig, launch: Launch) -> FeasibleSpace:
@@ -186,63 +167,13 @@ def _complete(config: SweepConfig, feasible: FeasibleSpace, launch: Launch) -> S
     return config
 
 
-@contextmanager
-def _ray_and_data(
-    config: SweepConfig,
-    launch: Launch,
-    signals: StopSignals,
-    resolved: dict[str, Any] | None = None,
-) -> Iterator[tuple[ClusterResources, SearchData, dict[str, Any]]]:
-    """Start or join Ray, and meanwhile read the data and measure the kernels."""
-    loaded: dict[str, Any] = {}
-
-    def prepare() -> None:
-        try:
-            loaded["data"] = load_search_data(config.dataset, launch.data_root)
-            loaded["kernels"] = resolved["kernels"] if resolved else probe_kernels()
-        except Exception as error:
-            loaded["error"] = error
-
-    thread = threading.Thread(target=prepare, daemon=True)
-    thread.start()
-    thread.join(MISSING_DATA_S)
-    if "error" in loaded:
-        raise loaded["error"]
-    shape = data_shape(config.dataset, launch.data_root)
-    store_bytes = OBJECT_STORE_BYTES + 2 * _data_bytes(shape)
-    with ray_cluster(launch.address, object_store_bytes=store_bytes) as cluster:
-        signals.install()
-        thread.join()
-        if "error" in loaded:
-            raise loaded["error"]
-        yield cluster, loaded["data"], loaded["kernels"]
-
-
-def _data_bytes(shape: DataShape) -> int:
-    pixels = 1
-    for size in shape.input_shape:
-        pixels *= size
-    return pixels * shape.train_count * 4
-
-
-def _surroundings(launch: Launch) -> dict[str, Any]:
-    """Return what a process that runs a part of a sweep notes of itself."""
-    return {
-        "command": launch.command,
-        "started": time.time(),
-        "versions": package_versions(),
-        "git_commit": git_commit(),
-        "hardware": hardware(),
-    }
-
-
 def _record(
     config: SweepConfig, launch: Launch, data: SearchData, kernels: dict[str, Any]
 ) -> SweepRecord:
     # bf16 is taken only when asked for: on the processors measured so far it either does not
     # help (no native bf16) or its cost in accuracy at small sizes is unknown.
     precision = "fp32" if config.resources.precision == "auto" else config.resources.precision
-    surroundings = _surroundings(launch)
+    noted = surroundings(launch)
     return SweepRecord(
         name=config.name,
         dataset=config.dataset.name,
@@ -251,9 +182,9 @@ def _record(
         config=config.to_dict(),
         source=launch.source,
         command=launch.command,
-        versions=surroundings["versions"],
-        git_commit=surroundings["git_commit"],
-        hardware=surroundings["hardware"],
+        versions=noted["versions"],
+        git_commit=noted["git_commit"],
+        hardware=noted["hardware"],
         seed=config.search.seed,
         resolved={
             "precision": precision,

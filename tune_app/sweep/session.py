@@ -2,8 +2,10 @@
 
 import contextlib
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from tune_app.config.sweep import SweepConfig
 from tune_app.data.sets import SearchData
@@ -14,9 +16,10 @@ from tune_app.results.store.names import resume_command
 from tune_app.sweep.cluster import ClusterResources
 from tune_app.sweep.engine import Ended, Progress, Watch, plan_placement, run_tune
 from tune_app.sweep.feasible import FeasibleSpace
+from tune_app.sweep.job_queue import JobQueue
 from tune_app.sweep.jobs import Ledger
 from tune_app.sweep.recorder import Recorder
-from tune_app.sweep.schedule import rung_key, rungs_of
+from tune_app.sweep.schedule import Rungs, rung_key, rungs_of
 from tune_app.sweep.search import BudgetSearcher, best_so_far_by_epoch
 from tune_app.sweep.signals import StopRequested, StopSignals
 from tune_app.sweep.trainable import TrainEpochs, TrialSettings
@@ -33,40 +36,50 @@ class Outcome:
     trials: dict[str, int]  # by status
     epochs_run: int  # of all trials, earlier processes' too
     epochs_saved: int  # that early stopping did not train
-    refused: dict[str, int]  # draws that never became a trial, by budget
-    rare: dict[str, float]  # budgets that few random draws fit, with the share that do
-    usable: int  # trials that can be ranked
+    usable: int  # trials that can be ranked; in the final stage, that were tested
     seconds: float
+    refused: dict[str, int] = field(default_factory=dict)  # draws that never became a trial
+    rare: dict[str, float] = field(default_factory=dict)  # budgets that few random draws fit
+    final: "Outcome | None" = None  # of the final stage, where it was run
+    final_error: TuneAppError | None = None  # that kept it from being run
 
 
-class Session:
-    """A sweep and all that this process runs it with."""
+class Session(ABC):
+    """A stage of a sweep and all that this process runs it with."""
 
     def __init__(
         self,
         store: Store,
         record: SweepRecord,
-        feasible: FeasibleSpace,
         cluster: ClusterResources,
         data: SearchData,
         signals: StopSignals,
     ) -> None:
-        self.store, self.record, self.feasible = store, record, feasible
+        self.store, self.record = store, record
         self.cluster, self.data, self.signals = cluster, data, signals
         self.config = SweepConfig.from_dict(record.config)
         self.name = self.config.name
-        self.rungs = rungs_of(self.config)
         self.recorder = Recorder(store, self.name, Ledger(), self.refused)
-        self.searcher = BudgetSearcher(
-            self.config,
-            feasible,
-            self.recorder.ledger,
-            directory=lambda trial_id: str(store.trial_folder(self.name, trial_id)),
-            on_draw=self.recorder.add,
-        )
+
+    @abstractmethod
+    def _run_tune(self, watch: Watch | None, train: TrainEpochs) -> Ended: ...
+
+    @abstractmethod
+    def _ended_fields(self, ended: Ended) -> dict[str, Any]:
+        """Return what the sweep's record is to hold after this stage."""
+
+    @abstractmethod
+    def _outcome(self, ended: Ended, seconds: float) -> Outcome: ...
+
+    def refused(self) -> dict[str, int]:
+        """Return how many draws never became a trial, by budget."""
+        return self.record.refused
+
+    def _remember(self) -> None:  # noqa: B027 - a stage may have nothing to take up
+        """Take up what earlier processes left of this stage."""
 
     def run(self, *, watch: Watch | None, train: TrainEpochs) -> Outcome:
-        """Run what is left of the sweep and write how it ended.
+        """Run what is left of the stage and write how it ended.
 
         Raises:
             SweepBusyError: A live process owns it.
@@ -81,6 +94,7 @@ class Session:
                 self.name,
                 status="running",
                 config=self.record.config,
+                final=self.record.final,
                 run_flags=self.record.run_flags,
                 ended=None,
                 stop_reason=None,
@@ -102,9 +116,95 @@ class Session:
             )
         return self._outcome(ended, time.time() - started)
 
+    def _tune(
+        self,
+        searcher: BudgetSearcher | JobQueue,
+        watch: Watch | None,
+        train: TrainEpochs,
+        *,
+        rungs: Rungs | None = None,
+        time_limit_s: float | None = None,
+        trial_time_limit_s: float | None = None,
+        budgets: tuple[int | None, ...] = (),
+        final: bool = False,
+    ) -> Ended:
+        """Run Tune over all that `searcher` has."""
+        config, resolved = self.config, self.record.resolved
+        placement = plan_placement(config, self.cluster)
+        progress = Progress(
+            config=config,
+            ledger=self.recorder.ledger,
+            trials=searcher.trials,
+            budgets=budgets,
+            concurrent=placement.concurrent,
+            final=final,
+        )
+        settings = TrialSettings(
+            model=config.model,
+            metric=config.objective.metric,
+            mode=config.objective.mode,
+            precision=resolved["precision"],
+            kernels=resolved["kernels"],
+            threads=placement.cpus_per_trial,
+            time_limit_s=trial_time_limit_s or config.resources.trial_time_limit_s,
+            use_gpu=placement.gpus_per_trial > 0,
+            weights_every=None if final else config.record.weights_every,
+            final=final,
+            train_epochs=train,
+        )
+        self.signals.note()
+        return run_tune(
+            searcher=searcher,
+            rungs=rungs,
+            recorder=self.recorder,
+            settings=settings,
+            data=self.data,
+            placement=placement,
+            time_limit_s=time_limit_s,
+            signals=self.signals,
+            progress=progress,
+            watch=watch,
+        )
+
+    def _close(self, ended: Ended) -> None:
+        """Write the end of a run. What cannot be written is read as interrupted anyway."""
+        self.recorder.interrupt_unfinished(ended.reason or "the sweep ended")
+        broken = (TuneAppError,) if self.recorder.failure else ()
+        with contextlib.suppress(*broken):
+            self.store.update_sweep(
+                self.name,
+                ended=time.time(),
+                **self._ended_fields(ended),
+            )
+            self.store.release(self.name)
+
+
+class SearchSession(Session):
+    """The search of a sweep."""
+
+    def __init__(
+        self,
+        store: Store,
+        record: SweepRecord,
+        feasible: FeasibleSpace,
+        cluster: ClusterResources,
+        data: SearchData,
+        signals: StopSignals,
+    ) -> None:
+        super().__init__(store, record, cluster, data, signals)
+        self.feasible = feasible
+        self.rungs = rungs_of(self.config)
+        self.searcher = BudgetSearcher(
+            self.config,
+            feasible,
+            self.recorder.ledger,
+            directory=lambda trial_id: str(store.trial_folder(self.name, trial_id)),
+            on_draw=self.recorder.add,
+        )
+
     def refused(self) -> dict[str, int]:
         """Return how many draws never became a trial, by budget."""
-        return {_name(b): count for b, count in self.searcher.refused.items() if count}
+        return {budget_name(b): count for b, count in self.searcher.refused.items() if count}
 
     def _remember(self) -> None:
         """Give the searcher its trials back, the rungs what came by them, and what teaches."""
@@ -132,73 +232,55 @@ class Session:
         searcher.begin()
 
     def _run_tune(self, watch: Watch | None, train: TrainEpochs) -> Ended:
-        config, resolved = self.config, self.record.resolved
-        placement = plan_placement(config, self.cluster)
-        progress = Progress(
-            config=config,
-            ledger=self.recorder.ledger,
-            trials=self.searcher.trials,
-            budgets=self.feasible.budgets,
-            concurrent=placement.concurrent,
-        )
-        settings = TrialSettings(
-            model=config.model,
-            metric=config.objective.metric,
-            mode=config.objective.mode,
-            precision=resolved["precision"],
-            kernels=resolved["kernels"],
-            threads=placement.cpus_per_trial,
-            time_limit_s=config.resources.trial_time_limit_s,
-            use_gpu=placement.gpus_per_trial > 0,
-            weights_every=config.record.weights_every,
-            train_epochs=train,
-        )
-        self.signals.note()
-        return run_tune(
-            searcher=self.searcher,
+        if self.searcher.exhausted:  # and resumed for the final stage
+            return Ended("complete", None)
+        return self._tune(
+            self.searcher,
+            watch,
+            train,
             rungs=self.rungs,
-            recorder=self.recorder,
-            settings=settings,
-            data=self.data,
-            placement=placement,
             time_limit_s=self.config.search.time_limit_s,
-            signals=self.signals,
-            progress=progress,
-            watch=watch,
+            budgets=self.feasible.budgets,
         )
 
-    def _close(self, ended: Ended) -> None:
-        """Write the end of a run. What cannot be written is read as interrupted anyway."""
-        self.recorder.interrupt_unfinished(ended.reason or "the sweep ended")
-        broken = (TuneAppError,) if self.recorder.failure else ()
-        with contextlib.suppress(*broken):
-            self.store.update_sweep(
-                self.name,
-                status=ended.status,
-                stop_reason=ended.reason,
-                ended=time.time(),
-                refused=self.refused(),
-                epochs_saved=epochs_saved(self.store.trials(self.name)),
-            )
-            self.store.release(self.name)
+    def _ended_fields(self, ended: Ended) -> dict[str, Any]:
+        return {
+            "status": ended.status,
+            "stop_reason": ended.reason,
+            "refused": self.refused(),
+            "epochs_saved": epochs_saved(self.store.trials(self.name)),
+        }
 
     def _outcome(self, ended: Ended, seconds: float) -> Outcome:
         trials = [trial for trial in self.store.trials(self.name) if trial.stage == "search"]
-        return Outcome(
-            name=self.name,
-            status=ended.status,
-            reason=ended.reason,
-            signal=ended.signal,
-            trials=dict(Counter(trial.status for trial in trials)),
-            epochs_run=sum(trial.epochs for trial in trials),
-            epochs_saved=epochs_saved(trials),
-            refused=self.refused(),
-            rare={_name(b): share for b, share in self.searcher.rare_budgets.items()},
+        outcome = count_outcome(
+            self.name,
+            ended,
+            trials,
             usable=sum(
                 trial.status in RANKED_STATUSES and trial.best_epoch is not None for trial in trials
             ),
             seconds=seconds,
         )
+        rare = {budget_name(b): share for b, share in self.searcher.rare_budgets.items()}
+        return replace(outcome, refused=self.refused(), rare=rare)
+
+
+def count_outcome(
+    name: str, ended: Ended, trials: list[TrialRecord], *, usable: int, seconds: float
+) -> Outcome:
+    """Return what came of the `trials` of a stage."""
+    return Outcome(
+        name=name,
+        status=ended.status,
+        reason=ended.reason,
+        signal=ended.signal,
+        trials=dict(Counter(trial.status for trial in trials)),
+        epochs_run=sum(trial.epochs for trial in trials),
+        epochs_saved=epochs_saved(trials),
+        usable=usable,
+        seconds=seconds,
+    )
 
 
 def epochs_saved(trials: list[TrialRecord]) -> int:
@@ -208,7 +290,8 @@ def epochs_saved(trials: list[TrialRecord]) -> int:
     )
 
 
-def _name(budget: int | None) -> str:
+def budget_name(budget: int | None) -> str:
+    """Return a budget as the record's keys have it."""
     return "all" if budget is None else str(budget)
 
 

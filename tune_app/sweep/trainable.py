@@ -28,12 +28,15 @@ from tune_app.errors import StorageError
 from tune_app.models.network import build_network
 from tune_app.models.weights import count_weights
 from tune_app.sweep.jobs import MESSAGE, Job, Message
-from tune_app.training.checkpoints import AtomicCheckpoint, load_weights, save_weights
+from tune_app.sweep.kept import BestWeights, Resumption
+from tune_app.training.checkpoints import AtomicCheckpoint, save_weights
 from tune_app.training.device import apply_kernels, pick_device
+from tune_app.training.evaluate import measure, predict
 from tune_app.training.loop import (
     DivergedError,
     EpochResult,
     TrainingData,
+    as_tensor,
     train_epochs,
 )
 
@@ -43,6 +46,7 @@ Report = Callable[[dict[str, Any]], None]
 HANG_GRACE_S = 10.0  # a limit is first looked at between epochs; then the process is ended
 HANG_FILE = "hang.txt"
 CHECKPOINT_FILE = "checkpoint.pt"
+TEST_FILE = "test_outputs.npz"
 WEIGHTS_FOLDER = "weights"
 
 
@@ -59,6 +63,7 @@ class TrialSettings:
     time_limit_s: float
     use_gpu: bool
     weights_every: int | None = None  # epochs; keeps the weights then, beside the best
+    final: bool = False  # the last epoch is kept in place of the best, and tested
     train_epochs: TrainEpochs = train_epochs
 
 
@@ -66,94 +71,18 @@ class _TrialEnd(Exception):  # noqa: N818 - no error: most trials end well
     """A trial is over; raised and caught here only."""
 
     def __init__(
-        self, status: str, reason: str, error: str | None = None, *, of_all: bool = False
+        self,
+        status: str,
+        reason: str,
+        error: str | None = None,
+        *,
+        of_all: bool = False,
+        test: Mapping[str, float | None] | None = None,
     ) -> None:
         super().__init__(reason)
         self.status, self.reason, self.error = status, reason, error
         self.of_all = of_all  # what ended it would end every other trial too
-
-
-class _Best:
-    """The best epoch so far and its weights, in a file that is named after the epoch.
-
-    Written before the epoch is reported; the file before it stays until the report came through.
-    So wherever a trial is cut off, the file that its record names is there.
-    """
-
-    def __init__(self, model: nn.Module, settings: TrialSettings, directory: Path) -> None:
-        self.model, self.directory = model, directory
-        self.metric = settings.metric
-        self.sign = 1.0 if settings.mode == "max" else -1.0
-        self.epoch: int | None = None
-        self.result: dict[str, Any] = {}
-        self.score = float("-inf")
-        self._outdated: Path | None = None
-
-    @property
-    def path(self) -> Path:
-        return self.directory / f"best-{self.epoch:04d}.pt"
-
-    def offer(self, measured: dict[str, Any]) -> None:
-        """Take an epoch in, and its weights if it is the best so far."""
-        score = self.sign * measured[self.metric]
-        if score > self.score:
-            self._outdated = self.path if self.epoch is not None else None
-            self.score, self.epoch, self.result = score, measured["epoch"], measured
-            save_weights(self.path, self.model.state_dict(), {"epoch": self.epoch})
-
-    def reported(self) -> None:
-        """Drop the weights that the record does not name any more."""
-        if self._outdated is not None:
-            self._outdated.unlink(missing_ok=True)
-            self._outdated = None
-
-    def fields(self) -> dict[str, Any]:
-        return {
-            "score": self.score,
-            "value": self.sign * self.score,
-            "best_epoch": self.epoch,
-            "checkpoint": self.path.name,
-            **{
-                f"best_{name}": self.result[name]
-                for name in ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
-            },
-        }
-
-    def state(self) -> dict[str, Any]:
-        return {
-            "epoch": self.epoch,
-            "score": self.score,
-            "result": self.result,
-            "weights": load_weights(self.path)[0],
-        }
-
-    def load_state(self, state: dict[str, Any]) -> None:
-        self.epoch, self.score, self.result = state["epoch"], state["score"], state["result"]
-        save_weights(self.path, state["weights"], {"epoch": self.epoch})
-
-
-class _Resumption:
-    """The trial's checkpoint: training's own state, and which epoch was best."""
-
-    def __init__(self, file: AtomicCheckpoint, best: _Best, seconds_before: float) -> None:
-        self.file, self.best = file, best
-        self.seconds_before = seconds_before  # of earlier attempts
-        self._started = time.perf_counter()
-
-    def load(self) -> dict[str, Any] | None:
-        state = self.file.load()
-        if state is None:
-            return None
-        self.best.load_state(state["best"])
-        self.seconds_before = max(self.seconds_before, state["seconds"])
-        training: dict[str, Any] = state["training"]
-        return training
-
-    def offer(self, make_state: Callable[[], dict[str, Any]]) -> None:
-        seconds = self.seconds_before + time.perf_counter() - self._started
-        self.file.offer(
-            lambda: {"training": make_state(), "best": self.best.state(), "seconds": seconds}
-        )
+        self.test = test or {}
 
 
 def run_trial(job: Job, settings: TrialSettings, data: SearchData, report: Report) -> None:
@@ -180,6 +109,7 @@ def run_trial(job: Job, settings: TrialSettings, data: SearchData, report: Repor
             "stop_reason": ended.reason,
             "error": ended.error,
             "of_all": ended.of_all,
+            "test": ended.test,
         }
     )
 
@@ -195,11 +125,14 @@ def _train(
     if built != job.draw.weights:
         raise AssertionError(f"{built} weights were built, {job.draw.weights} were planned")
     model.to(device)
-    best = _Best(model, settings, directory)
-    checkpoint = _Resumption(AtomicCheckpoint(directory / CHECKPOINT_FILE), best, job.seconds)
+    best = BestWeights(
+        model, directory, metric=settings.metric, mode=settings.mode, final=settings.final
+    )
+    checkpoint = Resumption(AtomicCheckpoint(directory / CHECKPOINT_FILE), best, job.seconds)
+    ready = TrainingData.from_search(data, device)
     epochs = settings.train_epochs(
         model,
-        TrainingData.from_search(data, device),
+        ready,
         job.draw.config,
         seed=job.seed,
         precision=settings.precision,
@@ -230,7 +163,7 @@ def _train(
             seconds = checkpoint.seconds_before + attempt_seconds
             message = {**measured, **best.fields(), "started": epoch_started, "node": node}
             message["attempt_seconds"] = attempt_seconds
-            if result.epoch >= last:
+            if result.epoch >= last and not settings.final:
                 report({**message, "status": "finished", "stop_reason": reason, "error": None})
                 return _TrialEnd("finished", reason)
             report(message)
@@ -240,7 +173,32 @@ def _train(
                 return _TrialEnd("timeout", f"over its limit of {limit} after epoch {result.epoch}")
     if best.epoch is None:
         raise RuntimeError("the training function ended without reporting an epoch")
-    return _TrialEnd("finished", reason)
+    test = _test(model, ready, data, job, directory) if settings.final else None
+    return _TrialEnd("finished", reason, test=test)
+
+
+def _test(
+    model: nn.Module, ready: TrainingData, data: SearchData, job: Job, directory: Path
+) -> dict[str, float | None]:
+    """Measure the network on the test split, and keep what it answered to each example."""
+    assert data.x_test is not None
+    assert data.y_test is not None
+    device = ready.x_train.device
+    x_test, y_test = as_tensor(data.x_test).to(device), as_tensor(data.y_test).to(device)
+    outputs = predict(model, x_test, ready.normalize)
+    loss, accuracy = measure(outputs, y_test, job.draw.config["loss"])
+    answers: dict[str, Any] = {"targets": data.y_test, "predicted": outputs.cpu().numpy()}
+    if data.classes:
+        confidence, predicted = outputs.softmax(1).max(1)
+        answers = {
+            "labels": data.y_test,
+            "predicted": predicted.cpu().numpy(),
+            "confidence": confidence.cpu().numpy(),
+        }
+    path = directory / TEST_FILE
+    with _as_storage_error(path):
+        np.savez_compressed(path, **answers)
+    return {"test_loss": loss, "test_accuracy": accuracy}
 
 
 def _measured(result: EpochResult, settings: TrialSettings) -> dict[str, Any]:
@@ -252,6 +210,8 @@ def _measured(result: EpochResult, settings: TrialSettings) -> dict[str, Any]:
     names = ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy")
     measured = {name: getattr(result, name, None) for name in (*names, "lr", "grad_norm")}
     measured["seconds"] = getattr(result, "seconds", None)
+    if settings.final:
+        return measured
     value = measured[settings.metric]
     if value is None:
         raise RuntimeError(

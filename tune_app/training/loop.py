@@ -42,7 +42,7 @@ class EpochResult:
     epoch: int  # 1 after the first pass over the data
     train_loss: float  # over the epoch's batches, each before its step; labels not smoothed
     train_accuracy: float | None  # as train_loss; None for regression
-    val_loss: float
+    val_loss: float | None  # None without validation examples
     val_accuracy: float | None
     lr: float  # of the last step
     grad_norm: float  # before clipping, mean over up to 32 steps of the epoch
@@ -63,7 +63,7 @@ class TrainingData:
 
     x_train: Tensor
     y_train: Tensor
-    x_val: Tensor
+    x_val: Tensor  # without examples in the final stage
     y_val: Tensor
     normalize: Normalize
     outputs: int
@@ -71,12 +71,12 @@ class TrainingData:
     @classmethod
     def from_search(cls, data: SearchData, device: torch.device) -> "TrainingData":
         """Share `data`'s memory on a CPU; copy it to a GPU."""
-        x_train = _as_tensor(data.x_train).to(device)
+        x_train = as_tensor(data.x_train).to(device)
         return cls(
             x_train=x_train,
-            y_train=_as_tensor(data.y_train).to(device),
-            x_val=_as_tensor(data.x_val).to(device),
-            y_val=_as_tensor(data.y_val).to(device),
+            y_train=as_tensor(data.y_train).to(device),
+            x_val=as_tensor(data.x_val).to(device),
+            y_val=as_tensor(data.y_val).to(device),
             normalize=Normalize.of(data.mean, data.std, x_train[0], device),
             outputs=data.outputs,
         )
@@ -94,7 +94,8 @@ def train_epochs(
     """Train `model`, which is on `data`'s device, in place; yield each epoch; return why it ended.
 
     `config` holds the training parameters, complete. `patience` ends it after so many epochs
-    without a lower validation loss, `target_loss` at a training loss of that or below.
+    without a lower validation loss, where there are validation examples; `target_loss` at a
+    training loss of that or below.
 
     All chance comes from `seed`: on a CPU, the same model, data, config and seed give the same
     bits, also when resumed from `checkpoint`, which is offered the state after each epoch was
@@ -153,14 +154,18 @@ class _Run:
         self.epoch += 1
         train_loss, train_accuracy, lr, grad_norm = self._train()
         data = self.data
-        val_loss, val_accuracy = evaluate(
-            self.model, data.x_val, data.y_val, data.normalize, loss=self.config["loss"]
-        )
-        if not (math.isfinite(train_loss) and math.isfinite(val_loss)):
+        val_loss: float | None = None
+        val_accuracy: float | None = None
+        if len(data.x_val):
+            val_loss, val_accuracy = evaluate(
+                self.model, data.x_val, data.y_val, data.normalize, loss=self.config["loss"]
+            )
+        if not math.isfinite(train_loss + (val_loss or 0.0)):
             raise DivergedError(self.epoch)
         self.train_loss = train_loss
-        self.stale_epochs = 0 if val_loss < self.best_loss else self.stale_epochs + 1
-        self.best_loss = min(val_loss, self.best_loss)
+        if val_loss is not None:
+            self.stale_epochs = 0 if val_loss < self.best_loss else self.stale_epochs + 1
+            self.best_loss = min(val_loss, self.best_loss)
         return EpochResult(
             epoch=self.epoch,
             train_loss=train_loss,
@@ -253,7 +258,8 @@ class _Run:
         self.stale_epochs = state["stale_epochs"]
 
 
-def _as_tensor(array: Array) -> Tensor:
+def as_tensor(array: Array) -> Tensor:
+    """Return a tensor that shares `array`'s memory; it must not be written to."""
     with warnings.catch_warnings():
         # Arrays in Ray's object store are read-only, of which torch warns. Nothing here writes.
         warnings.filterwarnings("ignore", "The given NumPy array is not writ", UserWarning)

@@ -1,0 +1,225 @@
+"""The final stage: the winners of each budget trained again over seeds, and tested once.
+
+What is trained: the configuration from scratch, on training and validation examples together, so
+there is nothing left to choose an epoch by. An annealed learning rate is taken through its whole
+schedule; a constant one to the best epoch that the search found. The last epoch's weights are
+tested. Seeds are ones that the search never used: the seed with which a trial won was chosen by
+its luck.
+"""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from tune_app.config.sections import FinalConfig
+from tune_app.data.sets import SearchData
+from tune_app.errors import BudgetError, SpaceError
+from tune_app.results.store import Store, SweepRecord, TrialRecord
+from tune_app.results.table import ranked_rows, table_budgets, trial_rows
+from tune_app.sweep.cluster import ClusterResources
+from tune_app.sweep.engine import Ended, Watch
+from tune_app.sweep.feasible import Draw
+from tune_app.sweep.job_queue import JobQueue
+from tune_app.sweep.jobs import Job
+from tune_app.sweep.search import ENDED
+from tune_app.sweep.session import Outcome, Session, budget_name, count_outcome
+from tune_app.sweep.signals import StopRequested, StopSignals, signal_name
+from tune_app.sweep.trainable import TrainEpochs
+from tune_app.training.baselines import run_baselines
+
+_FINAL_SEEDS = 1  # sets their entropy apart from that of the search's seeds
+
+
+def plan_winners(
+    store: Store, sweep: SweepRecord, budgets: Sequence[int | None], top: int
+) -> dict[str, list[str]]:
+    """Return the search trials to train again for each budget, the best `top` by validation.
+
+    Trials that were trained to their end come before those that ended early: what an unfinished
+    training would have reached is a guess.
+    """
+    rows = trial_rows(store, sweep)
+    winners = {}
+    for budget in budgets:
+        ranked = ranked_rows(rows, sweep, budget)
+        ranked.sort(key=lambda row: row["status"] != "finished")  # stable: by rank within
+        winners[budget_name(budget)] = [row["trial_id"] for row in ranked[:top]]
+    return winners
+
+
+def final_config(source: TrialRecord) -> dict[str, Any]:
+    """Return what `source`'s configuration is trained with when nothing is held out."""
+    config = dict(source.config)
+    if config["lr_schedule"] == "constant":
+        config["epochs"] = source.best_epoch
+    # It would watch a validation loss that there is none of.
+    config["patience"] = None
+    return config
+
+
+def final_seed(search_seed: int, source: TrialRecord, replicate: int) -> int:
+    """Return the seed of a winner's training number `replicate`, from 0."""
+    entropy = [search_seed, source.number, replicate, _FINAL_SEEDS]
+    return int(np.random.SeedSequence(entropy).generate_state(1)[0])
+
+
+class FinalSession(Session):
+    """The final stage of a sweep, as far as it has not been run."""
+
+    def __init__(
+        self,
+        store: Store,
+        record: SweepRecord,
+        cluster: ClusterResources,
+        data: SearchData,
+        signals: StopSignals,
+    ) -> None:
+        super().__init__(store, record, cluster, data, signals)
+        self._earlier = {t.trial_id: t for t in store.trials(record.name)}
+        kept = len(data.x_train) / record.resolved["train_count"]
+        # As much longer as there is more to learn from.
+        self.time_limit_s = self.config.resources.trial_time_limit_s * kept
+
+    def _run_tune(self, watch: Watch | None, train: TrainEpochs) -> Ended:
+        jobs = list(self._jobs())
+        ended = Ended("complete", None)
+        if jobs:
+            queue = JobQueue(jobs, self.recorder.ledger, on_start=self.recorder.add)
+            ended = self._tune(
+                queue, watch, train, trial_time_limit_s=self.time_limit_s, final=True
+            )
+        if ended.status == "complete":
+            self._run_baselines()
+        return ended
+
+    def _jobs(self) -> Iterable[Job]:
+        """Yield what is left to train: first each winner's first seed, then the second, ..."""
+        winners = self.record.final.get("winners", {})
+        sources = dict.fromkeys(trial_id for ids in winners.values() for trial_id in ids)
+        done = {(t.source, t.seed): t for t in self._earlier.values() if t.stage == "final"}
+        count = len(done)
+        for replicate in range(self.record.final.get("seeds", 0)):
+            for trial_id in sources:
+                source = self._earlier[trial_id]
+                seed = final_seed(self.config.search.seed, source, replicate)
+                before = done.get((trial_id, seed))
+                if before is None:
+                    count += 1
+                    yield self._job(source, seed, count)
+                elif before.status not in ENDED:
+                    job = self._job(source, seed, before.number)
+                    yield replace(
+                        job, recorded=True, seconds=before.seconds, attempts=before.attempts
+                    )
+
+    def _job(self, source: TrialRecord, seed: int, number: int) -> Job:
+        trial_id = f"f{number:04d}"
+        assert source.weights is not None
+        draw = Draw(
+            parameters=source.parameters,
+            config=final_config(source),
+            weights=source.weights,
+            macs=source.macs or 0,
+            budget=source.budget,
+            fill_share=source.fill_share,
+        )
+        return Job(
+            trial_id=trial_id,
+            number=number,
+            draw=draw,
+            sampler=source.sampler,
+            seed=seed,
+            rung_key=(),
+            directory=str(self.store.trial_folder(self.name, trial_id)),
+            stage="final",
+            source=source.trial_id,
+        )
+
+    def _run_baselines(self) -> None:
+        if not self.config.baselines:
+            return
+        assert self.data.x_test is not None
+        assert self.data.y_test is not None
+        rows = list(self.record.baselines)
+
+        def keep(row: Mapping[str, Any]) -> None:
+            rows.append(dict(row))
+            self.store.update_sweep(self.name, baselines=tuple(rows))
+            if self.signals.received:
+                raise StopRequested(
+                    self.signals.received,
+                    f"stopped by {signal_name(self.signals.received)}, in the final stage",
+                )
+
+        run_baselines(
+            self.config.baselines,
+            self.data.x_train,
+            self.data.y_train,
+            self.data.x_test,
+            self.data.y_test,
+            seed=self.config.search.seed,
+            done={row["name"] for row in rows},
+            on_done=keep,
+        )
+
+    def _ended_fields(self, ended: Ended) -> dict[str, Any]:
+        if ended.status != "complete":
+            return {"status": ended.status, "stop_reason": f"{ended.reason}, in the final stage"}
+        # The search's own end stands.
+        search = [trial for trial in self._earlier.values() if trial.stage == "search"]
+        all_drawn = len(search) >= self.config.search.trials
+        if all_drawn and all(trial.status in ENDED for trial in search):
+            return {"status": "complete", "stop_reason": None}
+        return {"status": self.record.status, "stop_reason": self.record.stop_reason}
+
+    def _outcome(self, ended: Ended, seconds: float) -> Outcome:
+        trials = [trial for trial in self.store.trials(self.name) if trial.stage == "final"]
+        usable = sum(trial.test_loss is not None for trial in trials)
+        return count_outcome(self.name, ended, trials, usable=usable, seconds=seconds)
+
+
+def with_final_plan(
+    store: Store,
+    record: SweepRecord,
+    *,
+    budgets: Sequence[int | None] = (),
+    top: int | None = None,
+    seeds: int | None = None,
+) -> SweepRecord:
+    """Return `record` with its winners chosen for `budgets`, all of the sweep's if left out.
+
+    `top` and `seeds` are those of the search file, or the defaults, if left out.
+
+    Raises:
+        BudgetError: It has no such budget.
+        SpaceError: No trial has a result, or the seeds are fewer than those trained already.
+    """
+    known = table_budgets(record)
+    for budget in budgets:
+        if budget not in known:
+            names = ", ".join(budget_name(limit) for limit in known)
+            raise BudgetError(f"sweep '{record.name}' has no budget {budget}; it has {names}")
+    wanted = record.config.get("final") or {}
+    defaults = FinalConfig()
+    top = top or wanted.get("top", defaults.top)
+    seeds = seeds or wanted.get("seeds", defaults.seeds)
+    chosen = plan_winners(store, record, budgets or known, top)
+    if not any(chosen.values()):
+        raise SpaceError(
+            f"sweep '{record.name}' has no trial with a result to train again; see: "
+            f"tune-app show {record.name} --all"
+        )
+    winners = {**record.final.get("winners", {}), **chosen}
+    return replace(
+        record,
+        final={"seeds": max(seeds, record.final.get("seeds", 0)), "winners": winners},
+    )
+
+
+def note_test_reading(store: Store, name: str, by: str) -> None:
+    """Write down that the test split of a sweep's data was read, now."""
+    readings = (*store.get_sweep(name).test_readings, {"time": time.time(), "by": by})
+    store.update_sweep(name, test_readings=readings)

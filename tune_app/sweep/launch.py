@@ -1,0 +1,90 @@
+"""What every process that runs a part of a sweep begins with: Ray, the data, and who it is."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tune_app.config.sweep import SweepConfig
+from tune_app.data.sets import DataShape, SearchData, data_shape, load_search_data
+from tune_app.errors import DataError
+from tune_app.results.store import SweepRecord
+from tune_app.sweep.cluster import ClusterResources, ray_cluster
+from tune_app.sweep.provenance import git_commit, hardware, package_versions
+from tune_app.sweep.signals import StopSignals
+from tune_app.training.device import probe_kernels
+
+OBJECT_STORE_BYTES = 256 * 2**20  # beside the data set
+MISSING_DATA_S = 0.2  # in which a data set that is not there is noticed, before Ray is started
+
+
+@dataclass(frozen=True)
+class Launch:
+    """Where and how a sweep runs; what `resume` repeats."""
+
+    storage: Path
+    data_root: Path
+    address: str | None = None
+    command: str = ""
+    source: str = ""
+
+
+@contextmanager
+def ray_and_data(
+    config: SweepConfig,
+    launch: Launch,
+    signals: StopSignals,
+    resolved: dict[str, Any] | None = None,
+) -> Iterator[tuple[ClusterResources, SearchData, dict[str, Any]]]:
+    """Start or join Ray, and meanwhile read the data and measure the kernels."""
+    loaded: dict[str, Any] = {}
+
+    def prepare() -> None:
+        try:
+            loaded["data"] = load_search_data(config.dataset, launch.data_root)
+            loaded["kernels"] = resolved["kernels"] if resolved else probe_kernels()
+        except Exception as error:
+            loaded["error"] = error
+
+    thread = threading.Thread(target=prepare, daemon=True)
+    thread.start()
+    thread.join(MISSING_DATA_S)
+    if "error" in loaded:
+        raise loaded["error"]
+    shape = data_shape(config.dataset, launch.data_root)
+    store_bytes = OBJECT_STORE_BYTES + 2 * _data_bytes(shape)
+    with ray_cluster(launch.address, object_store_bytes=store_bytes) as cluster:
+        signals.install()
+        thread.join()
+        if "error" in loaded:
+            raise loaded["error"]
+        yield cluster, loaded["data"], loaded["kernels"]
+
+
+def _data_bytes(shape: DataShape) -> int:
+    pixels = 1
+    for size in shape.input_shape:
+        pixels *= size
+    return pixels * shape.train_count * 4
+
+
+def surroundings(launch: Launch) -> dict[str, Any]:
+    """Return what a process that runs a part of a sweep notes of itself."""
+    return {
+        "command": launch.command,
+        "started": time.time(),
+        "versions": package_versions(),
+        "git_commit": git_commit(),
+        "hardware": hardware(),
+    }
+
+
+def require_same_data(data: SearchData, record: SweepRecord) -> None:
+    if data.digest != record.resolved["data_digest"]:
+        raise DataError(
+            f"the data of '{record.dataset}' changed since sweep '{record.name}' began; "
+            "its trials could not be compared: run a new sweep"
+        )
