@@ -1,8 +1,6 @@
 """The commands that train: run, resume, stop."""
 
 import json
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +17,9 @@ from tune_app.cli.run_options import (
     AddressOption,
     DataOption,
     SettingsOption,
+    command_line,
     data_path,
+    launch_again,
     parse_setting,
 )
 
@@ -75,7 +75,7 @@ def run(
         storage=storage,
         data_root=data_path(data),
         address=address,
-        command=_command(),
+        command=command_line(),
         source=file.read_text(encoding="utf-8"),
     )
     config = named(config, storage, new=new)
@@ -96,23 +96,16 @@ def resume(
     from tune_app.results.store import open_store
 
     record = open_store(storage).get_sweep(sweep)
-    flags = record.run_flags
     if record.status == "complete" and trials is None:
         _say_complete(sweep, as_json)
         return
 
     from tune_app.cli.live import Announcer
     from tune_app.config.sweep import SweepConfig
-    from tune_app.sweep.launch import Launch
     from tune_app.sweep.run import resume_sweep
 
     announcer = Announcer(quiet=as_json)
-    launch = Launch(
-        storage=storage,
-        data_root=data_path(data) if data else Path(flags["data_root"]),
-        address=address or flags["address"],
-        command=_command(),
-    )
+    launch = launch_again(record, storage, data, address)
     announcer.opening(SweepConfig.from_dict(record.config), trials=trials)
     outcome = resume_sweep(sweep, launch, trials=trials, watch=announcer.watch)
     if outcome is None:
@@ -146,10 +139,6 @@ def _say_complete(sweep: str, as_json: bool) -> None:
         print(json.dumps({"name": sweep, "status": "complete"}))
     else:
         print(f"sweep '{sweep}' is complete; extend it with: tune-app resume {sweep} --trials N")
-
-
-def _command() -> str:
-    return shlex.join(["tune-app", *sys.argv[1:]])
 
 
 def _conclude(outcome: Any, storage: Path, as_json: bool) -> None:

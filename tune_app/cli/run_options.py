@@ -1,11 +1,17 @@
 """Options of the commands that train, and how a search file takes them in."""
 
+import shlex
+import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tune_app.errors import SpaceError
+from tune_app.results.store import SweepRecord
+
+if TYPE_CHECKING:
+    from tune_app.sweep.launch import Launch
 
 DataOption = Annotated[
     Path | None,
@@ -26,6 +32,26 @@ SettingsOption = Annotated[
 def data_path(data: Path | None) -> Path:
     """Return the data root: the option, which reads TUNE_APP_DATA, else ~/.cache/tune_app."""
     return data.expanduser() if data else Path.home() / ".cache" / "tune_app"
+
+
+def command_line() -> str:
+    """Return the command that runs, for the record."""
+    return shlex.join(["tune-app", *sys.argv[1:]])
+
+
+def launch_again(
+    record: SweepRecord, storage: Path, data: Path | None, address: str | None
+) -> "Launch":
+    """Return how more of a sweep is run: as its first run was, but for what is given."""
+    from tune_app.sweep.launch import Launch
+
+    flags = record.run_flags
+    return Launch(
+        storage=storage,
+        data_root=data_path(data) if data else Path(flags["data_root"]),
+        address=address or flags["address"],
+        command=command_line(),
+    )
 
 
 def parse_setting(text: str) -> tuple[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from tune_app.config.budget import format_budget
 from tune_app.config.sections import FinalConfig
 from tune_app.data.sets import SearchData
 from tune_app.errors import BudgetError, SpaceError
@@ -200,8 +201,9 @@ def with_final_plan(
     known = table_budgets(record)
     for budget in budgets:
         if budget not in known:
-            names = ", ".join(budget_name(limit) for limit in known)
-            raise BudgetError(f"sweep '{record.name}' has no budget {budget}; it has {names}")
+            names = ", ".join(map(format_budget, record.budgets)) or "none"
+            asked = "without a limit" if budget is None else format_budget(budget)
+            raise BudgetError(f"sweep '{record.name}' has no budget {asked}; it has {names}")
     wanted = record.config.get("final") or {}
     defaults = FinalConfig()
     top = top or wanted.get("top", defaults.top)
