@@ -65,7 +65,7 @@ def test_zipped_files_do_as_well(fashion):
 
 
 def test_the_shape_is_known_without_files_and_follows_them_where_they_are(fashion, tmp_path):
-    known = DataShape("classification", (1, 28, 28), 10, 54000)
+    known = DataShape("classification", (1, 28, 28), 10, 54000, 6000)
     assert data_shape(FASHION, tmp_path / "elsewhere") == known
     assert data_shape(FASHION, fashion).train_count == 180
 

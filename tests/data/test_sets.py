@@ -32,7 +32,7 @@ def test_the_shape_foretold_is_that_of_what_is_loaded(options):
     config = DatasetConfig(**options)
     data = load_search_data(config, NOWHERE)
     assert data_shape(config, NOWHERE) == DataShape(
-        data.task, data.input_shape, data.outputs, len(data.x_train)
+        data.task, data.input_shape, data.outputs, len(data.x_train), len(data.x_val)
     )
 
 

@@ -267,7 +267,7 @@ def test_data_is_shared_and_read_only_arrays_are_taken_quietly():
 def test_the_cost_of_an_epoch_is_foretold_for_all_its_examples(make_config, task):
     outputs = 10 if task == "classification" else 1
     model = nn.Sequential(nn.Flatten(), nn.Linear(64, outputs))
-    shapes = [DataShape(task, (1, 8, 8), outputs, count) for count in (2_000, 2_000_000)]
+    shapes = [DataShape(task, (1, 8, 8), outputs, count, 0) for count in (2_000, 2_000_000)]
     few, many = (seconds_per_epoch(model, shape, make_config()) for shape in shapes)
     assert 0 < few < 5
     assert many > 50 * few

@@ -96,6 +96,12 @@ def _print_forecast(config: Any, shape: Any, result: Any) -> None:
         f"{size_text(round(result.disk_bytes))} of disk",
         soft_wrap=True,
     )
+    if result.final_trainings:
+        console.print(
+            f"final stage: up to {result.final_trainings} trainings over seeds, at full length "
+            f"about {duration_text(result.final_seconds)} more",
+            soft_wrap=True,
+        )
     console.print("nothing was trained; this was measured on a few steps of noise")
 
 

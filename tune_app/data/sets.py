@@ -21,6 +21,7 @@ class DataShape:
     input_shape: tuple[int, ...]
     outputs: int  # classes, or 1 for regression
     train_count: int
+    validation_count: int
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,9 @@ def data_shape(config: DatasetConfig, root: Path) -> DataShape:
     source = _open(config, root)
     plan = _plan(config, source, source.counts())
     outputs = len(plan.chosen) if source.classes else 1
-    return DataShape(source.task, source.input_shape, outputs, sum(plan.train))
+    return DataShape(
+        source.task, source.input_shape, outputs, sum(plan.train), sum(plan.validation)
+    )
 
 
 def load_search_data(config: DatasetConfig, root: Path) -> SearchData:

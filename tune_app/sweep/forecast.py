@@ -31,6 +31,8 @@ class BudgetForecast:
     epochs: float  # expected of all its trials, early stopping counted
     seconds_per_epoch: tuple[float, float, float]  # of a small, a middling and a large draw
     disk_bytes: float
+    final_trainings: int  # at most: a winner of two budgets is trained once
+    final_seconds: float  # expected of these, one at a time, at their full length
 
     @property
     def seconds(self) -> tuple[float, float, float]:
@@ -61,6 +63,14 @@ class Forecast:
             sum(middle) / self.concurrent,
             sum(high) / self.concurrent,
         )
+
+    @property
+    def final_trainings(self) -> int:
+        return sum(budget.final_trainings for budget in self.budgets)
+
+    @property
+    def final_seconds(self) -> float:
+        return sum(budget.final_seconds for budget in self.budgets) / self.concurrent
 
     @property
     def disk_bytes(self) -> float:
@@ -145,7 +155,11 @@ def _of_budget(
     epochs = expected_epochs(config, trials)
     weights = statistics.mean(draw.weights for draw in pool)
     disk = trials * (4 * weights + FILE_BYTES) + epochs * RECORD_BYTES_PER_EPOCH
-    return BudgetForecast(survey, trials, epochs, (low, middle, high), disk)
+    final = min(config.final.top, trials) * config.final.seeds if config.final else 0
+    # Validation examples are trained on too.
+    more = 1 + shape.validation_count / shape.train_count
+    final_seconds = final * config.epochs * statistics.mean((low, middle, high)) * more
+    return BudgetForecast(survey, trials, epochs, (low, middle, high), disk, final, final_seconds)
 
 
 def _timed(config: SweepConfig, shape: DataShape, draw: Draw) -> float:
@@ -170,6 +184,8 @@ def forecast_json(result: Forecast) -> dict[str, Any]:
         "seconds": dict(zip(("low", "expected", "high"), result.seconds, strict=True)),
         "concurrent": result.concurrent,
         "disk_bytes": round(result.disk_bytes),
+        "final_trainings": result.final_trainings,
+        "final_seconds": result.final_seconds,
         "budgets": [
             {
                 "budget": own.survey.budget,
