@@ -146,7 +146,7 @@ class TestRuns:
             assert {file.name for file in path.parent.iterdir()} == {path.name, "test_outputs.npz"}
 
     def test_what_was_trained_is_kept_and_only_what_is_new_is_added(self, launch):
-        run_sweep(config_of(**{"final": None}), launch)
+        run_sweep(config_of(final=None), launch)
         store = open_store(launch.storage)
         assert finals_of(store) == []
         assert store.get_sweep("small").test_readings == ()

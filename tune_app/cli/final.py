@@ -57,7 +57,7 @@ def final(
     outcome = run_final(
         sweep,
         launch_again(record, storage, data, address),
-        budgets=read_budgets(budget),
+        budgets=read_budgets(budget) or (),
         top=top,
         seeds=seeds,
         watch=Announcer(quiet=format is Format.json and output is None).watch,
