@@ -11,6 +11,7 @@ from tune_app.config.sections import SETS_WITH_PATH, SETS_WITH_TEST_SPLIT
 from tune_app.config.space import Choice, Constant, FloatRange, IntRange, Parameter
 from tune_app.config.sweep import SweepConfig
 from tune_app.report.document import (
+    Block,
     Code,
     Facts,
     Grid,
@@ -63,7 +64,7 @@ def data(sweep: SweepRecord, tested: int | None) -> Section:
         ("Validation", text(_examples(known.get("validation_count")), _validation_kind(known))),
         ("Test", text(_test_split(config, tested))),
         ("One example", text(shape and f"{shape} numbers")),
-        ("Classes", text(classes and f"{len(classes)}: {', '.join(classes)}")),
+        ("Classes", text(f"{len(classes)}: {', '.join(classes)}" if classes else "")),
         ("Digest", text(Code(known["data_digest"]) if known.get("data_digest") else "")),
     ]
     return Section("Data", (Facts(tuple(item for item in items if item[1])),))
@@ -87,7 +88,8 @@ def space(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> Section:
         for name, own in parameters.items()
         if isinstance(own, Constant)
     ]
-    blocks = [*([grid] if rows else []), *_sentence_of("Fixed by the file: ", ", ".join(fixed))]
+    blocks: list[Block] = [grid] if rows else []
+    blocks += _sentence_of("Fixed by the file: ", ", ".join(fixed))
     if trials:
         built = trials[0].config
         solved = {*parameters, "widths", "channels_list"}
@@ -105,15 +107,15 @@ def budgets(sweep: SweepRecord) -> Section:
     if not sizes:
         size = text("no limit on the weights")
     elif config.budget_mode == "fill":
-        size = text(
-            f"{sizes}; mode ", Code("fill"), ": widths are solved to come close from below"
-        )
+        size = text(f"{sizes}; mode ", Code("fill"), ": widths are solved to come close from below")
     else:
         size = text(f"{sizes}; mode ", Code("cap"), ": a network may be smaller than its budget")
     items = [("Weights", size)]
     if config.max_macs is not None:
         items.append(("Multiply-adds", text(f"at most {config.max_macs:,} an example")))
-    items.append(("Ranked by", text(f"{metric_name(sweep)} on the validation examples, best epoch")))
+    items.append(
+        ("Ranked by", text(f"{metric_name(sweep)} on the validation examples, best epoch"))
+    )
     own = counted(len(search.start_with), "configuration") if search.start_with else ""
     items.append(
         (
@@ -136,7 +138,8 @@ def budgets(sweep: SweepRecord) -> Section:
         )
     items.append(("Epochs", text(length)))
     if config.final is not None:
-        plan = f"the best {config.final.top} of each budget, {counted(config.final.seeds, 'seed')} each"
+        seeds = counted(config.final.seeds, "seed")
+        plan = f"the best {config.final.top} of each budget, {seeds} each"
         items.append(("Final stage", text(plan)))
     return Section("Budgets and plan", (Facts(tuple(items)),))
 
@@ -167,7 +170,9 @@ def _examples(count: int | None) -> str:
 
 def _validation_kind(known: dict[str, Any]) -> str:
     stratified = known.get("task") == "classification"
-    return ", held out of the training set" + (", the same share of each class" if stratified else "")
+    return ", held out of the training set" + (
+        ", the same share of each class" if stratified else ""
+    )
 
 
 def _options(config: dict[str, Any]) -> str:

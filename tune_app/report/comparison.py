@@ -61,9 +61,7 @@ def compare(sweeps: Sequence[SweepRecord], found: Sequence[Best]) -> list[Verdic
             p_values = [welch_p(best.values, first.values) for best in rest]
         elif metric_name(sweeps[0]) == "accuracy" and not any(best.values for best in rivals):
             apart = [_beyond_chance(first, best, counts) for best in rest]
-        verdicts.append(
-            Verdict(first.limit, tuple(rivals), tested, tuple(p_values), tuple(apart))
-        )
+        verdicts.append(Verdict(first.limit, tuple(rivals), tested, tuple(p_values), tuple(apart)))
     return _corrected(verdicts)
 
 
@@ -142,8 +140,10 @@ def _said(verdict: Verdict, metric: str) -> Text:
         return text(Strong(f"{opening}{first.sweep}"), f" wins, {gap} {less} {second.sweep}{sure}.")
     if all(apart is not False for apart in verdict.apart):
         why = "without repeated trainings nothing can be said"
-        return text(Strong(f"{opening}not decided"), f": {first.sweep} is {gap} {less} "
-            f"{second.sweep}, but {why}.")
+        return text(
+            Strong(f"{opening}not decided"),
+            f": {first.sweep} is {gap} {less} {second.sweep}, but {why}.",
+        )
     return text(
         Strong(f"{opening}no difference"),
         f" between {first.sweep} and {joined(open_to)} that these numbers could tell ({gap}).",
@@ -154,7 +154,8 @@ def _table(verdicts: Sequence[Verdict], metric: str) -> Grid:
     tested = any(verdict.tested for verdict in verdicts)
     heads = ["budget", "sweep", metric, "95 % interval", "weights", "one training", "network"]
     heads += ["p"] if tested else []
-    rows, best = [], set()
+    rows: list[tuple[str, ...]] = []
+    best = set()
     for verdict in verdicts:
         for place, (one, p) in enumerate(
             zip(verdict.ranked, (None, *verdict.p_values), strict=True)

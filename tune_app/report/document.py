@@ -83,7 +83,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Document:
-    """A whole report. `answer` stands above everything else; `facts` is the line below the title."""
+    """A whole report. `facts` is the line below the title, `answer` what stands above the rest."""
 
     title: str
     facts: str

@@ -102,7 +102,7 @@ def results(store: Store, sweep: SweepRecord, rows: Sequence[Mapping[str, Any]])
     metric = metric_name(sweep)
     blocks: list[Block] = [
         paragraph(
-            f"Every trial that fits a budget, the best {TOP} shown, by its best validation {metric}."
+            f"Every trial that fits a budget, by its best validation {metric}; {TOP} are shown."
         )
     ]
     for place, layout in enumerate(layouts):
@@ -248,7 +248,9 @@ def _answer_table(found: Sequence[Best], metric: str, *, several: bool) -> Grid:
 def _interval_notes(found: Sequence[Best]) -> list[str]:
     notes = []
     if any(best.values for best in found):
-        notes.append("± is the sample standard deviation over the seeds; their interval Student's t")
+        notes.append(
+            "± is the sample standard deviation over the seeds; their interval Student's t"
+        )
     if any(best.interval and not best.values for best in found):
         notes.append(
             "Interval of a single training: Wilson's for its validation examples; the choice among "

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from tune_app.config.budget import format_budget
 from tune_app.report.document import (
+    Block,
     Bullets,
     Code,
     Facts,
@@ -68,7 +69,7 @@ def history(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> Section:
     if finals:
         length = duration(sum(trial.seconds for trial in finals))
         items.append(("Final stage", text(f"{counted(len(finals), 'training')}, {length} in all")))
-    blocks = [Facts(tuple(item for item in items if item[1])), *_failures(trials)]
+    blocks: list[Block] = [Facts(tuple(item for item in items if item[1])), *_failures(trials)]
     if again := sweep.run_flags.get("resumed"):
         blocks.append(paragraph(f"The search was resumed {counted(len(again), 'time')}:"))
         resumes = [text(f"{moment(one['started'])}: ", Code(one["command"])) for one in again]

@@ -64,7 +64,7 @@ _NAMESPACE = re.compile(r' xmlns(?::\w+)?="[^"]*"')
 
 
 def to_html(document: Document) -> str:
-    """Return the page. Figures stand in it in both themes, and the style shows the one that fits."""
+    """Return the page. It holds figures in both themes, and its style shows those that fit."""
     body = [_section(section, (place,)) for place, section in enumerate(document.sections, 1)]
     return _PAGE.format(
         title=escape(document.title),
@@ -179,5 +179,3 @@ def _figure(figure: ReportFigure) -> str:
     title = escape(figure.title.rstrip("."))
     words = f"<figcaption><strong>{title}.</strong> {label}</figcaption>"
     return "\n".join([f'<figure id="{escape(figure.name)}">', *drawn, words, "</figure>"])
-
-

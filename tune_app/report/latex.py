@@ -112,12 +112,12 @@ def _block(block: Block, folder: str) -> str:
         case Grid():
             return _table(block)
         case ReportFigure(name=name, title=title, caption=caption):
-            words = rf"\textbf{{{_escaped(title.rstrip('.'))}.}} {_escaped(caption)}"
+            about = rf"\textbf{{{_escaped(title.rstrip('.'))}.}} {_escaped(caption)}"
             return _kept_together(
                 r"\centering",
                 r"\includegraphics[width=\linewidth,height=.75\textheight,keepaspectratio]"
                 rf"{{{folder}/{name}.pdf}}",
-                rf"\captionof{{figure}}[{{{_escaped(title)}}}]{{{words}}}",
+                rf"\captionof{{figure}}[{{{_escaped(title)}}}]{{{about}}}",
             )
 
 
@@ -193,7 +193,8 @@ def _span(part: str | Code | Strong) -> str:
             coded = [_TYPED.get(char) or _character(char) for char in typed]
             # What has no space, a digest or a path, may break after every eighth character.
             pieces = ["".join(coded[at : at + 8]) for at in range(0, len(coded), 8)]
-            return rf"\texttt{{{r'\allowbreak{}'.join(pieces)}}}"
+            broken = r"\allowbreak{}".join(pieces)
+            return rf"\texttt{{{broken}}}"
         case Strong(text=stressed):
             return rf"\textbf{{{_escaped(stressed)}}}"
         case _:

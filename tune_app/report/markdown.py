@@ -57,8 +57,8 @@ def _block(block: Block, folder: str) -> str:
         case Grid():
             return _table(block)
         case ReportFigure(name=name, title=title, caption=caption):
-            words = f"**{_escaped(title.rstrip('.'))}.** {_escaped(caption)}"
-            return f"![{_escaped(title)}]({folder}/{name}.svg)\n\n{words}"
+            about = f"**{_escaped(title.rstrip('.'))}.** {_escaped(caption)}"
+            return f"![{_escaped(title)}]({folder}/{name}.svg)\n\n{about}"
 
 
 def _table(grid: Grid) -> str:

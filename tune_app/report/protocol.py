@@ -77,10 +77,11 @@ def _of_finals(sweep: SweepRecord, finals: Sequence[TrialRecord]) -> list[Text]:
     most = max((len(ids) for ids in winners.values()), default=0)
     each = " of each budget" if sweep.budgets else ""
     metric = metric_name(sweep)
+    seeds = counted(sweep.final.get("seeds", 0), "seed")
     return [
         text(
             f"The best {most}{each} by validation {metric} were retrained from scratch on training "
-            f"and validation examples together, with {counted(sweep.final.get('seeds', 0), 'seed')} "
+            f"and validation examples together, with {seeds} "
             "that the search had not used. Trials that trained to their end came before stopped "
             "ones."
         ),
@@ -103,7 +104,9 @@ def _of_finals(sweep: SweepRecord, finals: Sequence[TrialRecord]) -> list[Text]:
 
 def _readings(sweep: SweepRecord, search: Sequence[TrialRecord]) -> list[Block]:
     if not sweep.test_readings:
-        return [paragraph(Strong("The test split of this sweep has not been read.")),]
+        return [
+            paragraph(Strong("The test split of this sweep has not been read.")),
+        ]
     readings = sorted(sweep.test_readings, key=lambda one: float(one["time"]))
     lines = [text(f"{moment(one['time'])}: {one['by']}") for one in readings]
     blocks: list[Block] = [
@@ -180,5 +183,8 @@ def _surroundings(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> list[tup
         ("Hardware", text(", ".join(part for part in parts if part))),
         ("Seeds", text(f"{seeds}; each trial's own is in the record")),
         ("Precision", text(trained)),
-        ("Kernels", text(", ".join(f"{name} {value_text(kind)}" for name, kind in kernels.items()))),
+        (
+            "Kernels",
+            text(", ".join(f"{name} {value_text(kind)}" for name, kind in kernels.items())),
+        ),
     ]
