@@ -202,7 +202,9 @@ def _described(parameter: Parameter) -> tuple[str, str]:
 
 
 def _value(value: Any) -> str:
-    return value if isinstance(value, str) else show(thaw(value))
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_value, value))}]"
+    return value if isinstance(value, str) else show(value)
 
 
 def _condition(parameter: Parameter) -> str:

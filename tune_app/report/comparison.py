@@ -136,8 +136,11 @@ def _said(verdict: Verdict, metric: str) -> Text:
     ]
     if not open_to:
         p_value = max((p for p in verdict.p_values if p is not None), default=None)
-        sure = f", p = {_p_text(p_value)}" if p_value is not None else " on validation"
-        return text(Strong(f"{opening}{first.sweep}"), f" wins, {gap} {less} {second.sweep}{sure}.")
+        if not verdict.tested:
+            stands = f" is ahead on validation, {gap} {less} {second.sweep}."
+        else:
+            stands = f" wins, {gap} {less} {second.sweep} (p {_p_text(p_value, '= ')})."
+        return text(Strong(f"{opening}{first.sweep}"), stands)
     if all(apart is not False for apart in verdict.apart):
         why = "without repeated trainings nothing can be said"
         return text(
@@ -175,7 +178,7 @@ def _table(verdicts: Sequence[Verdict], metric: str) -> Grid:
             rows.append((*row, *([_p_text(p)] if tested else [])))
     words = {"sweep", "network"}
     return Grid(
-        caption=f"The best network of each sweep, by budget; winners by {metric} stand out",
+        caption=f"The best network of each sweep, by budget; what {metric} sets apart stands out",
         headings=tuple(heads),
         numeric=tuple(head not in words for head in heads),
         rows=tuple(rows),
@@ -198,7 +201,7 @@ def _method(verdicts: Sequence[Verdict]) -> str:
     return " ".join(said)
 
 
-def _p_text(p_value: float | None) -> str:
+def _p_text(p_value: float | None, equals: str = "") -> str:
     if p_value is None:
         return ""
-    return "< 0.0001" if p_value < 0.0001 else f"{p_value:#.2g}"
+    return "< 0.0001" if p_value < 0.0001 else f"{equals}{p_value:#.2g}"

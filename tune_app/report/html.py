@@ -85,7 +85,7 @@ def _contents(sections: Sequence[Section], above: tuple[int, ...]) -> str:
     lines = []
     for number, section in enumerate(sections, 1):
         place = (*above, number)
-        inner = _contents(section.parts, place) if section.parts else ""
+        inner = _contents(section.parts, place) if section.parts and not above else ""
         lines.append(f'<li><a href="#{_anchor(place)}">{escape(section.title)}</a>{inner}</li>')
     return "\n".join(["<ul>", *lines, "</ul>"])
 

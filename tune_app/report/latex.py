@@ -23,10 +23,13 @@ _PREAMBLE = r"""\documentclass[10pt]{article}
 \usepackage[T1]{fontenc}
 \usepackage[utf8]{inputenc}
 \usepackage{textcomp}
-\IfFileExists{lmodern.sty}{\usepackage{lmodern}}{}
+% Outline fonts, whichever there are.
+\IfFileExists{lmodern.sty}{\usepackage{lmodern}}{%
+  \IfFileExists{charter.sty}{\usepackage{charter,courier}}{}}
 \usepackage[a4paper,margin=22mm]{geometry}
 \usepackage{array,booktabs,caption,graphicx}
 \usepackage[hidelinks]{hyperref}
+\captionsetup{hypcap=false,justification=raggedright,singlelinecheck=false}
 \setlength{\parindent}{0pt}
 \setlength{\parskip}{0.6em}
 \setlength{\emergencystretch}{3em}
