@@ -77,7 +77,8 @@ def test_a_sweep_without_budgets_has_its_winners_under_all(tmp_path):
     sweep.replicate(1, 0.9, 0.8)
     assert final_budgets(sweep.record) == (None,)
     (row,) = rows_of(sweep, None)
-    assert (row["table_budget"], row["share"], row["test_mean"]) == (None, None, 0.85)
+    assert (row["table_budget"], row["share"]) == (None, None)
+    assert row["test_mean"] == pytest.approx(0.85)
 
 
 def test_a_regression_is_compared_by_its_loss(tmp_path):

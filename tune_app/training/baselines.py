@@ -1,0 +1,209 @@
+"""What a network has to beat: classifiers of scikit-learn's kind, fitted outside Ray."""
+
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tune_app.config.sections import Baseline
+from tune_app.errors import SpaceError
+from tune_app.training.neighbours import nearest, nearest_by_fold
+
+Array = NDArray[np.generic]
+Row = dict[str, Any]
+
+FOLDS = 5
+NEIGHBOURS = 5  # where a search file names no k
+TREES = 100
+ITERATIONS = 200
+
+
+def run_baselines(
+    baselines: Sequence[Baseline],
+    x_train: Array,
+    y_train: Array,
+    x_test: Array,
+    y_test: Array,
+    *,
+    seed: int,
+    on_done: Callable[[Row], None] | None = None,
+) -> list[Row]:
+    """Return a row of measurements for each baseline, for knn one for each k; see `on_done`.
+
+    Inputs are flattened, `(N, ...)` to `(N, features)`; labels are int64 `(N,)`. Fitted on all
+    of the training examples, with the fixed choices below. Bytes are taken as they are, 0 to 255,
+    but for the logistic regression.
+
+    - knn: Euclidean distances, each neighbour one vote, a tie to the class that comes first: what
+      `KNeighborsClassifier` does, from one search for all k.
+    - logistic_regression: multinomial, L2 with C = 1, at most 200 iterations of L-BFGS, converged
+      or not; bytes divided by 255, other features standardised by the examples fitted on.
+    - random_forest: 100 trees, grown to the end; `seed` draws them.
+    - ridge: least squares on targets of ±1 for each class, L2 with alpha = 1 (`RidgeClassifier`).
+
+    A row has `test_accuracy`, `train_accuracy`, and `cv_mean` and `cv_std` (sample standard
+    deviation) of the accuracies in a stratified cross-validation of the training examples, its
+    folds shuffled by `seed`. There are `cv_folds`: 5, or as many as the smallest class has
+    examples; where it has one, there is none. `seconds` is all that the row takes by itself,
+    `examples` how many it is fitted on. `on_done` is called with each row when it is there.
+
+    Raises:
+        SpaceError: The targets are numbers, or a k exceeds the examples to choose from.
+    """
+    if not np.issubdtype(y_train.dtype, np.integer):
+        raise SpaceError(
+            "baselines: these targets are numbers, and baselines find classes; remove baselines"
+        )
+    data = _Data(x_train, y_train, x_test, y_test, seed)
+    rows = []
+    for baseline in baselines:
+        found = _knn_rows(baseline, data) if baseline.model == "knn" else [_row(baseline, data)]
+        for row in found:
+            rows.append(row)
+            if on_done is not None:
+                on_done(row)
+    return rows
+
+
+class _Data:
+    """Flat examples, and the fold of each training example (None where it cannot be split)."""
+
+    def __init__(
+        self, x_train: Array, y_train: Array, x_test: Array, y_test: Array, seed: int
+    ) -> None:
+        self.x_train = x_train.reshape(len(x_train), -1)
+        self.x_test = x_test.reshape(len(x_test), -1)
+        self.y_train, self.y_test, self.seed = y_train, y_test, seed
+        self.folds = _folds(y_train, seed)
+        self.fold_count = 0 if self.folds is None else int(self.folds.max()) + 1
+
+
+def _folds(labels: Array, seed: int) -> NDArray[np.int64] | None:
+    from sklearn.model_selection import StratifiedKFold
+
+    count = min(FOLDS, int(np.unique(labels, return_counts=True)[1].min()))
+    if count < 2:
+        return None
+    folds = np.empty(len(labels), dtype=np.int64)
+    splits = StratifiedKFold(count, shuffle=True, random_state=seed).split(labels, labels)
+    for fold, (_, held_out) in enumerate(splits):
+        folds[held_out] = fold
+    return folds
+
+
+def _row(baseline: Baseline, data: _Data) -> Row:
+    begun = time.perf_counter()
+    model = _build(baseline.model, data)
+    scores = []
+    with warnings.catch_warnings():
+        _accept_unconverged()
+        for fold in range(data.fold_count):
+            held_out = data.folds == fold
+            model.fit(data.x_train[~held_out], data.y_train[~held_out])
+            scores.append(model.score(data.x_train[held_out], data.y_train[held_out]))
+        model.fit(data.x_train, data.y_train)
+    test = model.score(data.x_test, data.y_test)
+    train = model.score(data.x_train, data.y_train)
+    name = baseline.model.replace("_", " ")
+    return _measured(baseline.model, None, name, test, train, scores, data, begun)
+
+
+def _knn_rows(baseline: Baseline, data: _Data) -> Iterator[Row]:
+    wanted = NEIGHBOURS if baseline.k is None else baseline.k
+    ks = (wanted,) if isinstance(wanted, int) else wanted
+    most, begun = max(ks), time.perf_counter()
+    folds = data.folds
+    to_choose_from = len(data.y_train)
+    if folds is not None:
+        to_choose_from -= int(np.bincount(folds).max())
+    if most > to_choose_from:
+        raise SpaceError(
+            f"baselines: knn with k = {most} has only {to_choose_from:,} examples to choose from; "
+            "give a smaller k"
+        )
+    for_test = nearest(data.x_train, data.x_test, most)
+    if folds is None:
+        for_train, for_folds = nearest(data.x_train, data.x_train, most), None
+    else:
+        for_train, for_folds = nearest_by_fold(data.x_train, folds, most)
+    searched = time.perf_counter() - begun
+    for k in ks:
+        begun = time.perf_counter() - searched  # a row by itself would need the search, too
+        test = _votes(data.y_train[for_test[:, :k]]) == data.y_test
+        train = _votes(data.y_train[for_train[:, :k]]) == data.y_train
+        scores = []
+        if for_folds is not None:
+            right = _votes(data.y_train[for_folds[:, :k]]) == data.y_train
+            scores = [right[folds == fold].mean() for fold in range(data.fold_count)]
+        name = f"knn, k = {k}"
+        yield _measured("knn", k, name, test.mean(), train.mean(), scores, data, begun)
+
+
+def _votes(labels: Array) -> Array:
+    """Return the most frequent label of each row, `(N, k)` to `(N,)`; the least of several."""
+    classes, numbers = np.unique(labels, return_inverse=True)
+    numbers = numbers.reshape(labels.shape)
+    counts = np.zeros((len(labels), len(classes)), dtype=np.int64)
+    for column in numbers.T:
+        counts[np.arange(len(labels)), column] += 1
+    most_frequent: Array = classes[counts.argmax(axis=1)]
+    return most_frequent
+
+
+def _measured(
+    model: str,
+    k: int | None,
+    name: str,
+    test: float,
+    train: float,
+    scores: Sequence[float],
+    data: _Data,
+    begun: float,
+) -> Row:
+    return {
+        "model": model,
+        "k": k,
+        "name": name,
+        "test_accuracy": float(test),
+        "train_accuracy": float(train),
+        "cv_mean": float(np.mean(scores)) if scores else None,
+        "cv_std": float(np.std(scores, ddof=1)) if scores else None,
+        "cv_folds": len(scores),
+        "seconds": time.perf_counter() - begun,
+        "examples": len(data.y_train),
+    }
+
+
+def _build(name: str, data: _Data) -> Any:
+    """Return an estimator that was not fitted."""
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.linear_model import LogisticRegression, RidgeClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+    match name:
+        case "logistic_regression":
+            bytes_ = data.x_train.dtype == np.uint8
+            scale = FunctionTransformer(_to_shares) if bytes_ else StandardScaler()
+            return make_pipeline(scale, LogisticRegression(max_iter=ITERATIONS))
+        case "random_forest":
+            return RandomForestClassifier(TREES, random_state=data.seed, n_jobs=-1)
+    # In single precision its equations are ill-conditioned.
+    return make_pipeline(FunctionTransformer(_to_doubles), RidgeClassifier())
+
+
+def _to_shares(x: Array) -> Array:
+    return x.astype(np.float32) / np.float32(255)
+
+
+def _to_doubles(x: Array) -> Array:
+    return x.astype(np.float64)
+
+
+def _accept_unconverged() -> None:
+    from sklearn.exceptions import ConvergenceWarning
+
+    warnings.simplefilter("ignore", ConvergenceWarning)
