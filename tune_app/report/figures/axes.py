@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from matplotlib.axis import Axis
+from matplotlib.axis import XAxis, YAxis
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
@@ -78,7 +78,7 @@ def log_ticks(low: float, high: float) -> list[float]:
 
 
 def set_log_axis(
-    axis: Axis, low: float, high: float, text: Callable[[float], str] = short_number
+    axis: XAxis | YAxis, low: float, high: float, text: Callable[[float], str] = short_number
 ) -> None:
     """Make an axis logarithmic from `low` to `high`, and a little beyond, with round ticks."""
     room = max((high / low) ** 0.06, 1.02)
@@ -89,7 +89,9 @@ def set_log_axis(
     axis.set_ticks(ticks, [text(tick) for tick in ticks])
 
 
-def set_metric_axis(axis: Axis, metric: str, mode: str, values: Sequence[float]) -> float | None:
+def set_metric_axis(
+    axis: XAxis | YAxis, metric: str, mode: str, values: Sequence[float]
+) -> float | None:
     """Scale an axis to the visible part of `values`.
 
     Returns the end of the axis at which what lies beyond is to be drawn; None where all is seen.

@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from tune_app.config.budget import format_budget
 from tune_app.report.figures.axes import Row, legend_below, metric_label, set_log_axis
 from tune_app.report.figures.frame import ReportFigure
 from tune_app.report.figures.style import (
@@ -85,10 +84,7 @@ def seed_curves(store: Store, rows: Sequence[Row]) -> list[Curves]:
 
 
 def _trial_labels(rows: Sequence[Row]) -> list[str]:
-    described = [
-        {"budget": row["budget"] and format_budget(row["budget"]), **row["parameters"]}
-        for row in rows
-    ]
+    described = [{"budget": row["budget"], **row["parameters"]} for row in rows]
     if len(rows) == 1:
         return [str(rows[0]["trial_id"])]
     own = distinguishing_labels(described)

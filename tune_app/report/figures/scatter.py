@@ -294,7 +294,7 @@ def _draw_points(
     if hidden:
         axes.scatter(
             [point.cost for point in hidden],
-            [edge] * len(hidden),
+            [edge or 0.0] * len(hidden),
             marker="$↓$" if mode == "max" else "$↑$",
             s=40,
             color=mark.color,

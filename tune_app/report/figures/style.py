@@ -13,8 +13,9 @@ from enum import StrEnum
 from typing import Any
 
 import matplotlib
+import numpy as np
 from cycler import cycler
-from matplotlib.colors import to_hex
+from matplotlib.colors import Colormap, ListedColormap, to_hex
 from matplotlib.figure import Figure
 
 from tune_app.results.layout import value_text
@@ -97,6 +98,14 @@ def ordered_marks(count: int, theme: Theme) -> list[Mark]:
     viridis = matplotlib.colormaps["viridis"]
     places = [low + (high - low) * index / max(1, count - 1) for index in range(count)]
     return [_mark(index, to_hex(viridis(place))) for index, place in enumerate(places)]
+
+
+def merit_colors(theme: Theme, mode: str) -> Colormap:
+    """Return colours for values of an objective: the better one, the more it stands out."""
+    low, high = theme.colors.ordered
+    worst, best = (high, low) if theme == Theme.LIGHT else (low, high)
+    ends = (worst, best) if mode == "max" else (best, worst)
+    return ListedColormap(matplotlib.colormaps["viridis"](np.linspace(*ends, 256)))
 
 
 def _mark(index: int, color: str) -> Mark:
