@@ -17,6 +17,7 @@ from tune_app.report.document import (
     paragraph,
     text,
 )
+from tune_app.report.figures.frame import ReportFigure
 from tune_app.report.findings import Best, interval_text, score_text
 from tune_app.report.history import duration
 from tune_app.results.statistics import SIGNIFICANCE, holm, welch_p
@@ -65,8 +66,18 @@ def compare(sweeps: Sequence[SweepRecord], found: Sequence[Best]) -> list[Verdic
     return _corrected(verdicts)
 
 
-def comparison(sweeps: Sequence[SweepRecord], found: Sequence[Best]) -> Section:
-    """Return the sweeps side by side: accuracy, time, weights, and a verdict for each budget."""
+def verdict_lines(sweeps: Sequence[SweepRecord], found: Sequence[Best]) -> tuple[Block, ...]:
+    """Return a line on each budget that sweeps share; none where they cannot be compared."""
+    if len(sweeps) < 2 or _incomparable(sweeps):
+        return ()
+    said = [_said(verdict, metric_name(sweeps[0])) for verdict in compare(sweeps, found)]
+    return (Bullets(tuple(said)),) if said else ()
+
+
+def comparison(
+    sweeps: Sequence[SweepRecord], found: Sequence[Best], figures: Sequence[ReportFigure]
+) -> Section:
+    """Return the sweeps side by side: accuracy, time, weights, and what these allow to say."""
     if reason := _incomparable(sweeps):
         words = text(Strong("These sweeps are not compared: "), reason)
         return Section("Comparison", (Caution(words),))
@@ -76,7 +87,7 @@ def comparison(sweeps: Sequence[SweepRecord], found: Sequence[Best]) -> Section:
         return Section(
             "Comparison", (paragraph("No budget has results of more than one of the sweeps."),)
         )
-    blocks: list[Block] = [Bullets(tuple(_said(verdict, metric) for verdict in verdicts))]
+    blocks: list[Block] = [_table(verdicts, metric), paragraph(_method(verdicts))]
     if not all(verdict.tested for verdict in verdicts):
         blocks.append(
             Caution(
@@ -87,8 +98,7 @@ def comparison(sweeps: Sequence[SweepRecord], found: Sequence[Best]) -> Section:
                 )
             )
         )
-    blocks += [_table(verdicts, metric), paragraph(_method(verdicts))]
-    return Section("Comparison", tuple(blocks))
+    return Section("Comparison", (*blocks, *figures))
 
 
 def _corrected(verdicts: Sequence[Verdict]) -> list[Verdict]:

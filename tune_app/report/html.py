@@ -59,6 +59,7 @@ _PRINT_WIDTH = 495
 _CHARACTER, _PADDING = 0.62, 0.7
 _LARGEST, _SMALLEST = 8.5, 4.5
 _LONG = 30  # characters of a text that is broken into lines
+_MANY = 100  # characters of a row that is set smaller
 _SHORT = 30  # rows, or lines, that are kept on one printed page
 _NAMESPACE = re.compile(r' xmlns(?::\w+)?="[^"]*"')
 
@@ -135,7 +136,11 @@ def _span(part: str | Code | Strong) -> str:
 
 def _table(grid: Grid) -> str:
     caption = escape(grid.caption)
-    classes = [' class="number"' if numeric else "" for numeric in grid.numeric]
+    longest = [max(map(len, column)) for column in zip(grid.headings, *grid.rows, strict=True)]
+    classes = [
+        ' class="number"' if numeric else ' class="long"' if length > _LONG else ""
+        for numeric, length in zip(grid.numeric, longest, strict=True)
+    ]
     heads = "".join(
         f'<th scope="col"{kind}>{escape(head).replace("_", "_<wbr>")}</th>'
         for kind, head in zip(classes, grid.headings, strict=True)
@@ -146,9 +151,12 @@ def _table(grid: Grid) -> str:
         cells = "".join(f"<td{k}>{c}</td>" for k, c in zip(classes[1:], rest, strict=True))
         best = ' class="best"' if place in grid.best else ""
         rows.append(f'<tr{best}><th scope="row"{classes[0]}>{first}</th>{cells}</tr>')
-    short = " short" if len(rows) < _SHORT else ""
+    kinds = [
+        *(["short"] if len(rows) < _SHORT else []),
+        *(["dense"] if sum(longest) > _MANY else []),
+    ]
     lines = [
-        f'<div class="scroll{short}" role="region" tabindex="0" aria-label="{caption}">',
+        f'<div class="{" ".join(["scroll", *kinds])}" role="region" tabindex="0" aria-label="{caption}">',
         f'<table style="--fit: {_print_size(grid):.1f}pt">',
         f"<caption><span>{caption}</span></caption>",
         f"<thead><tr>{heads}</tr></thead>",

@@ -3,14 +3,14 @@
 import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
 from tune_app.config.budget import format_budget
 from tune_app.errors import StorageError, TuneAppError
 from tune_app.report import background, findings, history, protocol
-from tune_app.report.comparison import comparison
+from tune_app.report.comparison import comparison, verdict_lines
 from tune_app.report.document import (
     Block,
     Bullets,
@@ -22,24 +22,19 @@ from tune_app.report.document import (
     text,
 )
 from tune_app.report.figures.frame import ReportFigure, save
+from tune_app.report.figures.network_figures import network_figures
+from tune_app.report.figures.sweeps import comparison_figures, sweep_figures
 from tune_app.report.findings import Best
 from tune_app.report.html import to_html
 from tune_app.report.latex import to_latex
 from tune_app.report.markdown import to_markdown
 from tune_app.results.importance import Importance
+from tune_app.results.readings import note_test_reading
 from tune_app.results.store import Store, SweepRecord
-from tune_app.results.table import trial_rows
+from tune_app.results.table import objective_of, trial_rows
 
 SUFFIXES = (".html", ".md", ".tex")
 _FIGURE_FORMAT = {".md": "svg", ".tex": "pdf"}
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """The figures of a sweep, and what could not be drawn, with the reason."""
-
-    figures: tuple[ReportFigure, ...]
-    left_out: tuple[str, ...]
 
 
 def check_target(to: Path) -> None:
@@ -86,19 +81,20 @@ def build_document(
     parts = []
     for sweep in sweeps:
         best = findings.best_networks(store, sweep, trial_rows(store, sweep))
-        drawn = _draw(store, sweep, best, data_root, importance.get(sweep.name, ()))
+        figures = _draw(store, sweep, best, data_root, importance.get(sweep.name, ()))
         # Read again: drawing may have read the test split, and the record says so.
-        parts.append(_sections(store, store.get_sweep(sweep.name), drawn))
+        parts.append(_sections(store, store.get_sweep(sweep.name), figures))
         found += best
     if several:
         named = [Section(sweep.name, (), part) for sweep, part in zip(sweeps, parts, strict=True)]
-        sections = (comparison(sweeps, found), *named)
+        shared = tuple(comparison_figures(store, sweeps))
+        sections = (comparison(sweeps, found, shared), *named)
     else:
         sections = parts[0]
     return Document(
         title=" and ".join(sweep.name for sweep in sweeps),
         facts=_facts(sweeps),
-        answer=findings.answer(sweeps, found),
+        answer=(*verdict_lines(sweeps, found), *findings.answer(sweeps, found)),
         sections=sections,
         ending=_ending(),
     )
@@ -123,7 +119,7 @@ def write_document(document: Document, to: Path) -> list[Path]:
     return written
 
 
-def _sections(store: Store, sweep: SweepRecord, drawn: Drawn) -> tuple[Section, ...]:
+def _sections(store: Store, sweep: SweepRecord, figures: Section) -> tuple[Section, ...]:
     trials = store.trials(sweep.name)
     tested = background.test_count(store, trials)
     return (
@@ -133,18 +129,10 @@ def _sections(store: Store, sweep: SweepRecord, drawn: Drawn) -> tuple[Section, 
         background.budgets(sweep),
         history.history(sweep, trials),
         findings.results(store, sweep, trial_rows(store, sweep)),
-        _figures(drawn),
+        figures,
         protocol.protocol(sweep, trials),
         protocol.again(sweep, trials),
     )
-
-
-def _figures(drawn: Drawn) -> Section:
-    blocks: list[Block] = list(drawn.figures)
-    if drawn.left_out:
-        blocks.append(paragraph("Not shown, because what it takes is not there:"))
-        blocks.append(Bullets(tuple(text(sentence(reason)) for reason in drawn.left_out)))
-    return Section("Figures", tuple(blocks))
 
 
 def _draw(
@@ -153,26 +141,45 @@ def _draw(
     best: Sequence[Best],
     data_root: Path,
     importance: Sequence[Importance],
-) -> Drawn:
-    from tune_app.report.figures.progress import progress_figure
-    from tune_app.report.figures.rungs import rung_figure
-    from tune_app.report.figures.scatter import pareto_figure, time_figure
+) -> Section:
+    """Return the figures of a sweep, and of the network that did best in it."""
+    own = (*sweep_figures(store, sweep, importance),)
+    parts = [Section("The search", tuple(_named_after(sweep, figure) for figure in own))]
+    if best:
+        parts.append(_draw_network(store, sweep, best, data_root))
+    return Section("Figures", parts=tuple(parts))
 
-    rows = trial_rows(store, sweep)
-    figures = [f(rows, sweep) for f in (progress_figure, pareto_figure, time_figure, rung_figure)]
+
+def _draw_network(
+    store: Store, sweep: SweepRecord, best: Sequence[Best], data_root: Path
+) -> Section:
+    sign = 1 if objective_of(sweep)[1] == "min" else -1
+    tested = [one for one in best if one.tested]
+    one = min(tested or best, key=lambda one: sign * one.score)
+    trial = store.get_trial(sweep.name, one.tested or one.trial_id)
     left_out: list[str] = []
-    return Drawn(tuple(_named_after(sweep, figure) for figure in figures), tuple(left_out))
+    figures = network_figures(
+        store,
+        sweep,
+        trial,
+        data_root,
+        on_test_reading=lambda why: note_test_reading(store, sweep.name, f"report: {why}"),
+        on_left_out=left_out.append,
+    )
+    what = f"a network of {trial.weights:,} weights that the search trained"
+    if trial.stage == "final":
+        what = f"trial {trial.source} trained again, with {trial.weights:,} weights"
+    intro = paragraph(f"Trial {trial.trial_id}: {what}.")
+    blocks: list[Block] = [intro, *(_named_after(sweep, figure) for figure in figures)]
+    if left_out:
+        blocks.append(paragraph("Not shown, because what it takes is not there:"))
+        blocks.append(Bullets(tuple(text(sentence(reason)) for reason in left_out)))
+    return Section("The best network", tuple(blocks))
 
 
 def _named_after(sweep: SweepRecord, figure: ReportFigure) -> ReportFigure:
     """Return the figure under a name that is its own in a report of several sweeps."""
     return replace(figure, name=_file_stem(f"{sweep.name}-{figure.name}"))
-
-
-def _record_reading(store: Store, sweep: str, why: str) -> None:
-    readings = store.get_sweep(sweep).test_readings
-    reading = {"time": time.time(), "by": f"report: {why}"}
-    store.update_sweep(sweep, test_readings=(*readings, reading))
 
 
 def _file_stem(name: str) -> str:
