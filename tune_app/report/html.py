@@ -60,7 +60,11 @@ _CHARACTER, _PADDING = 0.62, 0.7
 _LARGEST, _SMALLEST = 8.5, 4.5
 _LONG = 30  # characters of a text that is broken into lines
 _MANY = 100  # characters of a row that is set smaller
-_SHORT = 30  # rows, or lines, that are kept on one printed page
+_SHORT_TABLE, _SHORT_LISTING = 30, 12  # rows, or lines, that are kept on one printed page
+# Hundredths of a point, in paths and places; transformations keep their digits.
+_COORDINATES = re.compile(r' (?:d|x|y|points)="[^"]*"')
+_DIGITS = re.compile(r"(\.\d\d)\d+")
+_INDENTS = re.compile(r"\s*\n\s*")
 _NAMESPACE = re.compile(r' xmlns(?::\w+)?="[^"]*"')
 
 
@@ -111,7 +115,7 @@ def _block(block: Block) -> str:
             pairs = [f"<dt>{escape(term)}</dt><dd>{_text(words)}</dd>" for term, words in facts]
             return "\n".join(["<dl>", *pairs, "</dl>"])
         case Listing(text=typed, label=label):
-            short = ' class="short"' if typed.count("\n") < _SHORT else ""
+            short = ' class="short"' if typed.count("\n") < _SHORT_LISTING else ""
             code = escape(typed.strip("\n"))
             return f'<p class="label">{escape(label)}</p>\n<pre{short}><code>{code}</code></pre>'
         case Grid():
@@ -151,12 +155,11 @@ def _table(grid: Grid) -> str:
         cells = "".join(f"<td{k}>{c}</td>" for k, c in zip(classes[1:], rest, strict=True))
         best = ' class="best"' if place in grid.best else ""
         rows.append(f'<tr{best}><th scope="row"{classes[0]}>{first}</th>{cells}</tr>')
-    kinds = [
-        *(["short"] if len(rows) < _SHORT else []),
-        *(["dense"] if sum(longest) > _MANY else []),
-    ]
+    kinds = "scroll"
+    kinds += " short" if len(rows) < _SHORT_TABLE else ""
+    kinds += " dense" if sum(longest) > _MANY else ""
     lines = [
-        f'<div class="{" ".join(["scroll", *kinds])}" role="region" tabindex="0" aria-label="{caption}">',
+        f'<div class="{kinds}" role="region" tabindex="0" aria-label="{caption}">',
         f'<table style="--fit: {_print_size(grid):.1f}pt">',
         f"<caption><span>{caption}</span></caption>",
         f"<thead><tr>{heads}</tr></thead>",
@@ -177,11 +180,17 @@ def _print_size(grid: Grid) -> float:
     return max(_SMALLEST, min(_LARGEST, _PRINT_WIDTH / needed))
 
 
+def _smaller(svg: str) -> str:
+    """Return an SVG without what a page does not need."""
+    svg = _COORDINATES.sub(lambda found: _DIGITS.sub(r"\1", found[0]), _NAMESPACE.sub("", svg))
+    return _INDENTS.sub("\n", svg)
+
+
 def _figure(figure: ReportFigure) -> str:
     label = escape(figure.caption)
     drawn = []
     for theme in (Theme.LIGHT, Theme.DARK):
-        svg = _NAMESPACE.sub("", to_svg(figure, theme))
+        svg = _smaller(to_svg(figure, theme))
         svg = svg.replace("<svg", f'<svg aria-label="{label}"', 1)
         drawn.append(f'<div class="{theme}">{svg}</div>')
     title = escape(figure.title.rstrip("."))
