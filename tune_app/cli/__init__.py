@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from tune_app.cli import check, export, launch, read
+from tune_app.cli import check, export, launch, read, report
 from tune_app.errors import TuneAppError
 from tune_app.sweep.signals import StopRequested, StopSignals
 
@@ -25,6 +25,7 @@ launch.register(app)
 check.register(app)
 read.register(app)
 export.register(app)
+report.register(app)
 
 
 def main() -> None:

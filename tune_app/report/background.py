@@ -1,0 +1,223 @@
+"""What a sweep asked: its question, data, search space and budgets, in sections."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tune_app.config.budget import format_budget
+from tune_app.config.fields import show, thaw
+from tune_app.config.sections import SETS_WITH_PATH, SETS_WITH_TEST_SPLIT
+from tune_app.config.space import Choice, Constant, FloatRange, IntRange, Parameter
+from tune_app.config.sweep import SweepConfig
+from tune_app.report.document import (
+    Block,
+    Code,
+    Facts,
+    Grid,
+    Paragraph,
+    Section,
+    Text,
+    counted,
+    joined,
+    paragraph,
+    text,
+)
+from tune_app.results.layout import exact_text, value_text
+from tune_app.results.store import Store, SweepRecord, TrialRecord
+
+KINDS = {"fcn": "fully connected", "cnn": "convolutional"}
+_METRICS = {"val_accuracy": "accuracy", "val_loss": "loss"}
+
+
+def metric_name(sweep: SweepRecord) -> str:
+    """Return the objective as a sentence calls it: "accuracy" or "loss"."""
+    return _METRICS[sweep.config["objective"]["metric"]]
+
+
+def question(sweep: SweepRecord) -> Section:
+    """Return what was asked, in a sentence, and the note that somebody left."""
+    kind = KINDS.get(sweep.model, sweep.model)
+    limits = [format_budget(budget) for budget in sweep.budgets]
+    size = f" with at most {joined(limits, 'or')} weights" if limits else ""
+    order = "highest accuracy" if metric_name(sweep) == "accuracy" else "lowest loss"
+    asked = paragraph(
+        f"Which {kind} network{size} reaches the {order} on ",
+        Code(sweep.dataset),
+        ", and how sure is that?",
+    )
+    note = (paragraph(sweep.note),) if sweep.note else ()
+    return Section("The question", (asked, *note))
+
+
+def data(sweep: SweepRecord, tested: int | None) -> Section:
+    """Return what was learnt from: name, counts, classes and digest.
+
+    `tested` is how many test examples were answered, None where none were.
+    """
+    known, config = sweep.resolved, sweep.config["dataset"]
+    shape = " × ".join(map(str, known.get("input_shape", ())))
+    classes = [str(name) for name in known.get("classes", ())]
+    items = [
+        ("Data set", text(Code(sweep.dataset), _options(config))),
+        ("Training", text(_examples(known.get("train_count")))),
+        ("Validation", text(_examples(known.get("validation_count")), _validation_kind(known))),
+        ("Test", text(_test_split(config, tested))),
+        ("One example", text(shape and f"{shape} numbers")),
+        ("Classes", text(f"{len(classes)}: {', '.join(classes)}" if classes else "")),
+        ("Digest", text(Code(known["data_digest"]) if known.get("data_digest") else "")),
+    ]
+    return Section("Data", (Facts(tuple(item for item in items if item[1])),))
+
+
+def space(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> Section:
+    """Return what could vary, and what could not."""
+    config = SweepConfig.from_dict(sweep.config)
+    parameters = config.parameters
+    varied = config.space.varied
+    rows = [(name, *_described(parameters[name]), _condition(parameters[name])) for name in varied]
+    grid = Grid(
+        caption="Parameters that the search varied, both ends of a range included",
+        headings=("parameter", "values", "drawn", "only where"),
+        numeric=(False,) * 4,
+        rows=tuple(rows),
+    )
+    fixed = [
+        f"{name} {value_text(thaw(own.value))}"
+        + (f" (where {_condition(own)})" if own.when else "")
+        for name, own in parameters.items()
+        if isinstance(own, Constant)
+    ]
+    blocks: list[Block] = [grid] if rows else []
+    blocks += _sentence_of("Fixed by the file: ", ", ".join(fixed))
+    if trials:
+        built = trials[0].config
+        solved = {*parameters, "widths", "channels_list"}
+        rest = {n: v for n, v in built.items() if n not in solved and v not in (None, [])}
+        blocks += _sentence_of("Left at their defaults: ", exact_text(rest))
+    return Section("Search space", tuple(blocks))
+
+
+def budgets(sweep: SweepRecord) -> Section:
+    """Return how large a network might be, how trials were drawn, and how long they trained."""
+    config = SweepConfig.from_dict(sweep.config)
+    search, scheduler = config.search, config.scheduler
+    sizes = joined([format_budget(budget) for budget in sweep.budgets])
+    size: Text
+    if not sizes:
+        size = text("no limit on the weights")
+    elif config.budget_mode == "fill":
+        size = text(f"{sizes}; mode ", Code("fill"), ": widths are solved to come close from below")
+    else:
+        size = text(f"{sizes}; mode ", Code("cap"), ": a network may be smaller than its budget")
+    items = [("Weights", size)]
+    if config.max_macs is not None:
+        items.append(("Multiply-adds", text(f"at most {config.max_macs:,} an example")))
+    items.append(
+        ("Ranked by", text(f"{metric_name(sweep)} on the validation examples, best epoch"))
+    )
+    own = counted(len(search.start_with), "configuration") if search.start_with else ""
+    items.append(
+        (
+            "Search",
+            text(
+                f"{search.sampler}, {counted(search.trials, 'trial')}, seed {search.seed}",
+                own and f"; {own} given to start with",
+                f"; taught by {search.start_from}" if search.start_from else "",
+                f"; at most {search.time_limit_s:g} s" if search.time_limit_s else "",
+            ),
+        )
+    )
+    if scheduler.type == "none":
+        length = f"{config.epochs} epochs for every trial; none is stopped early"
+    else:
+        length = (
+            f"up to {config.epochs} epochs; asha judges trials of one budget after "
+            f"{scheduler.grace(config.epochs)} and each {scheduler.reduction_factor} times as many,"
+            f" and lets the best 1 of {scheduler.reduction_factor} go on"
+        )
+    items.append(("Epochs", text(length)))
+    if config.final is not None:
+        seeds = counted(config.final.seeds, "seed")
+        plan = f"the best {config.final.top} of each budget, {seeds} each"
+        items.append(("Final stage", text(plan)))
+    return Section("Budgets and plan", (Facts(tuple(items)),))
+
+
+def test_count(store: Store, trials: Sequence[TrialRecord]) -> int | None:
+    """Return how many test examples the final stage answered; None where it left no answers."""
+    for trial in trials:
+        path = store.trial_folder(trial.sweep, trial.trial_id) / "test_outputs.npz"
+        if trial.stage == "final" and path.is_file():
+            with np.load(path) as answers:
+                return len(answers["predicted"])
+    return None
+
+
+def _test_split(config: dict[str, Any], count: int | None) -> str:
+    if config["name"] in SETS_WITH_TEST_SPLIT:
+        kind = "the split published with the data"
+    elif config["name"] in SETS_WITH_PATH:
+        kind = "the split of its own, or examples held out of the others before the search"
+    else:
+        kind = "held out of the others before the search"
+    return f"{counted(count, 'example')}, {kind}" if count else f"{kind}; not read"
+
+
+def _examples(count: int | None) -> str:
+    return "" if count is None else counted(count, "example")
+
+
+def _validation_kind(known: dict[str, Any]) -> str:
+    stratified = known.get("task") == "classification"
+    return ", held out of the training set" + (
+        ", the same share of each class" if stratified else ""
+    )
+
+
+def _options(config: dict[str, Any]) -> str:
+    """Return what the file asked of the data beyond its name."""
+    said = {
+        "from": config.get("path"),
+        "classes": config.get("classes"),
+        "train_size": config.get("train_size"),
+        "random_labels": config.get("random_labels") or None,
+    }
+    parts = [f"{name} {value_text(value)}" for name, value in said.items() if value is not None]
+    return "; " + ", ".join([*parts, f"split with seed {config.get('seed', 0)}"])
+
+
+def _described(parameter: Parameter) -> tuple[str, str]:
+    """Return the values of a parameter, and how they are drawn."""
+    match parameter:
+        case Choice(values=values):
+            return ", ".join(_value(value) for value in values), "one of these"
+        case IntRange() | FloatRange():
+            step = "" if parameter.step in (None, 1) else f", step {parameter.step:g}"
+            kind = "whole numbers" if isinstance(parameter, IntRange) else "numbers"
+            scale = "evenly in the logarithm" if parameter.log else "evenly"
+            return f"{parameter.low:g} to {parameter.high:g}", f"{kind}, {scale}{step}"
+        case _:
+            return _value(parameter.value), "fixed"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_value, value))}]"
+    return value if isinstance(value, str) else show(value)
+
+
+def _condition(parameter: Parameter) -> str:
+    parts = [
+        f"{parent} is {joined([_parent_value(parent, value) for value in values], 'or')}"
+        for parent, values in parameter.when.items()
+    ]
+    return ", ".join(parts)
+
+
+def _parent_value(parent: str, value: Any) -> str:
+    return format_budget(value) if parent == "budget" else _value(value)
+
+
+def _sentence_of(opening: str, words: str) -> list[Paragraph]:
+    return [paragraph(opening, words, ".")] if words else []

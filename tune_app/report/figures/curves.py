@@ -1,0 +1,222 @@
+"""Learning curves: loss and accuracy by epoch, of trials and of retrained winners."""
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from tune_app.report.figures.axes import Row, legend_below, metric_label, set_log_axis
+from tune_app.report.figures.frame import ReportFigure
+from tune_app.report.figures.style import (
+    Mark,
+    Theme,
+    distinguishing_labels,
+    new_figure,
+    series_mark,
+)
+from tune_app.results.ranking import is_number
+from tune_app.results.store import EpochRecord, Store, SweepRecord
+
+METRICS = ("train_loss", "val_loss", "train_accuracy", "val_accuracy")
+_TRAIN_LINE = (0, (4, 1.5))
+_LOG_FROM = 20.0  # the largest loss over the smallest
+_LABEL_WIDTH = 88  # characters
+
+
+@dataclass(frozen=True)
+class Line:
+    """A metric by epoch: of one trial, or the mean over several."""
+
+    epochs: tuple[int, ...]
+    means: tuple[float, ...]
+    stds: tuple[float, ...] = ()  # of the sample, for each epoch; empty for one trial
+
+
+@dataclass(frozen=True)
+class Curves:
+    """The lines of a trial, or of a winner's replicates, by metric, and the best epoch."""
+
+    label: str
+    lines: Mapping[str, Line]
+    best_epoch: int | None
+
+
+def trial_curves(store: Store, rows: Sequence[Row]) -> list[Curves]:
+    """Return the curves of each trial; the labels name the parameters in which they differ.
+
+    Epochs at which a metric was not finite are left out of its line.
+    """
+    labels = _trial_labels(rows)
+    curves = []
+    for row, label in zip(rows, labels, strict=True):
+        epochs = store.epochs(row["sweep"], row["trial_id"])
+        lines = {metric: _line([epochs], metric) for metric in METRICS}
+        lines = {metric: line for metric, line in lines.items() if line.epochs}
+        curves.append(Curves(label, lines, row["best_epoch"] if "val_loss" in lines else None))
+    return curves
+
+
+def seed_curves(store: Store, rows: Sequence[Row]) -> list[Curves]:
+    """Return the curves of each retrained winner: mean and sample standard deviation over seeds.
+
+    `rows` are all trials of the sweep; those of the final stage are grouped by their source. An
+    epoch counts where every replicate has it.
+    """
+    by_source: dict[str, list[Row]] = {}
+    for row in rows:
+        if row["stage"] == "final" and row["epochs"]:
+            by_source.setdefault(row["source"], []).append(row)
+    sources = [{**replicates[0], "trial_id": source} for source, replicates in by_source.items()]
+    curves = []
+    for label, replicates in zip(_trial_labels(sources), by_source.values(), strict=True):
+        runs = [store.epochs(row["sweep"], row["trial_id"]) for row in replicates]
+        lines = {metric: _line(runs, metric) for metric in METRICS}
+        curves.append(
+            Curves(label, {metric: line for metric, line in lines.items() if line.epochs}, None)
+        )
+    return curves
+
+
+def _trial_labels(rows: Sequence[Row]) -> list[str]:
+    described = [{"budget": row["budget"], **row["parameters"]} for row in rows]
+    if len(rows) == 1:
+        return [str(rows[0]["trial_id"])]
+    own = distinguishing_labels(described)
+    return [f"{row['trial_id']}: {label}" for row, label in zip(rows, own, strict=True)]
+
+
+def _line(runs: Sequence[Sequence[EpochRecord]], metric: str) -> Line:
+    by_epoch: dict[int, list[float]] = {}
+    for run in runs:
+        for epoch in run:
+            if is_number(value := getattr(epoch, metric)):
+                by_epoch.setdefault(epoch.epoch, []).append(value)
+    complete = {epoch: own for epoch, own in sorted(by_epoch.items()) if len(own) == len(runs)}
+    return Line(
+        epochs=tuple(complete),
+        means=tuple(fmean(values) for values in complete.values()),
+        stds=tuple(stdev(values) for values in complete.values()) if len(runs) > 1 else (),
+    )
+
+
+def learning_curves(
+    store: Store,
+    sweep: SweepRecord,
+    rows: Sequence[Row],
+    *,
+    name: str = "learning-curves",
+    title: str = "Learning curves",
+) -> ReportFigure:
+    """Return the curves of the trials `rows`, some seven at most."""
+    curves = trial_curves(store, rows)
+    split = "Solid lines are of the validation data, dashed ones of the training data"
+    return ReportFigure(
+        name,
+        title,
+        f"{split}. A star marks the epoch whose weights were kept, the best one by validation."
+        " The training metrics are means over an epoch, while the weights changed, and with the"
+        " augmentation and dropout of the trial.",
+        lambda theme: draw_curves(curves, sweep, theme),
+    )
+
+
+def final_curves(store: Store, sweep: SweepRecord, rows: Sequence[Row]) -> ReportFigure:
+    """Return the training curves of the retrained winners, from all trials of the sweep."""
+    curves = seed_curves(store, rows)
+    return ReportFigure(
+        "final-curves",
+        "Learning curves of the retrained winners",
+        "Training on training and validation data together, so that there is no curve of"
+        " validation: the mean over the seeds, in a band of one sample standard deviation to"
+        " either side.",
+        lambda theme: draw_curves(curves, sweep, theme),
+    )
+
+
+def draw_curves(curves: Sequence[Curves], sweep: SweepRecord, theme: Theme) -> Figure:
+    """Draw the curves: the loss, and beside it the accuracy where there is one."""
+    kinds = [
+        kind
+        for kind in ("loss", "accuracy")
+        if any(metric.endswith(kind) for curve in curves for metric in curve.lines)
+    ]
+    labels = [textwrap.fill(curve.label, _LABEL_WIDTH) for curve in curves]
+    lines = sum(label.count("\n") + 1 for label in labels)
+    figure = new_figure(3.2 + 0.16 * lines)
+    panels = figure.subplots(1, len(kinds), squeeze=False)[0]
+    marks = [series_mark(index, theme) for index in range(len(curves))]
+    for axes, kind in zip(panels, kinds, strict=True):
+        for index, (curve, mark) in enumerate(zip(curves, marks, strict=True)):
+            _draw_curve(axes, curve, kind, mark, index, theme)
+        _scale(axes, curves, kind)
+        label = metric_label(f"val_{kind}", sweep).removeprefix("validation ")
+        axes.set(xlabel="epoch", ylabel=label)
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    handles: list[Any] = [Line2D([], [], color=mark.color, marker=mark.marker) for mark in marks]
+    _legend(figure, curves, handles, labels, theme)
+    return figure
+
+
+def _legend(
+    figure: Figure, curves: Sequence[Curves], handles: list[Any], labels: list[str], theme: Theme
+) -> None:
+    muted = theme.colors.muted
+    if any("val_loss" in curve.lines for curve in curves):
+        handles.append(Line2D([], [], color=muted))
+        labels.append("validation")
+        handles.append(Line2D([], [], color=muted, linestyle=_TRAIN_LINE, linewidth=1.1))
+        labels.append("training")
+    if any(curve.best_epoch for curve in curves):
+        handles.append(Line2D([], [], color=muted, marker="*", markersize=10, linestyle=""))
+        labels.append("best epoch")
+    legend_below(figure, handles, labels)
+
+
+def _draw_curve(axes: Axes, curve: Curves, kind: str, mark: Mark, index: int, theme: Theme) -> None:
+    alone = f"val_{kind}" not in curve.lines
+    for split in ("train", "val"):
+        line = curve.lines.get(f"{split}_{kind}")
+        if line is None:
+            continue
+        is_main = split == "val" or alone
+        every = max(1, len(line.epochs) // 7)
+        axes.plot(
+            line.epochs,
+            line.means,
+            color=mark.color,
+            linestyle="-" if is_main else _TRAIN_LINE,
+            linewidth=1.6 if is_main else 1.1,
+            marker=mark.marker,
+            markersize=5 if is_main else 3.5,
+            markerfacecolor=mark.color if is_main else "none",
+            markevery=(index % every, every),
+        )
+        if line.stds:
+            low = [mean - std for mean, std in zip(line.means, line.stds, strict=True)]
+            high = [mean + std for mean, std in zip(line.means, line.stds, strict=True)]
+            axes.fill_between(line.epochs, low, high, color=mark.color, alpha=0.2, linewidth=0)
+        if split == "val" and curve.best_epoch in line.epochs:
+            axes.plot(
+                [curve.best_epoch],
+                [line.means[line.epochs.index(curve.best_epoch)]],
+                marker="*",
+                markersize=12,
+                color=mark.color,
+                markeredgecolor=theme.colors.ink,
+                markeredgewidth=0.7,
+                zorder=5,
+            )
+
+
+def _scale(axes: Axes, curves: Sequence[Curves], kind: str) -> None:
+    """Make the axis of losses logarithmic where they fall far."""
+    lines = [line for curve in curves for metric, line in curve.lines.items() if kind in metric]
+    values = [mean for line in lines for mean in line.means]
+    if kind == "loss" and min(values) > 0 and max(values) > _LOG_FROM * min(values):
+        set_log_axis(axes.yaxis, min(values), max(values))

@@ -1,0 +1,159 @@
+"""What the first layer looks for: its weights as templates, filters, or a heat map."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from tune_app.data.source import Array
+from tune_app.models.plan import NetworkPlan
+from tune_app.report.figures.frame import ReportFigure
+from tune_app.report.figures.images import short_name, show_pixels
+from tune_app.report.figures.style import WIDTH, Theme, new_figure
+
+MOST_UNITS = 64
+# Blue over grey to yellow, and darker to lighter: its two sides differ in black and white too.
+SCALE = "cividis"
+
+
+@dataclass(frozen=True)
+class FirstLayer:
+    """The weights of the units of the first layer that has any.
+
+    Of a convolution a unit is a filter; of a linear layer that is the whole network, a class.
+    """
+
+    kind: str  # conv, linear
+    weights: Array  # float32 (units, C, H, W), or (units, features)
+    units: tuple[int, ...]  # which of the layer's `total` these are
+    total: int
+    classes: tuple[str, ...]  # of the units, where they are classes
+
+    @property
+    def limit(self) -> float:
+        """The largest absolute value: both ends of the colour scale, whose middle is 0."""
+        return float(np.abs(self.weights).max())
+
+
+def first_layer(
+    plan: NetworkPlan, weights: Mapping[str, Tensor], classes: Sequence[str], most: int = MOST_UNITS
+) -> FirstLayer:
+    """Return the units of the first layer with the largest norms, the largest first.
+
+    Classes keep their own order. `weights` is the network's state dict.
+    """
+    layer = next(layer for layer in plan.layers if layer.weights)
+    part = "linear" if layer.kind == "linear" else "conv"
+    values = weights[f"{layer.name}.{part}.weight"].float().numpy()
+    total = len(values)
+    is_output = layer is plan.layers[-1] and len(classes) == total
+    norms = np.linalg.norm(values.reshape(total, -1), axis=1)
+    largest = np.argsort(-norms, kind="stable")[:most]
+    units = np.sort(largest) if is_output else largest
+    chosen = values[units]
+    if part == "linear" and len(plan.input_shape) == 3:
+        chosen = chosen.reshape(-1, *plan.input_shape)
+    return FirstLayer(
+        kind=part,
+        weights=chosen,
+        units=tuple(units.tolist()),
+        total=total,
+        classes=tuple(classes[unit] for unit in units) if is_output else (),
+    )
+
+
+def first_layer_figure(layer: FirstLayer, *, name: str) -> ReportFigure:
+    """Return the weights as an image for each unit, or a heat map where inputs are no images."""
+    if layer.weights.ndim == 2:
+        what, draw = "weights", _draw_heat_map
+        shown = "A column for each unit of the first layer, a row for each input."
+    elif layer.kind == "conv":
+        what, draw = "filters", _draw_tiles
+        shown = "Each square is a filter of the first convolution."
+    else:
+        what, draw = "weights as templates", _draw_tiles
+        unit = "class" if layer.classes else "unit of the first layer"
+        shown = f"Each square holds the weights of one {unit}, a pixel's weight in its place."
+    count = len(layer.units)
+    if count < layer.total:
+        shown += f" The {count} of {layer.total} with the largest norm, the largest first."
+    elif not layer.classes:
+        shown += f" All {count}, the largest norm first."
+    if _is_colored(layer):
+        scale = (
+            "Red, green and blue are the weights of these channels: grey is 0, black "
+            f"{-layer.limit:.2g}, white {layer.limit:.2g}; one scale for all."
+        )
+    else:
+        scale = "One scale for all, its middle is 0."
+    return ReportFigure(
+        name,
+        f"First-layer {what}",
+        f"{shown} {scale}",
+        lambda theme: draw(layer, theme),
+    )
+
+
+def _is_colored(layer: FirstLayer) -> bool:
+    return layer.weights.ndim == 4 and layer.weights.shape[1] == 3
+
+
+def _draw_tiles(layer: FirstLayer, theme: Theme) -> Figure:
+    count = len(layer.units)
+    columns = min(count, 5 if layer.classes else 8 if count <= 32 else 10)
+    rows = -(-count // columns)
+    side = (WIDTH - 0.7) / max(columns, 5)
+    figure = new_figure(rows * (side + 0.2 * bool(layer.classes)) + 0.1)
+    figure.get_layout_engine().set(h_pad=0.015, w_pad=0.015, hspace=0, wspace=0)
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes in grid.flat[count:]:
+        axes.set_visible(False)
+    for index, (axes, unit) in enumerate(zip(grid.flat, layer.weights, strict=False)):
+        if _is_colored(layer):
+            show_pixels(axes, np.moveaxis(0.5 + unit / (2 * layer.limit), 0, 2).clip(0, 1))
+        else:
+            # Channels that make no colour stand side by side.
+            pixels = np.concatenate(list(unit), axis=1)
+            show_pixels(axes, pixels, cmap=SCALE, norm=_scale(layer))
+        if layer.classes:
+            axes.set_title(short_name(layer.classes[index]), fontsize=8, loc="center", pad=3)
+    if not _is_colored(layer):
+        _draw_scale(figure, list(grid.flat), layer, theme)
+    return figure
+
+
+def _draw_heat_map(layer: FirstLayer, theme: Theme) -> Figure:
+    units, features = layer.weights.shape
+    figure = new_figure(min(0.9 + 0.22 * features, 6.0))
+    axes = figure.subplots()
+    axes.imshow(
+        layer.weights.T, interpolation="none", aspect="auto", cmap=SCALE, norm=_scale(layer)
+    )
+    axes.grid(False)
+    if units <= 32:
+        axes.set_xticks(range(units), [str(unit + 1) for unit in layer.units], fontsize=7)
+    else:
+        axes.set_xticks([])
+    if features <= 24:
+        axes.set_yticks(range(features), [str(feature + 1) for feature in range(features)])
+    axes.set(xlabel="unit", ylabel="input")
+    _draw_scale(figure, [axes], layer, theme)
+    return figure
+
+
+def _scale(layer: FirstLayer) -> Normalize:
+    return Normalize(-layer.limit, layer.limit)
+
+
+def _draw_scale(figure: Figure, axes: list[Axes], layer: FirstLayer, theme: Theme) -> None:
+    bar = figure.colorbar(
+        ScalarMappable(_scale(layer), SCALE), ax=axes, label="weight", fraction=0.05, aspect=30
+    )
+    bar.outline.set_visible(False)
+    bar.ax.grid(False)
+    bar.ax.tick_params(length=2, colors=theme.colors.muted, labelcolor=theme.colors.ink)

@@ -1,0 +1,158 @@
+"""How a search went: what became of its trials, what was spent, saved and refused, and failures."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
+from tune_app.config.budget import format_budget
+from tune_app.report.document import (
+    Block,
+    Bullets,
+    Code,
+    Facts,
+    Grid,
+    Section,
+    Text,
+    counted,
+    joined,
+    paragraph,
+    text,
+)
+from tune_app.results.layout import last_line
+from tune_app.results.store import SweepRecord, TrialRecord
+
+_WORDS = {
+    "finished": "trained to their end",
+    "stopped": "stopped early by the scheduler",
+    "diverged": "diverged: their numbers were no longer finite",
+    "failed": "failed",
+    "timeout": "ended by their time limit",
+    "interrupted": "interrupted",
+    "running": "still training",
+    "pending": "not begun",
+}
+_RUNG = re.compile(r"rung (\d+)")
+_SHOWN = 6
+
+
+def history(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> Section:
+    """Return how the search went; `trials` are all of the sweep's."""
+    search = [trial for trial in trials if trial.stage == "search"]
+    counts = Counter(trial.status for trial in search)
+    items: list[tuple[str, Text]] = [("State", _state(sweep))]
+    if search:
+        became = [f"{counts[status]} {words}" for status, words in _WORDS.items() if counts[status]]
+        items.append(("Trials", text(f"{len(search)}: {', '.join(became)}")))
+    spent = sum(trial.epochs for trial in search)
+    saved = epochs_saved(sweep, search)
+    if spent:
+        share = f", {saved / (spent + saved):.0%} of what was planned for them" if saved else ""
+        items.append(("Epochs", text(f"{spent:,} trained, {saved:,} saved by stopping{share}")))
+    if rungs := _rungs(search):
+        items.append(("Stopped after", text(rungs)))
+    items.append(("Refused draws", text(_refused(sweep))))
+    if sweep.ended is not None:
+        pauses = ", pauses included" if sweep.run_flags.get("resumed") else ""
+        items.append(
+            (
+                "Wall time",
+                text(
+                    f"{duration(sweep.ended - sweep.created)} from "
+                    f"{moment(sweep.created)} to {moment(sweep.ended)}{pauses}"
+                ),
+            )
+        )
+    if seconds := sum(trial.seconds for trial in search):
+        items.append(("Training time", text(f"{duration(seconds)}, summed over the trials")))
+    finals = [trial for trial in trials if trial.stage == "final"]
+    if finals:
+        length = duration(sum(trial.seconds for trial in finals))
+        items.append(("Final stage", text(f"{counted(len(finals), 'training')}, {length} in all")))
+    blocks: list[Block] = [Facts(tuple(item for item in items if item[1])), *_failures(trials)]
+    if again := sweep.run_flags.get("resumed"):
+        blocks.append(paragraph(f"The search was resumed {counted(len(again), 'time')}:"))
+        resumes = [text(f"{moment(one['started'])}: ", Code(one["command"])) for one in again]
+        blocks.append(Bullets(tuple(resumes)))
+    return Section("How the search went", tuple(blocks))
+
+
+def epochs_saved(sweep: SweepRecord, search: Sequence[TrialRecord]) -> int:
+    """Return the epochs that stopped trials did not train."""
+    if sweep.epochs_saved is not None:
+        return sweep.epochs_saved
+    stopped = (trial for trial in search if trial.status == "stopped")
+    return sum(int(trial.config["epochs"]) - trial.epochs for trial in stopped)
+
+
+def moment(seconds_since_1970: float) -> str:
+    """Return a local time with its zone, to the minute."""
+    return datetime.fromtimestamp(seconds_since_1970).astimezone().strftime("%Y-%m-%d %H:%M %Z")
+
+
+def duration(seconds: float) -> str:
+    """Return "1 h 05 min", "5 min 03 s" or "7.2 s".
+
+    >>> duration(3900), duration(303), duration(7.24)
+    ('1 h 05 min', '5 min 03 s', '7.2 s')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02} s"
+    return f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def _state(sweep: SweepRecord) -> Text:
+    reason = f" ({sweep.stop_reason})" if sweep.stop_reason else ""
+    if sweep.status == "complete":
+        return text(f"complete{reason}")
+    return text(f"{sweep.status}{reason}; what is reported here may still change")
+
+
+def _rungs(search: Sequence[TrialRecord]) -> str:
+    rungs: Counter[int] = Counter()
+    for trial in search:
+        if trial.status == "stopped" and (found := _RUNG.match(trial.stop_reason or "")):
+            rungs[int(found[1])] += 1
+    return joined([f"{counted(rung, 'epoch')}: {rungs[rung]}" for rung in sorted(rungs)])
+
+
+def _refused(sweep: SweepRecord) -> str:
+    total = sum(sweep.refused.values())
+    if not total:
+        return "none"
+    by_budget = [
+        f"{format_budget(int(budget))}: {count:,}"
+        for budget, count in sweep.refused.items()
+        if budget != "all"
+    ]
+    detail = f" ({', '.join(by_budget)})" if len(by_budget) > 1 else ""
+    return f"{total:,}{detail}: too large or not buildable, no epoch was spent on them"
+
+
+def _failures(trials: Sequence[TrialRecord]) -> list[Grid]:
+    """Return the table of what went wrong, the commonest first; none where nothing did."""
+    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for trial in trials:
+        if trial.status in ("failed", "diverged", "timeout", "interrupted"):
+            why = last_line(trial.error or "") or trial.stop_reason or "not recorded"
+            groups[trial.status, why].append(trial.trial_id)
+    if not groups:
+        return []
+    ordered = sorted(groups.items(), key=lambda group: -len(group[1]))
+    rows = [(str(len(ids)), status, why, _some(ids)) for (status, why), ids in ordered]
+    return [
+        Grid(
+            caption="Trials that did not end well, and why",
+            headings=("trials", "became", "why", "which"),
+            numeric=(True, False, False, False),
+            rows=tuple(rows),
+        )
+    ]
+
+
+def _some(ids: Sequence[str]) -> str:
+    more = f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else ""
+    return ", ".join(ids[:_SHOWN]) + more
