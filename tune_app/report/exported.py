@@ -20,6 +20,11 @@ from tune_app.models.network import build_network
 
 CONFIG_FILE = "config.yaml"
 WEIGHTS_FILE = "weights.pt"
+SAFETENSORS_FILE = "weights.safetensors"
+ONNX_FILE = "network.onnx"
+PT2_FILE = "network.pt2"
+PREPROCESSING_FILE = "preprocessing.npz"
+SCRIPT_FILE = "predict.py"
 METRICS_FILE = "metrics.json"
 CARD_FILE = "README.md"
 

@@ -48,6 +48,15 @@ def evaluate(
 ) -> tuple[float, float | None]:
     """Return loss and accuracy of `model` on `x` and `y`, which are on its device.
 
+    The outputs are those of `predict`.
+    """
+    with torch.inference_mode():
+        return measure(predict(model, x, normalize), y, loss)
+
+
+def predict(model: nn.Module, x: Tensor, normalize: Normalize) -> Tensor:
+    """Return the outputs of `model`, float `(N, outputs)`, for all of `x`, which is on its device.
+
     In float32 by the default kernels whatever training uses, in batches of a fixed size and in
     the same memory layout: the same weights give the same numbers, on one machine with the same
     number of threads. The model is left in the mode it was in.
@@ -58,6 +67,5 @@ def evaluate(
     size = GPU_BATCH if x.is_cuda else CPU_BATCH
     with torch.inference_mode(), full_precision():
         outputs = torch.cat([model(normalize(batch)) for batch in torch.split(x, size)])
-        result = measure(outputs, y, loss)
     model.train(was_training)
-    return result
+    return outputs
