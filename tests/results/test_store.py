@@ -537,9 +537,7 @@ def test_the_tables_are_those_of_record_version_2():
     sweeps += " archived refused epochs_saved final baselines test_readings"
     trials = "sweep trial_id number stage status budget weights macs fill_share parameters config"
     trials += " sampler seed attempts best_epoch val_accuracy val_loss train_accuracy train_loss"
-    trials += (
-        " test_accuracy test_loss source epochs seconds created started ended stop_reason error checkpoint node"
-    )
+    trials += " test_accuracy test_loss source epochs seconds created started ended stop_reason error checkpoint node"
     epochs = "sweep trial_id epoch attempt started seconds train_loss train_accuracy val_loss"
     epochs += " val_accuracy lr grad_norm"
     version, *tables, number = create_statements()
