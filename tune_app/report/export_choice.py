@@ -8,8 +8,7 @@ from tune_app.config.budget import format_budget
 from tune_app.errors import ExportError
 from tune_app.results.finals import choose_export, final_rows
 from tune_app.results.store import Store, SweepRecord, TrialRecord
-from tune_app.results.table import METRIC_HEADINGS, objective_of, ranked_rows, table_budgets
-from tune_app.results.table import trial_rows as all_rows
+from tune_app.results.table import ranked_rows, table_budgets, trial_rows
 
 
 @dataclass(frozen=True)
@@ -32,8 +31,8 @@ def pick_trial(
 ) -> Choice:
     """Return the trial of that id, else the one to use of those that fit `budget`.
 
-    That is the first seed's of the final stage's winner, see `choose_export`; where there was no
-    final stage, the best trial of the search.
+    After the final stage that is the first seed's of the winner, see `choose_export`, which need
+    not be the one that tested best; without it, the best trial of the search.
 
     Raises:
         UnknownTrialError, ExportError: There is none, or which one is meant is not said.
@@ -52,12 +51,11 @@ def pick_trial(
             f"{names} with --budget, all of them with --budget all, or a trial with --trial"
         )
     limit = limits[0] if budget is None else budget
-    finals = final_rows(store, sweep, limit)
-    if finals:
-        winner = choose_export(finals)
+    winner = choose_export(final_rows(store, sweep, limit))
+    if winner is not None:
         trial = store.get_trial(sweep.name, winner["first_seed_trial"])
         return Choice(sweep, trial, searched, winner)
-    ranked = ranked_rows(all_rows(store, sweep), sweep, limit)
+    ranked = ranked_rows(trial_rows(store, sweep), sweep, limit)
     if not ranked:
         what = "" if limit is None else f" of at most {limit:,} weights"
         raise ExportError(
@@ -65,3 +63,11 @@ def pick_trial(
             f"see what became of its trials with: tune-app show {sweep.name} --all"
         )
     return Choice(sweep, store.get_trial(sweep.name, ranked[0]["trial_id"]), searched)
+
+
+def _winner_of(store: Store, sweep: SweepRecord, trial: TrialRecord) -> Mapping[str, Any] | None:
+    """Return the row of the winner that a final trial is a replicate of; None of others."""
+    if trial.stage != "final":
+        return None
+    rows = (row for limit in table_budgets(sweep) for row in final_rows(store, sweep, limit))
+    return next((row for row in rows if row["trial_id"] == trial.source), None)

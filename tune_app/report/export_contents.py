@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from tune_app.config.parameters import ReadUnless, ReadWhere, parameter_fields
+from tune_app.config.parameters import SIZES, ReadUnless, ReadWhere, parameter_fields
 from tune_app.config.sections import ExportedNetwork, FinalConfig, SchedulerConfig, SearchConfig
 from tune_app.config.space import Constant
 from tune_app.config.sweep import SweepConfig
 from tune_app.errors import ExportError
 from tune_app.report.export_choice import Choice
-from tune_app.report.macro_f1 import macro_f1
+from tune_app.report.scores import macro_f1
 from tune_app.results.store import Store, SweepRecord, TrialRecord
 
 LONGEST_NAME = 64
@@ -28,24 +28,15 @@ def to_search_file(choice: Choice) -> SweepConfig:
     sweep, trial = choice.sweep, choice.trial
     config = SweepConfig.from_dict(sweep.config)
     resolved = sweep.resolved
-    fields = parameter_fields(config.model)
-    # What nothing reads here, momentum beside adam, a search file may not hold.
-    values = {
-        name: value
-        for name, value in trial.config.items()
-        if value is not None
-        and all(
-            rule.holds(trial.config[rule.parent])
-            for rule in fields[name].metadata
-            if isinstance(rule, ReadWhere | ReadUnless)
-        )
-    }
     return SweepConfig(
         name=f"{sweep.name[: LONGEST_NAME - len(trial.trial_id) - 1]}-{trial.trial_id}",
         dataset=config.dataset,
         model=config.model,
         objective=config.objective,
-        parameters={name: Constant(value=value) for name, value in values.items()},
+        parameters={
+            name: Constant(value=value)
+            for name, value in _read_parameters(config.model, trial.config).items()
+        },
         search=SearchConfig(sampler="random", trials=1, seed=config.search.seed),
         scheduler=SchedulerConfig(type="none"),
         resources=config.resources.model_copy(update={"precision": resolved["precision"]}),
@@ -62,6 +53,27 @@ def to_search_file(choice: Choice) -> SweepConfig:
             data_digest=resolved["data_digest"],
         ),
     )
+
+
+def _read_parameters(model: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is read of a trial's configuration: a search file may hold no more.
+
+    Momentum is not beside adam, nor the number of layers where widths are listed.
+    """
+    fields = parameter_fields(model)
+    listed, _, spelled = SIZES[model]
+    unread = spelled if config.get(listed) is not None else ()
+    return {
+        name: value
+        for name, value in config.items()
+        if value is not None
+        and name not in unread
+        and all(
+            rule.holds(config[rule.parent])
+            for rule in fields[name].metadata
+            if isinstance(rule, ReadWhere | ReadUnless)
+        )
+    }
 
 
 def to_metrics(choice: Choice, digest: str) -> dict[str, Any]:

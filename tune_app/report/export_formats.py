@@ -5,7 +5,6 @@ import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 
 from tune_app.config.sections import ExportedNetwork
 from tune_app.data.batches import Normalize
-from tune_app.errors import ExportError
+from tune_app.errors import ExportError, TuneAppError
 from tune_app.report.exported import ONNX_FILE, PT2_FILE
 from tune_app.training.device import full_precision
 
@@ -28,6 +27,9 @@ INPUT, OUTPUT, BATCH = "inputs", "outputs", "batch"
 
 class NormalizedNetwork(nn.Module):
     """A network that takes inputs as the data set holds them, (N, *input_shape)."""
+
+    scale: Tensor
+    shift: Tensor
 
     def __init__(self, network: nn.Module, origin: ExportedNetwork, input_dtype: str) -> None:
         super().__init__()
@@ -54,7 +56,7 @@ class NormalizedNetwork(nn.Module):
         shape = (count, *self.input_shape)
         if self.input_dtype == "uint8":
             return torch.randint(256, shape, dtype=torch.uint8, generator=generator)
-        return (torch.randn(shape, generator=generator) - self.shift) / self.scale  # type: ignore[operator]
+        return (torch.randn(shape, generator=generator) - self.shift) / self.scale
 
 
 def write_graphs(
@@ -69,18 +71,18 @@ def write_graphs(
         ExportError: A file cannot be written, or is off by more than 1e-5, of outputs above 1
             as a share. It may have been left behind.
     """
-    differences = {}
-    with _exporting():
+    with one_thread(), _exporting():
         program = _trace(network)
         if "pt2" in formats:
             extra = {"metadata.json": json.dumps(dict(notes))}
             torch.export.save(program, folder / PT2_FILE, extra_files=extra)
         if "onnx" in formats:
             _write_onnx(program, folder / ONNX_FILE, notes)
-    for name, open_file in OPENERS.items():
-        if (folder / name).exists():
-            differences[name] = _compare(network, name, open_file(folder / name, 1))
-    return differences
+        return {
+            name: _compare(network, name, open_file(folder / name, 1))
+            for name, open_file in OPENERS.items()
+            if (folder / name).exists()
+        }
 
 
 def open_pt2(path: Path, threads: int) -> Run:
@@ -97,7 +99,7 @@ def open_pt2(path: Path, threads: int) -> Run:
 
 def open_onnx(path: Path, threads: int) -> Run:
     """Return what runs the model in `path` on the CPU with so many threads."""
-    import onnxruntime
+    import onnxruntime  # type: ignore[import-untyped]
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -146,11 +148,22 @@ def _write_onnx(
 
 
 @contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch use one thread: more cost a small network more than they help."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
 def _exporting() -> Iterator[None]:
     try:
         with torch.no_grad():
             yield
-    except OSError:
+    except (OSError, TuneAppError):
         raise
     except Exception as error:  # whatever the exporters make of what they do not know
         raise ExportError(f"the network cannot be exported: {error}") from error

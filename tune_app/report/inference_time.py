@@ -5,7 +5,7 @@ import time
 
 import torch
 
-from tune_app.report.export_formats import NormalizedNetwork
+from tune_app.report.export_formats import NormalizedNetwork, one_thread
 
 BATCHES = (1, 256)
 MEASURED_S = 0.2
@@ -19,12 +19,8 @@ def inference_seconds(network: NormalizedNetwork) -> dict[str, float]:
     Each is the median of at least 5 runs, as many as 0.2 s hold, after one that is not counted.
     The network is on the CPU in evaluation mode.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         return {str(size): _seconds_per_run(network, size) / size for size in BATCHES}
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _seconds_per_run(network: NormalizedNetwork, size: int) -> float:
