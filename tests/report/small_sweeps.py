@@ -66,6 +66,7 @@ class Workshop:
                     "kernels": self.kernels,
                     "task": self.data.task,
                     "input_shape": list(self.data.input_shape),
+                    "input_dtype": self.data.x_train.dtype.name,
                     "outputs": self.data.outputs,
                     "classes": list(self.data.classes),
                     "mean": list(self.data.mean),

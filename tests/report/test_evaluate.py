@@ -43,9 +43,13 @@ def change_metrics(folder, **changes):
 def test_what_was_recorded_is_measured_to_the_last_bit(store, tmp_path, sweep, metrics):
     export_trial(store, sweep, tmp_path / "best", trial_id="t0001")
     result = evaluate_export(tmp_path / "best", tmp_path)
-    assert [one.metric for one in result.comparisons] == metrics
-    assert result.is_exact
+    (weights, program) = result.files
+    assert (weights.file, program.file) == ("weights.pt", "network.pt2")
+    for file in result.files:
+        assert [one.metric for one in file.comparisons] == metrics
+    assert weights.is_exact
     assert result.agrees
+    assert result.split == "validation"
 
 
 def test_a_new_process_measures_the_same(storage, tmp_path):
@@ -71,8 +75,11 @@ def test_a_new_process_measures_the_same(storage, tmp_path):
     assert (measured.returncode, measured.stderr) == (0, "")
     accuracy = f"{recorded['val_accuracy']:.6f}"
     lines = [line.split() for line in measured.stdout.splitlines() if line.strip()]
-    assert ["val_accuracy", accuracy, accuracy, "none"] in lines
-    assert lines[-2:] == [["on", "144", "validation", "examples,", "cpu"], ["exact"]]
+    for file in ("weights.pt", "network.pt2"):
+        assert [file, "val_accuracy", accuracy, accuracy, "none"] in lines
+    (size,) = (number for number, line in enumerate(lines) if line[0] == "on")
+    assert lines[size] == ["on", "144", "validation", "examples,", "cpu"]
+    assert lines[size + 1][:2] == ["exact:", "weights.pt" + "," * (len(lines) == size + 2)]
 
 
 def test_one_changed_weight_is_seen(folder):
@@ -82,8 +89,10 @@ def test_one_changed_weight_is_seen(folder):
     torch.save(weights, path)
     result = command("evaluate", folder)
     assert result.exit_code == 1
-    assert result.stderr == "error: the weights are not those that were exported\n"
-    losses = {one.metric: one for one in evaluate_export(folder, folder).comparisons}
+    assert result.stderr == "error: the weights are not those that were exported: weights.pt\n"
+    (changed, kept) = evaluate_export(folder, folder).files
+    losses = {one.metric: one for one in changed.comparisons}
+    assert kept.agrees
     assert losses["val_loss"].difference > 0.1
 
 
@@ -108,7 +117,7 @@ def test_another_machines_last_bits_are_no_difference(folder):
     change_metrics(folder, val_loss=recorded + 1e-6)
     result = command("evaluate", folder)
     assert result.exit_code == 0
-    assert result.stdout.splitlines()[-1] == "the same within 0.001"
+    assert result.stdout.splitlines()[-1] == "the same within 0.001: weights.pt, network.pt2"
 
 
 @pytest.mark.parametrize(
@@ -172,8 +181,14 @@ def test_weights_of_another_network_are_named(folder):
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["--format", "onnx"], "no format 'onnx', expected one of pt, optuna"),
-        (["--budget", "1k,3k"], "one network at a time: give --budget once"),
+        (
+            ["--format", "pt,tflite"],
+            "no format 'tflite', expected one of pt, safetensors, onnx, pt2, optuna",
+        ),
+        (
+            ["--budget", "all", "--trial", "t0001"],
+            "--budget and --trial exclude each other; give one of them",
+        ),
         (
             ["--format", "optuna", "--trial", "t0001"],
             "--format optuna writes the whole sweep to a file: give it alone, without --budget "

@@ -47,6 +47,9 @@ def test_an_export_is_the_trial(store, folder, sweep, trial_id):
         "README.md",
         "config.yaml",
         "metrics.json",
+        "network.pt2",
+        "predict.py",
+        "preprocessing.npz",
         "weights.pt",
     ]
     config = load_sweep_file(folder / "config.yaml")
@@ -122,12 +125,14 @@ def test_the_card_says_what_the_network_is(store, folder):
     )
     for row in (
         f"| validation accuracy | {trial.val_accuracy:.4f} |",
+        "| macro-F1 | `tune-app evaluate .` measures it |",
+        f"| multiply-adds per example | {trial.macs:,} |",
         f"| weights | {trial.weights:,} |",
         "| weight budget | 3,000 |",
         "| hidden1 | linear | 64 | 32 | 2,112 |",
     ):
         assert row in card.splitlines()
-    assert "The test split\n  was not read." in card
+    assert "The test split was not read." in " ".join(card.split())
 
 
 @pytest.mark.parametrize("sweep", ["small", "images", "curve"])
@@ -178,7 +183,7 @@ def test_a_file_in_the_place_of_the_folder_is_refused(store, folder):
 def test_a_sweep_with_budgets_is_asked_for_one(store, folder):
     assert refusal(store, "small", folder) == (
         "sweep 'small' has a best network for each of its budgets: choose one of 1k, 3k with "
-        "--budget, or a trial with --trial"
+        "--budget, all of them with --budget all, or a trial with --trial"
     )
 
 

@@ -67,6 +67,7 @@ def test_every_trial_is_recorded_whole(launch):
     sweep = store.get_sweep("small")
     assert sweep.status == "complete"
     assert sweep.resolved["precision"] == "fp32"
+    assert sweep.resolved["input_dtype"] == "uint8"
     assert sweep.versions["ray"]
     assert sweep.hardware["cores"]
     assert sweep.owner is None

@@ -1,6 +1,7 @@
 """The commands that take a network out of a sweep, and measure it again."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,6 @@ from rich.table import Table
 
 from tune_app.cli.options import (
     STORAGE,
-    BudgetOption,
     StorageOption,
     SweepArgument,
     read_budgets,
@@ -20,11 +20,14 @@ from tune_app.cli.output import make_console
 from tune_app.cli.run_options import DataOption, data_path
 from tune_app.errors import ExportError
 from tune_app.results.store import Store, open_store
+from tune_app.results.table import table_budgets
 
 if TYPE_CHECKING:
     from tune_app.report.evaluate import Evaluation
+    from tune_app.report.export_choice import Choice
 
-FORMATS = ("pt", "optuna")
+# Those of a network, and of a whole sweep.
+FORMATS = ("pt", "safetensors", "onnx", "pt2", "optuna")
 
 
 def register(app: typer.Typer) -> None:
@@ -39,7 +42,14 @@ def export(
         Path,
         typer.Option("--to", help="A folder; with --format optuna a file.", show_default=False),
     ],
-    budget: BudgetOption = None,
+    budget: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--budget",
+            metavar="N",
+            help="At most N weights: 20k; several, or all: a folder each and an index.",
+        ),
+    ] = None,
     trial: Annotated[
         str | None, typer.Option(metavar="ID", help="This trial instead of a best one.")
     ] = None,
@@ -48,20 +58,21 @@ def export(
         typer.Option(
             "--format",
             metavar="NAME",
-            help="pt: the network, its configuration and numbers, the default; "
+            help="Beside pt, the weights for PyTorch: safetensors, onnx, pt2. "
             "optuna: the whole sweep, for optuna-dashboard.",
         ),
     ] = None,
     storage: StorageOption = STORAGE,
 ) -> None:
-    """Write the best network of a budget to a folder, or a whole sweep for Optuna's tools."""
+    """Write the best network of a budget to a folder, or a whole sweep for Optuna's tools.
+
+    After the final stage that is the first seed's network of the winner.
+    """
     wanted = split_list(formats) or ["pt"]
     if unknown := [name for name in wanted if name not in FORMATS]:
         raise ExportError(f"no format '{unknown[0]}', expected one of {', '.join(FORMATS)}")
-    budgets = read_budgets(budget) or (None,)
-    if len(budgets) > 1:
-        raise ExportError("one network at a time: give --budget once")
-
+    named = split_list(budget)
+    budgets = () if "all" in named else read_budgets(budget) or ()
     store = open_store(storage)
     if "optuna" in wanted:
         if len(wanted) > 1 or budget or trial:
@@ -70,8 +81,12 @@ def export(
                 "--budget and --trial"
             )
         _export_studies(store, sweep, to)
+    elif "all" in named or len(budgets) > 1:
+        if trial:
+            raise ExportError("--budget and --trial exclude each other; give one of them")
+        _export_budgets(store, sweep, to, budgets, wanted)
     else:
-        _export_network(store, sweep, to, budgets[0], trial)
+        _export_network(store, sweep, to, budgets, trial, wanted)
 
 
 def evaluate(
@@ -80,39 +95,96 @@ def evaluate(
     ],
     data: DataOption = None,
 ) -> None:
-    """Measure an export again; exit 1 where it is not what was recorded.
+    """Measure an export again, each of its formats; exit 1 where one is not what was recorded.
 
-    Equal to the last bit on the machine that trained, within 0.001 elsewhere.
+    Equal to the last bit on the machine that trained, within 0.001 elsewhere and in the programs
+    for other runtimes.
     """
     from tune_app.report.evaluate import evaluate_export
+    from tune_app.report.export_index import exports_in
 
-    result = evaluate_export(directory, data_path(data))
+    wrong = []
+    for folder in exports_in(directory):
+        result = evaluate_export(folder, data_path(data))
+        if folder != directory:
+            print(f"{folder}:")
+        _print_evaluation(result)
+        if not result.agrees:
+            where = "" if folder == directory else f"{folder}: "
+            wrong.append(f"{where}{_reason(result)}")
+    for reason in wrong:
+        print(f"error: {reason}", file=sys.stderr)
+    if wrong:
+        raise typer.Exit(1)
+
+
+def _print_evaluation(result: "Evaluation") -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("file")
     table.add_column("")
     for heading in ("recorded", "measured", "difference"):
         table.add_column(heading, justify="right")
-    for one in result.comparisons:
-        difference = "none" if one.is_exact else f"{one.difference:.1e}"
-        table.add_row(one.metric, f"{one.recorded:.6f}", f"{one.measured:.6f}", difference)
+    for file in result.files:
+        for one in file.comparisons:
+            difference = "none" if one.is_exact else f"{one.difference:.1e}"
+            table.add_row(
+                file.file, one.metric, f"{one.recorded:.6f}", f"{one.measured:.6f}", difference
+            )
+        if not file.comparisons:
+            table.add_row(file.file, "changed", "", "", "")
     make_console().print(table)
-    print(f"on {result.examples:,} validation examples, {result.device}")
-    if result.agrees:
-        print("exact" if result.is_exact else "the same within 0.001")
-        return
-    print(f"error: {_reason(result)}", file=sys.stderr)
-    raise typer.Exit(1)
+    if result.macro_f1 is not None:
+        print(f"macro-F1 {result.macro_f1:.6f}")
+    print(f"on {result.examples:,} {result.split} examples, {result.device}")
+    exact = [file.file for file in result.files if file.is_exact]
+    close = [file.file for file in result.files if file.agrees and not file.is_exact]
+    for verdict, names in (("exact", exact), ("the same within 0.001", close)):
+        if names:
+            print(f"{verdict}: {', '.join(names)}")
 
 
 def _export_network(
-    store: Store, sweep: str, to: Path, budget: int | None, trial_id: str | None
+    store: Store,
+    sweep: str,
+    to: Path,
+    budgets: Sequence[int],
+    trial_id: str | None,
+    formats: list[str],
 ) -> None:
-    from tune_app.report.export import export_trial
+    from tune_app.report.export import write_export
+    from tune_app.report.export_choice import pick_trial
 
-    trial = export_trial(store, sweep, to, budget=budget, trial_id=trial_id)
-    metrics = {"val_accuracy": trial.val_accuracy, "val_loss": trial.val_loss}
+    budget = budgets[0] if budgets else None
+    choice = pick_trial(store, store.get_sweep(sweep), budget=budget, trial_id=trial_id)
+    write_export(store, choice, to, formats)
+    _print_choice(to, choice)
+    print(f"next: tune-app evaluate {to}")
+
+
+def _export_budgets(
+    store: Store, sweep: str, to: Path, budgets: Sequence[int], formats: list[str]
+) -> None:
+    from tune_app.report.export_index import budget_folder, export_budgets
+
+    choices = export_budgets(store, sweep, to, budgets, formats)
+    for name, choice in choices.items():
+        _print_choice(to / name, choice)
+    for limit in table_budgets(store.get_sweep(sweep)):
+        if not budgets and budget_folder(limit) not in choices:
+            print(f"note: no ranked trial of at most {limit:,} weights", file=sys.stderr)
+    print(f"next: tune-app evaluate {to}")
+
+
+def _print_choice(to: Path, choice: "Choice") -> None:
+    from tune_app.report.model_card import which_replicate
+
+    trial = choice.trial
+    names = ("val_accuracy", "val_loss", "test_accuracy", "test_loss")
+    metrics = {name: getattr(trial, name) for name in names}
     numbers = [f"{name} {value:.4f}" for name, value in metrics.items() if value is not None]
     print(f"{to}: trial {trial.trial_id}, {trial.weights:,} weights, {', '.join(numbers)}")
-    print(f"next: tune-app evaluate {to}")
+    if trial.stage == "final":
+        print(f"  {which_replicate(choice)}")
 
 
 def _export_studies(store: Store, sweep: str, to: Path) -> None:
@@ -125,8 +197,8 @@ def _export_studies(store: Store, sweep: str, to: Path) -> None:
 
 
 def _reason(result: "Evaluation") -> str:
-    if result.weights_changed:
-        return "the weights are not those that were exported"
+    if changed := [file.file for file in result.files if file.changed]:
+        return f"the weights are not those that were exported: {', '.join(changed)}"
     if result.data_changed:
         return "the numbers differ; the data set is not the one that was trained on"
     return "the numbers differ by more than 0.001"

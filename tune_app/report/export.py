@@ -3,32 +3,47 @@
 import json
 import shutil
 import tempfile
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save
 from torch import Tensor
 
-from tune_app.config.budget import format_budget
 from tune_app.config.files import dump_sweep, parse_sweep
-from tune_app.config.parameters import ReadUnless, ReadWhere, parameter_fields
-from tune_app.config.sections import ExportedNetwork, SchedulerConfig, SearchConfig
-from tune_app.config.space import Constant
-from tune_app.config.sweep import SweepConfig
 from tune_app.errors import ExportError, StorageError
+from tune_app.report.export_choice import Choice, pick_trial
+from tune_app.report.export_contents import (
+    input_dtype,
+    recorded_macro_f1,
+    to_metrics,
+    to_notes,
+    to_search_file,
+    write_preprocessing,
+)
+from tune_app.report.export_formats import NormalizedNetwork, file_digest, write_graphs
 from tune_app.report.exported import (
     CARD_FILE,
     CONFIG_FILE,
     METRICS_FILE,
+    NETWORK_FILES,
+    PREPROCESSING_FILE,
+    SAFETENSORS_FILE,
+    SCRIPT_FILE,
     WEIGHTS_FILE,
+    build_exported,
     weights_digest,
 )
+from tune_app.report.inference_time import inference_seconds
 from tune_app.report.model_card import model_card
-from tune_app.results.store import Store, SweepRecord, TrialRecord
-from tune_app.results.table import ranked_rows, table_budgets, trial_rows
+from tune_app.report.predict_script import predict_script
+from tune_app.results.store import Store, TrialRecord
 from tune_app.training.checkpoints import load_weights
+from tune_app.training.device import processor_name
 
-LONGEST_NAME = 64
+FORMATS = ("pt", "safetensors", "onnx", "pt2")
 
 
 def export_trial(
@@ -38,141 +53,98 @@ def export_trial(
     *,
     budget: int | None = None,
     trial_id: str | None = None,
+    formats: Collection[str] = ("pt",),
 ) -> TrialRecord:
-    """Write a trial's network to `directory` and return the trial.
+    """Write the network that `pick_trial` picks to `directory` and return its trial.
 
-    Without `trial_id` it is the best one of the weight limit `budget`, which may be left out
-    where the sweep has at most one. The folder holds config.yaml, a search file with this one
-    configuration; weights.pt, a plain state dict; metrics.json; README.md, a model card. The
+    Raises:
+        UnknownSweepError: There is none of that name.
+        UnknownTrialError, ExportError, StorageError: As `pick_trial` and `write_export`.
+    """
+    choice = pick_trial(store, store.get_sweep(sweep), budget=budget, trial_id=trial_id)
+    write_export(store, choice, directory, formats)
+    return choice.trial
+
+
+def write_export(
+    store: Store, choice: Choice, directory: Path, formats: Collection[str] = ("pt",)
+) -> list[str]:
+    """Write a trial's network to `directory` and return the names of the files.
+
+    They are config.yaml, a search file with this one configuration; weights.pt, a plain state
+    dict; preprocessing.npz; metrics.json; README.md, a model card; and predict.py, which needs
+    network.onnx or network.pt2: without "onnx" among `formats`, the latter is always written. The
     files of an earlier export are replaced.
 
     Raises:
-        UnknownSweepError, UnknownTrialError: There is none of that name.
-        ExportError: There is no such network, or its weights are gone, or the folder is taken.
+        ExportError: Its weights are gone, or the folder is taken, or a format that it cannot be
+            written in: it would differ from PyTorch by more than 1e-5. Nothing was written then.
         StorageError: It cannot be written.
     """
-    record = store.get_sweep(sweep)
-    trial = pick_trial(store, record, budget=budget, trial_id=trial_id)
-    weights = _best_weights(store, trial)
-    config = to_search_file(record, trial)
+    weights = _best_weights(store, choice.trial)
+    config = to_search_file(choice)
     text = dump_sweep(config)
     if parse_sweep(text, source=CONFIG_FILE) != config:
         raise AssertionError(f"{CONFIG_FILE} would not read back as it was written")
-    metrics = to_metrics(record, trial, weights_digest(weights))
+    origin = config.exported
+    assert origin is not None
+    dtype = input_dtype(choice.sweep)
+    notes = to_notes(origin, dtype, text)
     _check_directory(directory)
+    _, network = build_exported(config, origin, CONFIG_FILE)
+    network.load_state_dict(weights)
+    whole = NormalizedNetwork(network, origin, dtype).eval()
+    with _beside(directory) as folder:
+        torch.save(weights, folder / WEIGHTS_FILE)
+        if "safetensors" in formats:
+            # Not `save_file`, which lets nobody but its owner read the file.
+            (folder / SAFETENSORS_FILE).write_bytes(save(weights, metadata=notes))
+        graphs = {"onnx", "pt2"} & set(formats) or {"pt2"}
+        differences = write_graphs(graphs, whole, folder, notes)
+        metrics = to_metrics(choice, weights_digest(weights)) | {
+            "macro_f1": recorded_macro_f1(store, choice.trial),
+            "inference_seconds": inference_seconds(whole),
+            "inference_processor": processor_name(),
+            "files": {
+                name: {"sha256": file_digest(folder / name), "largest_difference": difference}
+                for name, difference in differences.items()
+            },
+        }
+        (folder / CONFIG_FILE).write_text(text, encoding="utf-8")
+        (folder / METRICS_FILE).write_text(_to_json(metrics), encoding="utf-8")
+        write_preprocessing(folder / PREPROCESSING_FILE, origin, dtype)
+        script = predict_script(origin, dtype, onnx="onnx" in formats)
+        (folder / SCRIPT_FILE).write_text(script, encoding="utf-8")
+        names = sorted({path.name for path in folder.iterdir()} | {CARD_FILE})
+        card = model_card(choice, config, metrics, names)
+        (folder / CARD_FILE).write_text(card, encoding="utf-8")
+    return names
+
+
+def _to_json(value: Any) -> str:
+    return f"{json.dumps(value, indent=2, allow_nan=False)}\n"
+
+
+@contextmanager
+def _beside(directory: Path) -> Iterator[Path]:
+    """Give a folder whose files move to `directory` when all are written.
+
+    So an export is there as a whole or not at all, and holds no network of an earlier one.
+    """
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
-        # Beside its place first, so that an export is there as a whole or not at all.
         unfinished = Path(tempfile.mkdtemp(prefix=".export-", dir=directory.resolve().parent))
         try:
-            (unfinished / CONFIG_FILE).write_text(text, encoding="utf-8")
-            torch.save(weights, unfinished / WEIGHTS_FILE)
-            numbers = json.dumps(metrics, indent=2, allow_nan=False)
-            (unfinished / METRICS_FILE).write_text(f"{numbers}\n", encoding="utf-8")
-            searched = sum(other.stage == "search" for other in store.trials(sweep))
-            card = model_card(record, trial, config, searched)
-            (unfinished / CARD_FILE).write_text(card, encoding="utf-8")
+            yield unfinished
             directory.mkdir(exist_ok=True)
+            for name in NETWORK_FILES:
+                (directory / name).unlink(missing_ok=True)
             for path in unfinished.iterdir():
                 path.replace(directory / path.name)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
     except (OSError, RuntimeError) as error:  # torch's zip writer raises RuntimeError
         raise StorageError(f"cannot write {directory}: {error}") from error
-    return trial
-
-
-def pick_trial(
-    store: Store, sweep: SweepRecord, *, budget: int | None, trial_id: str | None
-) -> TrialRecord:
-    """Return the trial of that id, else the best one that fits `budget`.
-
-    Raises:
-        UnknownTrialError, ExportError: There is none, or which one is meant is not said.
-    """
-    if trial_id is not None:
-        if budget is not None:
-            raise ExportError("--budget and --trial exclude each other; give one of them")
-        return store.get_trial(sweep.name, trial_id)
-    limits = table_budgets(sweep)
-    if budget is None and len(limits) > 1:
-        names = ", ".join(format_budget(limit) for limit in sweep.budgets)
-        raise ExportError(
-            f"sweep '{sweep.name}' has a best network for each of its budgets: choose one of "
-            f"{names} with --budget, or a trial with --trial"
-        )
-    limit = limits[0] if budget is None else budget
-    ranked = ranked_rows(trial_rows(store, sweep), sweep, limit)
-    if not ranked:
-        what = "" if limit is None else f" of at most {limit:,} weights"
-        raise ExportError(
-            f"sweep '{sweep.name}' has no ranked trial{what}; "
-            f"see what became of its trials with: tune-app show {sweep.name} --all"
-        )
-    return store.get_trial(sweep.name, ranked[0]["trial_id"])
-
-
-def to_search_file(sweep: SweepRecord, trial: TrialRecord) -> SweepConfig:
-    """Return the search file that trains this one configuration, and says where it comes from."""
-    config = SweepConfig.from_dict(sweep.config)
-    resolved = sweep.resolved
-    fields = parameter_fields(config.model)
-    # What nothing reads here, momentum beside adam, a search file may not hold.
-    values = {
-        name: value
-        for name, value in trial.config.items()
-        if value is not None
-        and all(
-            rule.holds(trial.config[rule.parent])
-            for rule in fields[name].metadata
-            if isinstance(rule, ReadWhere | ReadUnless)
-        )
-    }
-    return SweepConfig(
-        name=f"{sweep.name[: LONGEST_NAME - len(trial.trial_id) - 1]}-{trial.trial_id}",
-        dataset=config.dataset,
-        model=config.model,
-        objective=config.objective,
-        parameters={name: Constant(value=value) for name, value in values.items()},
-        search=SearchConfig(sampler="random", trials=1, seed=config.search.seed),
-        scheduler=SchedulerConfig(type="none"),
-        resources=config.resources.model_copy(update={"precision": resolved["precision"]}),
-        exported=ExportedNetwork(
-            sweep=sweep.name,
-            trial=trial.trial_id,
-            seed=trial.seed,
-            input_shape=resolved["input_shape"],
-            outputs=resolved["outputs"],
-            classes=resolved["classes"],
-            mean=resolved["mean"],
-            std=resolved["std"],
-            data_digest=resolved["data_digest"],
-        ),
-    )
-
-
-def to_metrics(sweep: SweepRecord, trial: TrialRecord, digest: str) -> dict[str, Any]:
-    """Return what metrics.json holds: what was recorded, and what it was recorded with."""
-    config = SweepConfig.from_dict(sweep.config)
-    on_gpu = bool(sweep.hardware.get("gpus")) and config.resources.gpus_per_trial != 0
-    names = (
-        *("sweep", "trial_id", "stage", "status", "budget", "weights", "macs"),
-        *("best_epoch", "val_accuracy", "val_loss", "train_accuracy", "train_loss"),
-        *("epochs", "seconds", "seed"),
-    )
-    return {
-        **{name: getattr(trial, name) for name in names},
-        "split": "validation",
-        "objective": config.objective.metric,
-        "device": "cuda" if on_gpu else "cpu",
-        "precision": sweep.resolved["precision"],
-        "kernels": sweep.resolved["kernels"],
-        "data_digest": sweep.resolved["data_digest"],
-        "weights_digest": digest,
-        "versions": sweep.versions,
-        "git_commit": sweep.git_commit,
-        "hardware": sweep.hardware,
-    }
 
 
 def _best_weights(store: Store, trial: TrialRecord) -> dict[str, Tensor]:

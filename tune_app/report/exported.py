@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from tune_app.config.files import load_sweep_file
@@ -20,6 +21,14 @@ from tune_app.models.network import build_network
 
 CONFIG_FILE = "config.yaml"
 WEIGHTS_FILE = "weights.pt"
+SAFETENSORS_FILE = "weights.safetensors"
+ONNX_FILE = "network.onnx"
+PT2_FILE = "network.pt2"
+PREPROCESSING_FILE = "preprocessing.npz"
+SCRIPT_FILE = "predict.py"
+
+WEIGHTS_FILES = (WEIGHTS_FILE, SAFETENSORS_FILE)
+NETWORK_FILES = (*WEIGHTS_FILES, ONNX_FILE, PT2_FILE)
 METRICS_FILE = "metrics.json"
 CARD_FILE = "README.md"
 
@@ -49,15 +58,17 @@ class LoadedExport:
         return outputs
 
 
-def load_export(directory: str | Path) -> LoadedExport:
+def load_export(directory: str | Path, weights_file: str = WEIGHTS_FILE) -> LoadedExport:
     """Return the network that `tune-app export` wrote to `directory`.
+
+    Its weights are those of `weights_file`: weights.pt, or weights.safetensors.
 
     Raises:
         ExportError: It is no export, or its files do not fit each other.
         SweepFileError: Its config.yaml is wrong.
     """
     directory = Path(directory)
-    names = (CONFIG_FILE, WEIGHTS_FILE, METRICS_FILE)
+    names = (CONFIG_FILE, weights_file, METRICS_FILE)
     missing = [name for name in names if not (directory / name).is_file()]
     if missing:
         raise ExportError(
@@ -72,13 +83,25 @@ def load_export(directory: str | Path) -> LoadedExport:
             "it has no 'exported' section"
         )
     metrics = _load_metrics(directory / METRICS_FILE)
+    settings, network = build_exported(config, origin, str(directory / CONFIG_FILE))
+    _load_into(network, directory / weights_file)
+    return LoadedExport(network.eval(), config, settings, origin, metrics)
+
+
+def build_exported(
+    config: SweepConfig, origin: ExportedNetwork, source: str
+) -> tuple[dict[str, Any], nn.Module]:
+    """Return the settings of an export's only configuration, and its network, not yet trained.
+
+    Raises:
+        ExportError: There is no such network; the text names `source`.
+    """
     try:
         settings = resolve_parameters(config.model, config.space.constants_for({}), fill=False)
         network = build_network(config.model, settings, origin.input_shape, origin.outputs)
     except (SpaceError, BuildError) as error:
-        raise ExportError(f"{directory / CONFIG_FILE}: {error}") from error
-    _load_into(network, directory / WEIGHTS_FILE)
-    return LoadedExport(network.eval(), config, settings, origin, metrics)
+        raise ExportError(f"{source}: {error}") from error
+    return settings, network
 
 
 def _load_metrics(path: Path) -> dict[str, Any]:
@@ -93,7 +116,10 @@ def _load_metrics(path: Path) -> dict[str, Any]:
 
 def _load_into(network: nn.Module, path: Path) -> None:
     try:
-        weights = torch.load(path, map_location="cpu", weights_only=True)
+        if path.suffix == ".safetensors":
+            weights = load_file(path)
+        else:
+            weights = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever torch makes of a damaged file
         raise ExportError(f"{path} cannot be read as a state dict: {error}") from error
     try:

@@ -49,23 +49,16 @@ def hardware() -> dict[str, Any]:
     """Return this machine's processor, cores, memory and GPUs."""
     import torch
 
+    from tune_app.training.device import processor_name
+
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     return {
         "system": f"{platform.system()} {platform.machine()}",
-        "processor": _processor(),
+        "processor": processor_name(),
         "cores": os.cpu_count(),
         "memory_bytes": _memory_bytes(),
         "gpus": gpus,
     }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
 
 
 def _memory_bytes() -> int | None:

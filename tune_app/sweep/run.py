@@ -191,6 +191,7 @@ def _record(
             "kernels": kernels,
             "task": data.task,
             "input_shape": list(data.input_shape),
+            "input_dtype": data.x_train.dtype.name,
             "outputs": data.outputs,
             "classes": list(data.classes),
             "mean": list(data.mean),
