@@ -241,6 +241,5 @@ class TestRuns:
         with pytest.raises(SpaceError) as raised:
             run_final("none", launch)
         assert str(raised.value) == (
-            "sweep 'none' has no trial with a result to train again; see: "
-            "tune-app show none --all"
+            "sweep 'none' has no trial with a result to train again; see: tune-app show none --all"
         )

@@ -7,7 +7,6 @@ tested. Seeds are ones that the search never used: the seed with which a trial w
 its luck.
 """
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -220,9 +219,3 @@ def with_final_plan(
         record,
         final={"seeds": max(seeds, record.final.get("seeds", 0)), "winners": winners},
     )
-
-
-def note_test_reading(store: Store, name: str, by: str) -> None:
-    """Write down that the test split of a sweep's data was read, now."""
-    readings = (*store.get_sweep(name).test_readings, {"time": time.time(), "by": by})
-    store.update_sweep(name, test_readings=readings)

@@ -6,10 +6,11 @@ from dataclasses import replace
 from tune_app.config.sweep import SweepConfig
 from tune_app.data.sets import load_final_data
 from tune_app.errors import TuneAppError
+from tune_app.results.readings import note_test_reading
 from tune_app.results.store import Store, SweepRecord, open_store
 from tune_app.sweep.cluster import ClusterResources
 from tune_app.sweep.engine import OUT_OF_TIME, Watch
-from tune_app.sweep.final import FinalSession, note_test_reading, with_final_plan
+from tune_app.sweep.final import FinalSession, with_final_plan
 from tune_app.sweep.launch import Launch, ray_and_data, require_same_data, surroundings
 from tune_app.sweep.session import Outcome
 from tune_app.sweep.signals import StopSignals
