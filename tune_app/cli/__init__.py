@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from tune_app.cli import check, export, launch, read, report
+from tune_app.cli import check, export, final, launch, read, report
 from tune_app.errors import TuneAppError
 from tune_app.sweep.signals import StopRequested, StopSignals
 
@@ -22,6 +22,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 launch.register(app)
+final.register(app)
 check.register(app)
 read.register(app)
 export.register(app)

@@ -14,8 +14,8 @@ from tune_app.cli.options import (
     read_budgets,
 )
 from tune_app.cli.output import write_text
-from tune_app.cli.read import Format, format_for
 from tune_app.cli.run_options import AddressOption, DataOption, launch_again
+from tune_app.cli.tables import Format, format_for
 
 
 def register(app: typer.Typer) -> None:

@@ -4,6 +4,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from tune_app.cli.finals import print_finals, winners_json
 from tune_app.cli.output import duration_text, make_console
 from tune_app.cli.views import print_sweep_tables
 from tune_app.config.budget import format_budget
@@ -36,7 +37,13 @@ def outcome_json(outcome: Outcome, storage: Path) -> dict[str, Any]:
     go_on = None if outcome.status == "complete" else resume_command(outcome.name, storage)
     error = None if outcome.final_error is None else str(outcome.final_error)
     plain = asdict(replace(outcome, final_error=None))
-    return {**plain, "final_error": error, "resume": go_on, "ranked": ranked}
+    return {
+        **plain,
+        "final_error": error,
+        "resume": go_on,
+        "ranked": ranked,
+        "winners": winners_json(store, record),
+    }
 
 
 def print_outcome(outcome: Outcome, storage: Path) -> None:
@@ -47,6 +54,7 @@ def print_outcome(outcome: Outcome, storage: Path) -> None:
     console = make_console()
     layouts = ranked_layouts(rows, record, budgets=table_budgets(record), top=ROWS_PER_BUDGET)
     print_sweep_tables(console, record, rows, layouts)
+    print_finals(console, store, record)
     console.print()
     for line in [*spent_lines(outcome), *place_lines(outcome, storage, record.budgets)]:
         console.print(line, soft_wrap=True)
