@@ -23,7 +23,7 @@ KEYS = [
 def digits():
     x, y = load_digits(return_X_y=True)
     x = (x * 15).astype(np.uint8).reshape(-1, 1, 8, 8)
-    return x[:600], y[:600], x[600:900], y[600:900]
+    return x[:300], y[:300], x[300:500], y[300:500]
 
 
 def measured(digits, *models: str, **fields) -> list[dict]:
@@ -82,7 +82,7 @@ def test_a_row_has_what_a_record_holds(digits):
     assert seen == rows
     (row,) = rows
     assert (row["model"], row["k"], row["name"]) == ("ridge", None, "ridge")
-    assert (row["cv_folds"], row["examples"]) == (5, 600)
+    assert (row["cv_folds"], row["examples"]) == (5, 300)
     assert row["seconds"] > 0
 
 
@@ -109,6 +109,14 @@ def test_several_k_are_a_row_each_and_five_is_meant_where_none_is_named(digits):
     assert unnamed | {"seconds": 0} == rows[2] | {"seconds": 0}
 
 
+def test_what_is_done_is_left_out(digits):
+    baselines = [Baseline(model="knn", k=(1, 3, 3)), Baseline(model="ridge")]
+    done = {"knn, k = 1", "ridge"}
+    rows = run_baselines(baselines, *digits, seed=3, done=done)
+    assert [row["name"] for row in rows] == ["knn, k = 3"]
+    assert run_baselines(baselines, *digits, seed=3, done={*done, "knn, k = 3"}) == []
+
+
 @pytest.mark.parametrize(
     ("name", "model", "scale"),
     [
@@ -131,7 +139,7 @@ def test_a_forest_is_the_same_for_the_same_seed(digits):
     first, again = measured(digits, "random_forest") + measured(digits, "random_forest")
     assert first | {"seconds": 0} == again | {"seconds": 0}
     assert first["name"] == "random forest"
-    assert first["test_accuracy"] > 0.85
+    assert first["test_accuracy"] > 0.75
     assert first["train_accuracy"] == 1
 
 
@@ -162,9 +170,9 @@ def test_numbers_as_targets_are_refused():
 
 def test_more_neighbours_than_examples_are_refused(digits):
     with pytest.raises(SpaceError) as caught:
-        measured(digits, "knn", k=(1, 481))
+        measured(digits, "knn", k=(1, 241))
     assert str(caught.value) == (
-        "baselines: knn with k = 481 has only 480 examples to choose from; give a smaller k"
+        "baselines: knn with k = 241 has only 240 examples to choose from; give a smaller k"
     )
 
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from itertools import count, islice, pairwise, permutations
 from typing import Any
 
+from tune_app.config.sizes import geometric_sizes
 from tune_app.errors import BuildError
 from tune_app.models.network import plan_network
-from tune_app.models.plan import NetworkPlan, Shape, geometric_sizes
+from tune_app.models.plan import NetworkPlan, Shape
 
 FULL = 0.97  # the share of its budget that a network uses wherever integer widths allow
 # How far layers may leave the asked ratio, for which share of the budget: far only if need be.

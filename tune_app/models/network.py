@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from tune_app.config.sizes import layer_sizes
 from tune_app.models.cnn import plan_cnn
 from tune_app.models.fcn import plan_fcn
-from tune_app.models.plan import NetworkPlan, Shape, geometric_sizes
+from tune_app.models.plan import NetworkPlan, Shape
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,18 +28,12 @@ def plan_network(
     Raises:
         BuildError: No such network can be built.
     """
+    sizes = layer_sizes(model, config)
     if model == "fcn":
-        widths = config.get("widths")
-        if widths is None:
-            widths = geometric_sizes(config["width"], config["taper"], config["layers"])
         options = {name: config[name] for name in FCN_OPTIONS}
-        return plan_fcn(input_shape, widths, outputs, **options)
-    channels = config.get("channels_list")
-    if channels is None:
-        growth, count = config["channel_growth"], config["conv_layers"]
-        channels = geometric_sizes(config["channels"], growth, count)
+        return plan_fcn(input_shape, sizes, outputs, **options)
     options = {name: config[name] for name in CNN_OPTIONS}
-    return plan_cnn(input_shape, channels, outputs, **options)
+    return plan_cnn(input_shape, sizes, outputs, **options)
 
 
 def build_network(

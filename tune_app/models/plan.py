@@ -94,15 +94,6 @@ def affine_weights(channels: int, batch_norm: bool) -> int:
     return 2 * channels if batch_norm else channels
 
 
-def geometric_sizes(first: float, ratio: float, count: int) -> list[int]:
-    """Return `count` sizes, each `ratio` times the one before, rounded, none below 1.
-
-    >>> geometric_sizes(100, 0.5, 4)
-    [100, 50, 25, 12]
-    """
-    return [max(1, round(first * ratio**i)) for i in range(count)]
-
-
 def dropout_per_layer(dropout: float | Sequence[float], layers: int) -> list[float]:
     """Return one dropout rate per hidden layer, of which there are `layers`."""
     if isinstance(dropout, Sequence):

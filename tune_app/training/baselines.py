@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ def run_baselines(
     y_test: Array,
     *,
     seed: int,
+    done: Collection[str] = (),
     on_done: Callable[[Row], None] | None = None,
 ) -> list[Row]:
     """Return a row of measurements for each baseline, for knn one for each k; see `on_done`.
@@ -48,7 +49,8 @@ def run_baselines(
     deviation) of the accuracies in a stratified cross-validation of the training examples, its
     folds shuffled by `seed`. There are `cv_folds`: 5, or as many as the smallest class has
     examples; where it has one, there is none. `seconds` is all that the row takes by itself,
-    `examples` how many it is fitted on. `on_done` is called with each row when it is there.
+    `examples` how many it is fitted on. `on_done` is called with each row when it is there; those
+    whose `name` is in `done` are left out.
 
     Raises:
         SpaceError: The targets are numbers, or a k exceeds the examples to choose from.
@@ -60,8 +62,7 @@ def run_baselines(
     data = _Data(x_train, y_train, x_test, y_test, seed)
     rows = []
     for baseline in baselines:
-        found = _knn_rows(baseline, data) if baseline.model == "knn" else [_row(baseline, data)]
-        for row in found:
+        for row in _rows(baseline, data, done):
             rows.append(row)
             if on_done is not None:
                 on_done(row)
@@ -94,9 +95,23 @@ def _folds(labels: Array, seed: int) -> NDArray[np.int64] | None:
     return folds
 
 
-def _row(baseline: Baseline, data: _Data) -> Row:
+def _rows(baseline: Baseline, data: _Data, done: Collection[str]) -> Iterator[Row]:
+    if baseline.model == "knn":
+        wanted = NEIGHBOURS if baseline.k is None else baseline.k
+        ks = (wanted,) if isinstance(wanted, int) else wanted
+        if left := [k for k in dict.fromkeys(ks) if _knn_name(k) not in done]:
+            yield from _knn_rows(left, data)
+    elif (name := baseline.model.replace("_", " ")) not in done:
+        yield _fitted_row(baseline.model, name, data)
+
+
+def _knn_name(k: int) -> str:
+    return f"knn, k = {k}"
+
+
+def _fitted_row(kind: str, name: str, data: _Data) -> Row:
     begun = time.perf_counter()
-    model = _build(baseline.model, data)
+    model = _build(kind, data)
     scores = []
     with warnings.catch_warnings():
         _accept_unconverged()
@@ -107,13 +122,10 @@ def _row(baseline: Baseline, data: _Data) -> Row:
         model.fit(data.x_train, data.y_train)
     test = model.score(data.x_test, data.y_test)
     train = model.score(data.x_train, data.y_train)
-    name = baseline.model.replace("_", " ")
-    return _measured(baseline.model, None, name, test, train, scores, data, begun)
+    return _measured(kind, None, name, test, train, scores, data, begun)
 
 
-def _knn_rows(baseline: Baseline, data: _Data) -> Iterator[Row]:
-    wanted = NEIGHBOURS if baseline.k is None else baseline.k
-    ks = (wanted,) if isinstance(wanted, int) else wanted
+def _knn_rows(ks: Sequence[int], data: _Data) -> Iterator[Row]:
     most, begun = max(ks), time.perf_counter()
     folds = data.folds
     to_choose_from = len(data.y_train)
@@ -138,8 +150,7 @@ def _knn_rows(baseline: Baseline, data: _Data) -> Iterator[Row]:
         if for_folds is not None:
             right = _votes(data.y_train[for_folds[:, :k]]) == data.y_train
             scores = [right[folds == fold].mean() for fold in range(data.fold_count)]
-        name = f"knn, k = {k}"
-        yield _measured("knn", k, name, test.mean(), train.mean(), scores, data, begun)
+        yield _measured("knn", k, _knn_name(k), test.mean(), train.mean(), scores, data, begun)
 
 
 def _votes(labels: Array) -> Array:
