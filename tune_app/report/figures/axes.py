@@ -24,7 +24,7 @@ from tune_app.results.table import objective_of
 Row = Mapping[str, Any]
 
 EARLY = ("stopped", "timeout", "interrupted")
-_CHARACTERS_PER_INCH = 14.5  # of a legend
+_CHARACTERS_PER_INCH = 16  # of a legend
 _HANDLE_WIDTH = 8  # characters: a legend's handle, and the room around it
 _FENCE = 3.0  # interquartile ranges: farther out, Tukey (1977) calls a value "far out"
 _WORDS = {"val": "validation", "train": "training", "test": "test"}
@@ -68,16 +68,18 @@ class MetricRange:
         return replace(self, low=min(self.low, *values), high=max(self.high, *values))
 
 
-def metric_range(values: Sequence[float], mode: str, *, log: bool = False) -> MetricRange:
+def metric_range(
+    values: Sequence[float], mode: str, *, log: bool = False, fence: float = _FENCE
+) -> MetricRange:
     """Return the range of `values` that an axis should show.
 
-    All, but for those far worse than the bulk: more than three interquartile ranges (of the
+    All, but for those far worse than the bulk: more than `fence` interquartile ranges (of the
     logarithms with `log`) beyond the worse quartile. One network that learnt nothing would
     squeeze all others into a line.
     """
     scaled = np.log10(values) if log else np.asarray(values, dtype=float)
     low, high = np.quantile(scaled, [0.25, 0.75])
-    reach = _FENCE * (high - low)
+    reach = fence * (high - low)
     seen = scaled >= low - reach if mode == "max" else scaled <= high + reach
     shown = [value for value, is_seen in zip(values, seen, strict=True) if is_seen]
     return MetricRange(min(shown), max(shown), log, mode)
@@ -177,10 +179,10 @@ def panel_grid(figure: Figure, panels: int, most_columns: int) -> list[Axes]:
     """
     lines, columns = grid_shape(panels, most_columns)
     grid = figure.subplots(lines, columns, sharey=True, squeeze=False)
-    for axes in grid.flat[panels:]:
-        axes.remove()
     for axes in grid[:, 1:].flat:
         axes.tick_params(axis="y", length=0)
+    for axes in grid.flat[panels:]:
+        axes.remove()
     return list(grid.flat[:panels])
 
 

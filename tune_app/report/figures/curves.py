@@ -1,6 +1,5 @@
 """Learning curves: loss and accuracy by epoch, of trials and of retrained winners."""
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
@@ -34,6 +33,7 @@ METRICS = ("train_loss", "val_loss", "train_accuracy", "val_accuracy")
 _TRAIN_LINE = (0, (4, 1.5))
 _LOG_FROM = 20.0  # the largest loss over the smallest
 _LABEL_WIDTH = 105  # characters
+_FENCE = 6.0  # interquartile ranges: the first epochs of most curves are seen
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def draw_curves(curves: Sequence[Curves], sweep: SweepRecord, theme: Theme) -> F
         for kind in ("loss", "accuracy")
         if any(metric.endswith(kind) for curve in curves for metric in curve.lines)
     ]
-    labels = [textwrap.fill(curve.label, _LABEL_WIDTH) for curve in curves]
+    labels = [_wrap(curve.label) for curve in curves]
     lines = sum(label.count("\n") + 1 for label in labels)
     figure = new_figure(3.2 + 0.16 * lines)
     panels = figure.subplots(1, len(kinds), squeeze=False)[0]
@@ -169,6 +169,19 @@ def draw_curves(curves: Sequence[Curves], sweep: SweepRecord, theme: Theme) -> F
     _kind_legend(figure, curves, theme)
     legend_below(figure, handles, labels)
     return figure
+
+
+def _wrap(label: str) -> str:
+    """Return a label in lines that end between two parameters."""
+    lines = [""]
+    for part in label.split(", "):
+        longer = f"{lines[-1]}, {part}" if lines[-1] else part
+        if lines[-1] and len(longer) > _LABEL_WIDTH:
+            lines[-1] += ","
+            lines.append(part)
+        else:
+            lines[-1] = longer
+    return "\n".join(lines)
 
 
 def _kind_legend(figure: Figure, curves: Sequence[Curves], theme: Theme) -> None:
@@ -230,5 +243,5 @@ def _scale(axes: Axes, curves: Sequence[Curves], kind: str) -> None:
     if kind == "loss" and min(values) > 0 and max(values) > _LOG_FROM * min(values):
         set_log_axis(axes.yaxis, min(values), max(values))
     else:
-        shown = metric_range(values, "min" if kind == "loss" else "max")
+        shown = metric_range(values, "min" if kind == "loss" else "max", fence=_FENCE)
         set_metric_axis(axes.yaxis, kind, shown)

@@ -115,7 +115,7 @@ def draw_parallel(numbers: ParallelNumbers, label: str, mode: str, theme: Theme)
 def _draw_axes(axes: Axes, numbers: ParallelNumbers, theme: Theme) -> None:
     """Draw an upright line for each parameter, its ticks on its right, its name under it."""
     count = len(numbers.scales)
-    longest = max(6, int(95 / count))
+    longest = max(6, int(105 / count))
     outline = [withStroke(linewidth=2, foreground=theme.colors.background)]
     unused = False
     for place, scale in enumerate(numbers.scales):

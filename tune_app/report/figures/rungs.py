@@ -120,11 +120,11 @@ def draw_rungs(numbers: dict[int | None, list[Rung]], theme: Theme) -> Figure:
                 ha="center",
                 fontsize=8,
             )
-        axes.set(xlim=(-0.6, len(rungs) - 0.3))
+        axes.set(xlim=(-0.6, len(rungs) - 0.3), xlabel="rung (epoch)")
+        axes.margins(y=0.12)
         axes.set(title="" if budget is None else f"{format_budget(budget)} weights")
         axes.grid(visible=False, axis="x")
         axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
-    figure.supxlabel("epoch of the rung", fontsize=9)
     figure.supylabel("trials", fontsize=9)
     handles = [Patch(facecolor=color, hatch=hatch) for _, color, hatch in shown.values()]
     legend_below(figure, handles, list(shown))

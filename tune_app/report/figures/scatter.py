@@ -259,7 +259,7 @@ def draw_scatter(numbers: ScatterNumbers, label: str, theme: Theme) -> Figure:
         _draw_budgets(axes, numbers.budgets, theme)
     if beyond := sum(shown.hides(point.value) for point in numbers.points):
         handles.append(_handle(Mark(theme.colors.muted, hidden_marker(shown), "", "")))
-        labels.append(f"{'below' if shown.mode == 'max' else 'above'} what is shown: {beyond}")
+        labels.append(f"not shown: {beyond}")
     legend_below(figure, handles, labels)
     return figure
 
