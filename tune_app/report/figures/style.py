@@ -51,7 +51,7 @@ _COLORS = {
         muted="#a6a6a6",
         grid="#33363d",
         series=("#56b4e9", "#e69f00", "#2bbd92", "#e08fbb", "#f0e442", "#f0703a", "#ececec"),
-        ordered=(0.3, 1.0),
+        ordered=(0.38, 1.0),
     ),
 }
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h")
