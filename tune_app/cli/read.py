@@ -1,12 +1,14 @@
 """The commands that read the record and keep it in order; none needs Ray or torch."""
 
 import io
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from tune_app.cli.finals import Tables, pivot_tables, published_tables
 from tune_app.cli.options import (
     STORAGE,
     BudgetOption,
@@ -14,14 +16,18 @@ from tune_app.cli.options import (
     SweepArgument,
     YesOption,
     read_budgets,
+    split_list,
 )
 from tune_app.cli.output import confirm, make_console, size_text, write_text
+from tune_app.cli.tables import Format, format_for
 from tune_app.cli.views import print_sweep_list, print_sweep_tables, print_trial
+from tune_app.errors import TuneAppError
 from tune_app.results import housekeeping
-from tune_app.results.formats import to_csv, to_html, to_json, to_latex, to_markdown
+from tune_app.results.final_layout import final_layouts
+from tune_app.results.formats import to_json
 from tune_app.results.layout import full_layout, ranked_layouts
 from tune_app.results.ranking import fits
-from tune_app.results.store import open_store
+from tune_app.results.store import SweepRecord, open_store
 from tune_app.results.table import (
     ranked_rows,
     sort_rows,
@@ -33,31 +39,11 @@ from tune_app.results.table import (
 DEFAULT_TOP = 10
 
 
-class Format(StrEnum):
-    """What `show` writes."""
-
-    table = "table"
-    csv = "csv"
-    json = "json"
-    markdown = "markdown"
-    latex = "latex"
-    html = "html"
-
-
 class TrialFormat(StrEnum):
     """What `trial` writes."""
 
     table = "table"
     json = "json"
-
-
-_SUFFIXES = {
-    ".csv": Format.csv,
-    ".json": Format.json,
-    ".md": Format.markdown,
-    ".tex": Format.latex,
-    ".html": Format.html,
-}
 
 
 def register(app: typer.Typer) -> None:
@@ -95,44 +81,76 @@ def show(
         str | None,
         typer.Option(metavar="COL", help="A column or parameter; -COL turns the order around."),
     ] = None,
+    published: Annotated[
+        bool, typer.Option("--published", help="The winners as studies print them.")
+    ] = False,
+    pivot: Annotated[
+        str | None,
+        typer.Option(metavar="ROW,COLUMN", help="Means by two parameters: optimizer,lr."),
+    ] = None,
     format: Annotated[
         Format | None, typer.Option(help="By the suffix of --output if left out, else table.")
     ] = None,
     output: Annotated[Path | None, typer.Option(help="Write to this file.")] = None,
     storage: StorageOption = STORAGE,
 ) -> None:
-    """Show the ranked table of each weight budget."""
-    if format is None:
-        format = _SUFFIXES.get(output.suffix.lower() if output else "", Format.table)
+    """Show the ranked table of each weight budget, and the winners that were retrained."""
+    format = format_for(format, output)
+    _refuse_together(published=published, pivot=pivot, all=all_, sort=sort, top=top)
     store = open_store(storage)
     record = store.get_sweep(sweep)
     rows = trial_rows(store, record)
     budgets = read_budgets(budget) or table_budgets(record)
-    if all_:
+    if published:
+        tables = published_tables(store, record, budgets)
+    elif pivot is not None:
+        tables = pivot_tables(rows, record, *_two_parameters(pivot), budgets)
+    elif all_:
         shown = _every_row(rows, budgets)
         shown = (sort_rows(shown, sort) if sort else shown)[:top]
-        layouts = [full_layout(shown, rows, record)]
+        layout = full_layout(shown, rows, record)
+        tables = Tables([layout], shown, layout.constants)
     else:
-        top = top or DEFAULT_TOP
-        shown = []
-        for limit in budgets:
-            best = ranked_rows(rows, record, limit)[:top]
-            shown += sort_rows(best, sort) if sort else best
-        layouts = ranked_layouts(rows, record, budgets=budgets, top=top, sort=sort)
-    if format is Format.table:
+        tables = _ranked_tables(rows, record, budgets, top or DEFAULT_TOP, sort)
+    if format is Format.table and not published and pivot is None:
         page = None if output is None else io.StringIO()
-        print_sweep_tables(make_console(page), record, rows, layouts)
-        if page is None:
-            return
-        text = page.getvalue()
-    elif format is Format.json:
-        text = to_json(shown)
-    elif format is Format.csv:
-        text = to_csv(shown, layouts[0].constants)
+        print_sweep_tables(make_console(page), record, rows, tables.layouts)
+        if page is not None:
+            write_text(page.getvalue(), output)
     else:
-        writer = {Format.markdown: to_markdown, Format.latex: to_latex, Format.html: to_html}
-        text = writer[format](record.name, layouts)
-    write_text(text, output)
+        write_text(tables.render(format, record.name), output)
+
+
+def _ranked_tables(
+    rows: Sequence[Mapping[str, Any]],
+    record: SweepRecord,
+    budgets: Sequence[int | None],
+    top: int,
+    sort: str | None,
+) -> Tables:
+    """Return the ranked tables, those of the final stage below; programs get what was ranked."""
+    shown = []
+    for limit in budgets:
+        best = ranked_rows(rows, record, limit)[:top]
+        shown += sort_rows(best, sort) if sort else best
+    ranked = ranked_layouts(rows, record, budgets=budgets, top=top, sort=sort)
+    final = final_layouts(rows, record, budgets=budgets)
+    return Tables([*ranked, *final], shown, ranked[0].constants)
+
+
+def _two_parameters(pivot: str) -> tuple[str, str]:
+    names = split_list([pivot])
+    if len(names) != 2:
+        raise TuneAppError(f"--pivot needs two parameters, like optimizer,lr, got '{pivot}'")
+    return names[0], names[1]
+
+
+def _refuse_together(**given: Any) -> None:
+    """Refuse what --published and --pivot leave no meaning."""
+    names = [f"--{name}" for name, value in given.items() if value]
+    kinds = {"--published", "--pivot"}.intersection(names)
+    if kinds and len(names) > 1:
+        raise TuneAppError(f"{' and '.join(names)} cannot be combined; take one")
 
 
 def trial(

@@ -70,9 +70,8 @@ def _regression_rules(draft: Draft) -> Findings:
     augment = draft.parameters.get("augment")
     if augment is not None and (augment.count != 1 or not augment.contains("none")):
         yield ("parameters", "augment"), f"{name} has no images to change; remove it"
-    for at, value in draft.known.items():
-        if (at[0], *at[2:]) == ("baselines", "model") and value == "logistic_regression":
-            yield at, f"{name} is a regression, and {value} finds classes; use ridge"
+    if draft.get("baselines"):
+        yield ("baselines",), f"{name} is a regression, and baselines find classes; remove it"
 
 
 def _search_rules(draft: Draft) -> Findings:

@@ -53,7 +53,31 @@ def final_rows(store: Store, sweep: SweepRecord, budget: int | None) -> list[dic
     Of equal means the smaller network comes first, then the earlier winner; what has no mean is
     last. `table_budget` and `share` are as in a ranked table.
     """
-    return _final_rows(trial_rows(store, sweep), sweep, budget)
+    return winner_rows(trial_rows(store, sweep), sweep, budget)
+
+
+def winner_rows(
+    rows: Sequence[Mapping[str, Any]], sweep: SweepRecord, budget: int | None
+) -> list[dict[str, Any]]:
+    """Return what `final_rows` does, from `trial_rows`."""
+    metric, mode = final_metric(sweep)
+    ranks = {row["trial_id"]: row["rank"] for row in ranked_rows(rows, sweep, budget)}
+    by_id = {row["trial_id"]: row for row in rows}
+    final = [row for row in rows if row["stage"] == "final"]
+    found = []
+    for winner in sweep.final.get("winners", {}).get(budget_label(budget), ()):
+        replicates = [row for row in final if row["source"] == winner]
+        row = _measured(by_id[winner], replicates, metric)
+        row |= {
+            "search_rank": ranks.get(winner),
+            "seeds_planned": sweep.final.get("seeds"),
+            "table_budget": budget,
+            "share": row["weights"] / budget if budget else None,
+        }
+        found.append(row)
+    found.sort(key=lambda row: _merit(row, mode))
+    comparisons = compare_with_best([row["test_values"] for row in found], mode)
+    return [row | _compared(comparison) for row, comparison in zip(found, comparisons, strict=True)]
 
 
 def choose_export(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
@@ -93,29 +117,6 @@ def baseline_rows(sweep: SweepRecord) -> list[dict[str, Any]]:
         }
         for row in sweep.baselines
     ]
-
-
-def _final_rows(
-    rows: Sequence[Mapping[str, Any]], sweep: SweepRecord, budget: int | None
-) -> list[dict[str, Any]]:
-    metric, mode = final_metric(sweep)
-    ranks = {row["trial_id"]: row["rank"] for row in ranked_rows(rows, sweep, budget)}
-    by_id = {row["trial_id"]: row for row in rows}
-    final = [row for row in rows if row["stage"] == "final"]
-    found = []
-    for winner in sweep.final.get("winners", {}).get(budget_label(budget), ()):
-        replicates = [row for row in final if row["source"] == winner]
-        row = _measured(by_id[winner], replicates, metric)
-        row |= {
-            "search_rank": ranks.get(winner),
-            "seeds_planned": sweep.final.get("seeds"),
-            "table_budget": budget,
-            "share": row["weights"] / budget if budget else None,
-        }
-        found.append(row)
-    found.sort(key=lambda row: _merit(row, mode))
-    comparisons = compare_with_best([row["test_values"] for row in found], mode)
-    return [row | _compared(comparison) for row, comparison in zip(found, comparisons, strict=True)]
 
 
 def _measured(

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tune_app.results.layout import Layout, exact_text
+from tune_app.results.layout import Column, Layout, constants_above, exact_text
 from tune_app.results.table import flatten
 
 _PAGE = """<!doctype html>
@@ -40,8 +40,15 @@ _LATEX_ESCAPES = str.maketrans(
         ">": r"\textgreater{}",
         "|": r"\textbar{}",
         '"': r"\textquotedbl{}",
+        "±": r"$\pm$",
+        "≥": r"$\geq$",
     }
 )
+_LATEX_HEAD = r"""% needs \usepackage{booktabs} and \usepackage[T1]{fontenc}
+\providecommand{\fitted}[1]{\ifdefined\resizebox
+  \resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{#1}\else#1\fi}"""
+_LATEX_ROOM = 8  # columns in a normal size
+_LATEX_NARROW = r"\footnotesize\setlength{\tabcolsep}{3pt}"
 
 
 def to_json(value: Sequence[Mapping[str, Any]] | Mapping[str, Any]) -> str:
@@ -66,9 +73,9 @@ def to_csv(rows: Sequence[Mapping[str, Any]], constants: Mapping[str, Any]) -> s
 def to_markdown(title: str, layouts: Sequence[Layout]) -> str:
     """Return the tables in GitHub's Markdown."""
     parts = [f"## {_markdown(title)}"]
-    for layout in layouts:
-        if layout is layouts[0] and layout.constants:
-            parts.append(f"In every trial: {_markdown(exact_text(layout.constants))}.")
+    for layout, constants in zip(layouts, constants_above(layouts), strict=True):
+        if constants:
+            parts.append(f"In every trial: {_markdown(exact_text(constants))}.")
         parts.append(f"### {_markdown(_sentence(layout.title))}")
         if layout.rows:
             rule = ["---:" if column.numeric else "---" for column in layout.columns]
@@ -80,29 +87,35 @@ def to_markdown(title: str, layouts: Sequence[Layout]) -> str:
 
 
 def to_latex(title: str, layouts: Sequence[Layout]) -> str:
-    """Return a `table` per layout, ruled by the booktabs package."""
-    parts = ["% needs \\usepackage{booktabs} and \\usepackage[T1]{fontenc}"]
+    """Return a `table` per layout, ruled by the booktabs package.
+
+    One of many columns is set smaller, and shrunk to the line where graphicx is loaded.
+    """
+    parts = [_LATEX_HEAD]
     for layout in layouts:
         about = [f"{title}, {layout.title}"]
         if layout.constants:
             about.append(f"In every trial: {exact_text(layout.constants)}")
         caption = ". ".join(_latex(text) for text in [*about, *map(_sentence, layout.notes)])
         align = "".join("r" if column.numeric else "l" for column in layout.columns)
-        heads = [_latex(column.heading) for column in layout.columns]
+        wide = len(align) > _LATEX_ROOM
+        heads = [_latex_heading(column) for column in layout.columns]
         cells = [[_latex(text) for text in layout.cells(row)] for row in layout.rows]
         parts.append(
             "\n".join(
                 [
                     r"\begin{table}",
                     r"\centering",
+                    *([_LATEX_NARROW] if wide else []),
                     rf"\caption{{{caption}.}}",
+                    *([r"\fitted{%"] if wide else []),
                     rf"\begin{{tabular}}{{{align}}}",
                     r"\toprule",
                     " & ".join(heads) + r" \\",
                     r"\midrule",
                     *(" & ".join(line) + r" \\" for line in cells),
                     r"\bottomrule",
-                    r"\end{tabular}",
+                    r"\end{tabular}" + ("}" if wide else ""),
                     r"\end{table}",
                 ]
             )
@@ -113,9 +126,9 @@ def to_latex(title: str, layouts: Sequence[Layout]) -> str:
 def to_html(title: str, layouts: Sequence[Layout]) -> str:
     """Return a page that needs nothing else."""
     parts = []
-    for layout in layouts:
-        if layout is layouts[0] and layout.constants:
-            text = html.escape(exact_text(layout.constants))
+    for layout, constants in zip(layouts, constants_above(layouts), strict=True):
+        if constants:
+            text = html.escape(exact_text(constants))
             parts.append(f"<p>In every trial: {text}.</p>")
         classes = [' class="number"' if column.numeric else "" for column in layout.columns]
         heads = [html.escape(column.heading) for column in layout.columns]
@@ -151,6 +164,15 @@ def _csv_cell(value: Any) -> Any:
 def _markdown(text: str) -> str:
     escaped = "".join(f"\\{char}" if char in "\\`*_[]<>|#" else char for char in text)
     return escaped.replace("\n", " ")
+
+
+def _latex_heading(column: Column) -> str:
+    """Return a heading of a line for each word: a column is as wide as its widest."""
+    words = [_latex(word) for word in column.heading.split(" ")]
+    if len(words) == 1:
+        return words[0]
+    lines = r"\\".join(words)
+    return rf"\shortstack[{'r' if column.numeric else 'l'}]{{{lines}}}"
 
 
 def _latex(text: str) -> str:

@@ -1,7 +1,7 @@
 """What a table shows a reader: which columns, in which words, with what said around them."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,10 @@ class Column:
     key: str  # of the flat row
     heading: str
     numeric: bool
+    text: Callable[[Mapping[str, Any]], str] | None = None  # of a row, where its value is not all
+
+    def cell(self, row: Mapping[str, Any]) -> str:
+        return cell_text(self.key, row) if self.text is None else self.text(row)
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,17 @@ class Layout:
 
     def cells(self, row: Mapping[str, Any]) -> list[str]:
         """Return the texts of a row, as every format for readers shows them."""
-        return [cell_text(column.key, row) for column in self.columns]
+        return [column.cell(row) for column in self.columns]
+
+
+def constants_above(layouts: Sequence[Layout]) -> list[Mapping[str, Any]]:
+    """Return for each table the constants to state above it: those not stated already."""
+    stated: Mapping[str, Any] = {}
+    above = []
+    for layout in layouts:
+        above.append({} if layout.constants == stated else layout.constants)
+        stated = layout.constants
+    return above
 
 
 def ranked_layouts(
@@ -62,7 +76,7 @@ def ranked_layouts(
     With `sort`, a column of `sort_rows`, these trials are in its order.
     """
     search = [row for row in rows if row["stage"] == "search"]
-    parameters, constants = _parameter_columns(search, sweep)
+    parameters, constants = parameter_columns(search, sweep)
     layouts = []
     for budget in table_budgets(sweep) if budgets is None else budgets:
         ranked = ranked_rows(search, sweep, budget)
@@ -90,7 +104,7 @@ def full_layout(
     shown: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]], sweep: SweepRecord
 ) -> Layout:
     """Return one table of the trials `shown`, whatever became of them; `rows` are all there are."""
-    parameters, constants = _parameter_columns(rows, sweep)
+    parameters, constants = parameter_columns(rows, sweep)
     final = any(row["stage"] == "final" for row in shown)
     keys = ["rank", "trial_id", *(["stage"] if final else []), "status"]
     keys += ["budget"] if sweep.budgets else []
@@ -129,7 +143,7 @@ def last_line(error: str) -> str:
 def cell_text(key: str, row: Mapping[str, Any]) -> str:
     """Return the text of a cell, with the mark of a trial that ended early."""
     text = value_text(row.get(key), key)
-    return text + EARLY_MARK if key == "trial_id" and _ended_early(row) else text
+    return text + EARLY_MARK if key == "trial_id" and ended_early(row) else text
 
 
 def value_text(value: Any, key: str = "") -> str:
@@ -153,7 +167,7 @@ def value_text(value: Any, key: str = "") -> str:
             return f"{value:.1%}"
         if key.endswith("loss"):
             return f"{value:#.4g}"
-        return f"{value:.1f}" if key == "seconds" else f"{value:.3g}"
+        return f"{value:.1f}" if key.startswith("seconds") else f"{value:.3g}"
     if isinstance(value, list | tuple):
         return "-".join(value_text(entry) for entry in value)
     return printable(str(value))
@@ -172,7 +186,7 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else " " for char in text)
 
 
-def _parameter_columns(
+def parameter_columns(
     rows: Sequence[Mapping[str, Any]], sweep: SweepRecord
 ) -> tuple[list[Column], dict[str, Any]]:
     """Return a column for each parameter that varies, and the values of those that do not."""
@@ -202,8 +216,9 @@ def _metrics(rows: Sequence[Mapping[str, Any]], sweep: SweepRecord) -> list[str]
 
 
 def _early_notes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    return [EARLY_NOTE] if any(map(_ended_early, rows)) else []
+    return [EARLY_NOTE] if any(map(ended_early, rows)) else []
 
 
-def _ended_early(row: Mapping[str, Any]) -> bool:
-    return row["status"] in _EARLY and row["rank"] is not None
+def ended_early(row: Mapping[str, Any]) -> bool:
+    """Tell whether a ranked trial ended before its last epoch."""
+    return row.get("status") in _EARLY and row["rank"] is not None

@@ -136,7 +136,8 @@ def flatten(
 ) -> dict[str, Any]:
     """Return a row without dicts: parameters as columns, the built configuration left out.
 
-    `constants` are parameters that were not drawn, to stand beside those that were.
+    A row of no trial has neither. `constants` are parameters that were not drawn, to stand beside
+    those that were.
     """
     flat = {name: value for name, value in row.items() if name not in ("parameters", "config")}
     for name, value in {**constants, **built_parameters(row)}.items():
@@ -149,9 +150,9 @@ def built_parameters(row: Mapping[str, Any]) -> dict[str, Any]:
     solved = {
         name: row["config"][name]
         for name in ("widths", "channels_list")
-        if row["config"].get(name) is not None
+        if row.get("config", {}).get(name) is not None
     }
-    return {**row["parameters"], **solved}
+    return {**row.get("parameters", {}), **solved}
 
 
 def split_parameters(

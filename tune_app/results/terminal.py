@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tune_app.results.layout import Column, Layout, exact_text, value_text
+from tune_app.results.layout import Column, Layout, constants_above, exact_text
 
 _GAP = 2
 
@@ -19,9 +19,13 @@ def print_layouts(console: Console, layouts: Sequence[Layout]) -> None:
 
     Columns that do not fit are left out from the right; the first row's values of them follow.
     """
-    if layouts and layouts[0].constants:
-        console.print(Text(f"in every trial: {exact_text(layouts[0].constants)}", "dim"))
-    for layout in layouts:
+    for place, (layout, constants) in enumerate(
+        zip(layouts, constants_above(layouts), strict=True)
+    ):
+        if constants:
+            if place:
+                console.print()
+            console.print(Text(f"in every trial: {exact_text(constants)}", "dim"))
         console.print()
         console.print(Text(layout.title, "bold"))
         if layout.rows:
@@ -55,17 +59,15 @@ def _print_table(console: Console, layout: Layout) -> None:
     ]
     table = Text("\n".join(line.rstrip() for line in lines), no_wrap=True)
     for place, row in enumerate(layout.rows, start=height + 1):
-        if row["rank"] == 1:
+        if row.get("rank") == 1:
             start = sum(len(line.rstrip()) + 1 for line in lines[:place])
             table.stylize("bold", start, start + len(lines[place]))
     console.print(table)
     if hidden := layout.columns[count:]:
         first = layout.rows[0]
-        values = ", ".join(
-            f"{column.heading} {value_text(first.get(column.key), column.key) or '-'}"
-            for column in hidden
-        )
-        line = f"{first['trial_id']} also: {values} (too wide for here; --format csv has all)"
+        values = ", ".join(f"{column.heading} {column.cell(first) or '-'}" for column in hidden)
+        name = first.get("trial_id") or layout.columns[0].cell(first)
+        line = f"{name} also: {values} (too wide for here; --format csv has all)"
         console.print(Text(line, "dim"))
 
 
@@ -78,8 +80,8 @@ def _line(layout: Layout, cells: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def _heading(column: Column) -> list[str]:
-    """Return the lines of a heading, broken after its underscores."""
-    return column.heading.replace("_", "_\n").rstrip("\n").split("\n")
+    """Return the lines of a heading, broken at its spaces and after its underscores."""
+    return column.heading.replace("_", "_\n").replace(" ", "\n").rstrip("\n").split("\n")
 
 
 def _fitting(widths: Sequence[int], width: int) -> int:
