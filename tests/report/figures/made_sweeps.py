@@ -146,8 +146,10 @@ def _add_finals(store, config, seeds=5):
     """Retrain the two best trials of each budget, as the final stage records it."""
     search = [trial for trial in store.trials(config.name) if trial.status == "finished"]
     number = 0
+    winners = {}
     for budget in config.budgets or (None,):
         own = sorted((t for t in search if t.budget == budget), key=lambda t: -t.val_accuracy)
+        winners["all" if budget is None else str(budget)] = [trial.trial_id for trial in own[:2]]
         for source in own[:2]:
             for seed in range(seeds):
                 number += 1
@@ -182,3 +184,4 @@ def _add_finals(store, config, seeds=5):
                             train_accuracy=0.9 - 0.3 / epoch + 0.005 * seed,
                         )
                     )
+    store.update_sweep(config.name, final={"seeds": seeds, "winners": winners})

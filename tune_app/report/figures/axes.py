@@ -24,7 +24,7 @@ from tune_app.results.table import objective_of
 Row = Mapping[str, Any]
 
 EARLY = ("stopped", "timeout", "interrupted")
-_CHARACTERS_PER_INCH = 16  # of a legend
+_CHARACTERS_PER_INCH = 15  # of a legend
 _HANDLE_WIDTH = 8  # characters: a legend's handle, and the room around it
 _FENCE = 3.0  # interquartile ranges: farther out, Tukey (1977) calls a value "far out"
 _WORDS = {"val": "validation", "train": "training", "test": "test"}
@@ -41,7 +41,7 @@ def metric_label(metric: str, sweep: SweepRecord) -> str:
     if kind == "accuracy":
         return f"{_WORDS[split]} accuracy"
     loss = sweep.config.get("parameters", {}).get("loss", "cross_entropy")
-    units = {"mse": " (mean squared error)", "cross_entropy": " (nats)"}
+    units = {"mse": " (MSE)", "cross_entropy": " (nats)"}
     return f"{_WORDS[split]} loss{units.get(loss, '') if isinstance(loss, str) else ''}"
 
 
@@ -131,8 +131,8 @@ def legend_below(figure: Figure, handles: Sequence[Any], labels: Sequence[str]) 
     widths = [max(map(len, label.split("\n"))) + _HANDLE_WIDTH for label in labels]
     room = figure.get_figwidth() * _CHARACTERS_PER_INCH
     for columns in range(len(labels), 0, -1):
-        lines = -(-len(labels) // columns)  # a legend fills its columns one after the other
-        if sum(max(widths[at : at + lines]) for at in range(0, len(labels), lines)) <= room:
+        # A legend fills its columns one after the other, the first ones with one more.
+        if sum(max(column) for column in np.array_split(widths, columns)) <= room:
             break
     figure.legend(handles, labels, loc="outside lower left", ncols=columns)
 
@@ -154,6 +154,11 @@ def draw_hidden(axes: Axes, places: Sequence[float], shown: MetricRange, color: 
 def hidden_marker(shown: MetricRange) -> Any:
     """Return the arrowhead that points to what is hidden."""
     return CARETDOWN if shown.mode == "max" else CARETUP
+
+
+def point_area(points: int) -> float:
+    """Return the area of each of so many points, in square typographic points."""
+    return 26.0 if points <= 100 else 12.0
 
 
 def slant_ticks(axes: Axes) -> None:

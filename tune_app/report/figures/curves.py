@@ -72,13 +72,12 @@ def trial_curves(store: Store, rows: Sequence[Row]) -> list[Curves]:
 def seed_curves(store: Store, rows: Sequence[Row]) -> list[Curves]:
     """Return the curves of each retrained winner: mean and sample standard deviation over seeds.
 
-    `rows` are all trials of the sweep; those of the final stage are grouped by their source. An
-    epoch counts where every replicate has it.
+    `rows` are trials of the final stage, grouped by their source. An epoch counts where every
+    replicate has it.
     """
     by_source: dict[str, list[Row]] = {}
     for row in rows:
-        if row["stage"] == "final" and row["epochs"]:
-            by_source.setdefault(row["source"], []).append(row)
+        by_source.setdefault(row["source"], []).append(row)
     sources = [{**replicates[0], "trial_id": source} for source, replicates in by_source.items()]
     curves = []
     for label, replicates in zip(_trial_labels(sources), by_source.values(), strict=True):
@@ -134,7 +133,7 @@ def learning_curves(
 
 
 def final_curves(store: Store, sweep: SweepRecord, rows: Sequence[Row]) -> ReportFigure:
-    """Return the training curves of the retrained winners, from all trials of the sweep."""
+    """Return the training curves of retrained winners, from their `rows` of the final stage."""
     curves = seed_curves(store, rows)
     return ReportFigure(
         "final-curves",

@@ -34,7 +34,7 @@ _COLUMNS = 3
 _MOST_VALUES = 8  # whole numbers that have a bin each
 _MOST_NUMBERS = 150  # cells that are written out
 _FEWEST_TRIALS = 4
-_SLANTED_FROM = 40  # characters of all categories
+_CHARACTERS = 90  # along the lower side of a page
 
 
 @dataclass(frozen=True)
@@ -179,21 +179,23 @@ def draw_heat_maps(maps: Sequence[HeatMap], sweep: SweepRecord, theme: Theme) ->
         else:
             bar = figure.colorbar(mesh, ax=axes)
             bar.outline.set_visible(False)
-        _label_axes(axes, own, theme, every=2 if columns > 2 else 1)
+        _label_axes(axes, own, theme, room=_CHARACTERS / columns)
     figure.supxlabel(maps[0].x.scale.name, fontsize=9)
     figure.supylabel(maps[0].y.scale.name, fontsize=9)
     return figure
 
 
-def _label_axes(axes: Axes, own: HeatMap, theme: Theme, *, every: int) -> None:
-    """Label the bins, or every so many edges of those along the lower side."""
-    for axis, bins, step in ((axes.xaxis, own.x, every), (axes.yaxis, own.y, 1)):
+def _label_axes(axes: Axes, own: HeatMap, theme: Theme, *, room: float) -> None:
+    """Label the bins; along the lower side there is room for so many characters."""
+    widest = max(map(len, own.x.labels)) + 1
+    tight = widest * len(own.x.labels) > room
+    for axis, bins, step in ((axes.xaxis, own.x, 2 if tight else 1), (axes.yaxis, own.y, 1)):
         on_edges = len(bins.labels) == len(bins.edges)
         places = np.arange(len(bins.labels)) + (0.0 if on_edges else 0.5)
         labels = [shorten(label, 14) for label in bins.labels]
         step = step if on_edges else 1
         axis.set_ticks(places[::step], labels[::step])
-    if sum(map(len, own.x.labels)) > _SLANTED_FROM and every == 1 and own.x.scale.values:
+    if tight and own.x.scale.values:
         slant_ticks(axes)
     axes.grid(visible=False)
     axes.tick_params(length=0)

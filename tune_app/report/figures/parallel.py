@@ -30,7 +30,7 @@ from tune_app.results.store import SweepRecord
 from tune_app.results.table import objective_of
 
 MISSING = -0.14  # where a trial without a parameter crosses its axis
-_BEST_SHARE = 0.1
+_BEST_SHARE, _MOST_BEST = 0.1, 10
 _MOST_TICKS = 12
 
 
@@ -53,7 +53,7 @@ def parallel_numbers(rows: Sequence[Row], sweep: SweepRecord) -> ParallelNumbers
         scales=tuple(scales),
         heights=tuple(tuple(_height(row, scale) for scale in scales) for row in ranked),
         values=tuple(row[metric] for row in ranked),
-        best=max(1, round(_BEST_SHARE * len(ranked))),
+        best=min(_MOST_BEST, max(1, round(_BEST_SHARE * len(ranked)))),
     )
 
 
@@ -74,7 +74,7 @@ def parallel_figure(rows: Sequence[Row], sweep: SweepRecord) -> ReportFigure:
         "parallel-coordinates",
         "Parallel coordinates",
         f"A line for each trial with a result, coloured by {label.split(' (')[0]}; the best"
-        f" {numbers.best} are drawn thick and on top."
+        f" {'one is' if numbers.best == 1 else f'{numbers.best} are'} drawn thick and on top."
         + (" A line runs below an axis where the trial does not have that parameter." * unused),
         lambda theme: draw_parallel(numbers, label, mode, theme),
     )
@@ -140,6 +140,8 @@ def _draw_axes(axes: Axes, numbers: ParallelNumbers, theme: Theme) -> None:
     names = [shorten(scale.name, 22) for scale in numbers.scales]
     axes.set_xticks(range(count), names, rotation=30, ha="right", rotation_mode="anchor")
     axes.tick_params(axis="x", length=0)
-    axes.set(xlim=(-0.08, count - 1 + 0.6), ylim=(MISSING - 0.1 if unused else -0.05, 1.05))
+    axes.set(
+        xlim=(-0.08, count - 1 + 0.08 * count), ylim=(MISSING - 0.1 if unused else -0.05, 1.05)
+    )
     axes.spines[:].set_visible(False)
     axes.grid(visible=False)

@@ -86,7 +86,7 @@ def draw_rungs(numbers: dict[int | None, list[Rung]], theme: Theme) -> Figure:
     blue, orange = theme.colors.series[:2]
     parts = {
         "went on": ("went_on", blue, ""),
-        "ended otherwise": ("ended", theme.colors.muted, "...."),
+        "ended otherwise": ("ended", theme.colors.muted, "xxxx"),
         "stopped": ("stopped", orange, "////"),
     }
     shown = {

@@ -20,6 +20,7 @@ from tune_app.report.figures.axes import (
     legend_below,
     metric_label,
     metric_range,
+    point_area,
     scored_rows,
     set_log_axis,
     set_metric_axis,
@@ -236,7 +237,7 @@ def draw_scatter(numbers: ScatterNumbers, label: str, theme: Theme) -> Figure:
     handles: list[Any] = []
     labels: list[str] = []
     for series, mark in zip(numbers.series, marks, strict=True):
-        _draw_points(axes, series.points, mark)
+        _draw_points(axes, series.points, mark, point_area(len(numbers.points)))
         hidden = [point.cost for point in series.points if shown.hides(point.value)]
         draw_hidden(axes, hidden, shown, mark.color)
         _draw_front(axes, series.front, mark.color, mark.line)
@@ -244,7 +245,7 @@ def draw_scatter(numbers: ScatterNumbers, label: str, theme: Theme) -> Figure:
         if len(numbers.series) > 1:
             handles.append(_handle(mark, line=mark.line if series.front else ""))
             labels.append(series.label)
-    if len(numbers.front) > 1:
+    if numbers.front:
         handles += _draw_front(axes, numbers.front, theme.colors.muted, "-")
         labels.append("Pareto front")
     if any(point.early for point in numbers.points):
@@ -253,8 +254,8 @@ def draw_scatter(numbers: ScatterNumbers, label: str, theme: Theme) -> Figure:
         labels.append("ended early")
     if numbers.retrained:
         mark = Mark(theme.colors.muted, "*", "", "")
-        handles.append(_handle(mark, size=10))
-        labels.append("retrained, on test data (mean ± std)")
+        handles.append(_handle(mark, hollow=True, size=10))
+        labels.append("retrained, test data")
     if numbers.cost == "weights":
         _draw_budgets(axes, numbers.budgets, theme)
     if beyond := sum(shown.hides(point.value) for point in numbers.points):
@@ -282,14 +283,14 @@ def _scale(axes: Axes, numbers: ScatterNumbers, label: str) -> MetricRange:
     return shown
 
 
-def _draw_points(axes: Axes, points: Sequence[Point], mark: Mark) -> None:
+def _draw_points(axes: Axes, points: Sequence[Point], mark: Mark, area: float) -> None:
     for early in (True, False):
         own = [point for point in points if point.early == early]
         axes.scatter(
             [point.cost for point in own],
             [point.value for point in own],
             marker=mark.marker,
-            s=26,
+            s=area,
             facecolors="none" if early else mark.color,
             edgecolors=mark.color,
             linewidths=0.9,
@@ -326,10 +327,10 @@ def _draw_retrained(axes: Axes, winners: Sequence[Retrained], mark: Mark, theme:
         [winner.mean for winner in winners],
         yerr=[winner.std or 0 for winner in winners],
         fmt="*",
-        markersize=11,
-        color=mark.color,
-        markeredgecolor=theme.colors.ink,
-        markeredgewidth=0.7,
+        markersize=12,
+        markerfacecolor=theme.colors.background,
+        markeredgecolor=mark.color,
+        markeredgewidth=1.2,
         ecolor=theme.colors.ink,
         elinewidth=1.1,
         capsize=3,

@@ -22,6 +22,7 @@ from tune_app.report.figures.axes import (
     panel_grid,
     parameter_scales,
     parameter_value,
+    point_area,
     scored_rows,
     set_log_axis,
     set_metric_axis,
@@ -109,7 +110,7 @@ def draw_slices(slices: Sequence[Slice], sweep: SweepRecord, theme: Theme) -> Fi
         _scale(axes, own.scale)
         for budget, mark in marks.items():
             points = [point for point in own.points if point.budget == budget]
-            _draw_points(axes, own.scale, points, mark)
+            _draw_points(axes, own.scale, points, mark, point_area(len(own.points)) * 0.6)
             hidden = [point.place for point in points if shown.hides(point.value)]
             draw_hidden(axes, hidden, shown, mark.color)
         axes.set(xlabel=shorten(own.scale.name, 26))
@@ -128,7 +129,7 @@ def draw_slices(slices: Sequence[Slice], sweep: SweepRecord, theme: Theme) -> Fi
 
 
 def _draw_points(
-    axes: Axes, scale: ParameterScale, points: Sequence[SlicePoint], mark: Mark
+    axes: Axes, scale: ParameterScale, points: Sequence[SlicePoint], mark: Mark, area: float
 ) -> None:
     for early in (True, False):
         shown = [point for point in points if point.early == early]
@@ -136,7 +137,7 @@ def _draw_points(
             [point.place + _sideways(point, scale) for point in shown],
             [point.value for point in shown],
             marker=mark.marker,
-            s=15,
+            s=area,
             facecolors="none" if early else mark.color,
             edgecolors=mark.color,
             linewidths=0.8,
