@@ -174,9 +174,10 @@ def errors_figure(
         notes = [[(guess, colors.series[1]), (sure, colors.muted)] for guess, sure in guesses]
         return image_grid(pictures, truths, notes, theme)
 
+    which = f"The {len(rows)} of" if len(rows) < wrong else "All"
     caption = (
-        f"The {len(rows)} of {wrong:,} wrongly classified images of the {split} split "
-        f"({len(labels):,} examples) that the network was surest of. Above an image is its true "
+        f"{which} {wrong:,} wrongly classified images of the {split} split ({len(labels):,} "
+        "examples), those that the network was surest of first. Above an image is its true "
         "class; below, what was predicted and the softmax probability of that."
     )
     return ReportFigure(name, f"Most confident errors ({split} split)", caption, draw)

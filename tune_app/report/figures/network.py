@@ -16,9 +16,9 @@ from tune_app.report.figures.style import WIDTH, Theme, short_number
 # In inches. The drawing is on the left, the table on the right.
 ROW = 0.46
 TOP = 0.42
-CENTER = 1.05
-WIDEST = 1.4
-NAME, SHAPE, WEIGHTS, MACS = 2.05, 4.6, 6.08, 6.95
+CENTER = 1.0
+WIDEST = 1.35
+NAME, SHAPE, WEIGHTS, MACS = 1.95, 4.5, 6.12, 6.95
 BAR = 0.6
 
 
@@ -127,7 +127,7 @@ def _draw(plan: NetworkPlan, theme: Theme) -> Figure:
                 va="center",
                 fontsize=8.5,
             )
-        axes.text(NAME, y + 0.1, row.details, va="center", fontsize=7.2, color=muted)
+        axes.text(NAME, y + 0.1, row.details, va="center", fontsize=7, color=muted)
         axes.text(SHAPE, y, " × ".join(map(str, row.shape)), va="center", fontsize=8.5)
         if row.weights:
             axes.text(WEIGHTS, y, f"{row.weights:,}", ha="right", va="center", fontsize=8.5)

@@ -83,13 +83,11 @@ def first_layer_figure(layer: FirstLayer, *, name: str) -> ReportFigure:
         shown += f" The {count} of {layer.total} with the largest norm, the largest first."
     elif not layer.classes:
         shown += f" All {count}, the largest norm first."
+    ends = f"{-layer.limit:.2g} and {layer.limit:.2g}, beyond which lies 1 % of the weights"
     if _is_colored(layer):
-        scale = (
-            "Red, green and blue are the weights of these channels: grey is 0, black "
-            f"{-layer.limit:.2g}, white {layer.limit:.2g}; one scale for all."
-        )
+        scale = f"Red, green and blue are these channels' weights: grey is 0, the ends are {ends}."
     else:
-        scale = "One scale for all, its middle is 0."
+        scale = f"One scale for all: its middle is 0, its ends are {ends}."
     return ReportFigure(
         name,
         f"First-layer {what}",
