@@ -13,15 +13,19 @@ from tune_app.report.document import (
     Section,
     Strong,
     Text,
+    grid_of,
     joined,
     paragraph,
     text,
 )
-from tune_app.report.figures.frame import ReportFigure
-from tune_app.report.findings import Best, interval_text, score_text
+from tune_app.report.figures.sweeps import comparison_figures
+from tune_app.report.findings import Best
 from tune_app.report.history import duration
+from tune_app.results.layout import value_text
+from tune_app.results.published import published_layout
+from tune_app.results.spread import interval_text, spread_text
 from tune_app.results.statistics import SIGNIFICANCE, holm, welch_p
-from tune_app.results.store import SweepRecord
+from tune_app.results.store import Store, SweepRecord
 from tune_app.results.table import objective_of
 
 _NORMAL_95 = 1.959964
@@ -74,9 +78,7 @@ def verdict_lines(sweeps: Sequence[SweepRecord], found: Sequence[Best]) -> tuple
     return (Bullets(tuple(said)),) if said else ()
 
 
-def comparison(
-    sweeps: Sequence[SweepRecord], found: Sequence[Best], figures: Sequence[ReportFigure]
-) -> Section:
+def comparison(store: Store, sweeps: Sequence[SweepRecord], found: Sequence[Best]) -> Section:
     """Return the sweeps side by side: accuracy, time, weights, and what these allow to say."""
     if reason := _incomparable(sweeps):
         words = text(Strong("These sweeps are not compared: "), reason)
@@ -98,7 +100,9 @@ def comparison(
                 )
             )
         )
-    return Section("Comparison", (*blocks, *figures))
+    if any(sweep.final for sweep in sweeps):
+        blocks.append(grid_of(published_layout(store, sweeps), constants=True))
+    return Section("Comparison", (*blocks, *comparison_figures(store, sweeps)))
 
 
 def _corrected(verdicts: Sequence[Verdict]) -> list[Verdict]:
@@ -136,7 +140,7 @@ def _incomparable(sweeps: Sequence[SweepRecord]) -> str | None:
 
 def _said(verdict: Verdict, metric: str) -> Text:
     first, second = verdict.ranked[:2]
-    gap = score_text(abs(first.score - second.score), metric)
+    gap = value_text(abs(first.score - second.score), first.key)
     less = "below" if metric == "loss" else "above"
     opening = "" if first.budget is None else f"{verdict.limit}: "
     open_to = [
@@ -175,12 +179,11 @@ def _table(verdicts: Sequence[Verdict], metric: str) -> Grid:
         ):
             if place == 0 and all(verdict.apart):
                 best.add(len(rows))
-            spread = "" if one.std is None else f" ± {score_text(one.std, metric)}"
             row = [
                 verdict.limit,
                 one.sweep,
-                score_text(one.score, metric) + spread,
-                interval_text(one, metric),
+                spread_text(one.score, one.std, one.key),
+                interval_text(one.interval, one.key),
                 f"{one.weights:,}",
                 duration(one.seconds),
                 one.network,

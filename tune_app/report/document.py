@@ -115,7 +115,7 @@ def plain(parts: Text) -> str:
 def grid_of(layout: Layout, caption: str | None = None, *, constants: bool = False) -> Grid:
     """Return the table of a layout; with `constants`, what never varies is a note below it."""
     best = [place for place, row in enumerate(layout.rows) if row.get("rank") == 1]
-    same = [f"in every row: {exact_text(layout.constants)}"] if layout.constants else []
+    same = [f"in all: {exact_text(layout.constants)}"] if layout.constants else []
     return Grid(
         caption=sentence(caption or layout.title),
         headings=tuple(column.heading for column in layout.columns),

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from tune_app.config.budget import format_budget
-from tune_app.models.network import plan_network
 from tune_app.report.background import metric_name
 from tune_app.report.document import (
     Block,
@@ -18,10 +17,15 @@ from tune_app.report.document import (
     grid_of,
     joined,
     paragraph,
+    sentence,
     text,
 )
+from tune_app.results.architecture import architecture_text
+from tune_app.results.final_layout import final_layouts
 from tune_app.results.finals import choose_export, final_budgets, final_rows
-from tune_app.results.layout import ranked_layouts, unranked_note, value_text
+from tune_app.results.layout import Layout, constants_above, ranked_layouts, unranked_note
+from tune_app.results.published import published_layout
+from tune_app.results.spread import interval_text, spread_text
 from tune_app.results.store import Store, SweepRecord
 from tune_app.results.table import objective_of, ranked_rows, table_budgets
 
@@ -45,6 +49,7 @@ class Best:
     interval: tuple[float, float] | None
     values: tuple[float, ...]  # a test result for each seed; none from validation
     ties: tuple[str, ...]
+    key: str  # what the score is of: "test_accuracy", "val_loss", ...
 
     @property
     def limit(self) -> str:
@@ -93,10 +98,16 @@ def answer(sweeps: Sequence[SweepRecord], found: Sequence[Best]) -> tuple[Block,
     return tuple(blocks)
 
 
-def results(store: Store, sweep: SweepRecord, rows: Sequence[Mapping[str, Any]]) -> Section:
-    """Return the tables: what was tested, what others reach on the same data, what was ranked."""
+def results(
+    store: Store, sweep: SweepRecord, rows: Sequence[Mapping[str, Any]], *, alone: bool
+) -> Section:
+    """Return the tables: what was tested, and what the search ranked; `rows` are all trials.
+
+    A sweep that is reported `alone` has its networks in one table more, as studies publish them.
+    """
     parts = []
-    if tested := _tested_tables(store, sweep):
+    published = published_layout(store, [sweep]) if alone else None
+    if tested := _tested_tables(sweep, rows, published):
         parts.append(Section("Final stage: tested once, over several seeds", tested))
     layouts = ranked_layouts(rows, sweep, top=TOP)
     metric = metric_name(sweep)
@@ -105,25 +116,13 @@ def results(store: Store, sweep: SweepRecord, rows: Sequence[Mapping[str, Any]])
             f"Every trial that fits a budget, by its best validation {metric}; {TOP} are shown."
         )
     ]
-    for place, layout in enumerate(layouts):
+    for layout, stated in zip(layouts, constants_above(layouts), strict=True):
         title = f"By validation {metric}, {layout.title}"
-        blocks.append(grid_of(layout, title, constants=place == 0))
+        blocks.append(grid_of(layout, title, constants=bool(stated)))
     if note := unranked_note(rows):
         blocks.append(paragraph(f"{note[:1].upper()}{note[1:]}."))
     parts.append(Section("Search: ranked by validation", tuple(blocks)))
     return Section("Results", parts=tuple(parts))
-
-
-def score_text(score: float, metric: str) -> str:
-    """Return an accuracy or a loss as every table shows it."""
-    return value_text(score, f"test_{metric}")
-
-
-def interval_text(best: Best, metric: str) -> str:
-    """Return "0.8998 to 0.9026", or nothing where there is no interval."""
-    if best.interval is None:
-        return ""
-    return " to ".join(score_text(end, metric) for end in best.interval)
 
 
 def wilson_interval(share: float, count: int) -> tuple[float, float]:
@@ -143,18 +142,6 @@ def wilson_interval(share: float, count: int) -> tuple[float, float]:
     return middle - half, middle + half
 
 
-def network_text(sweep: SweepRecord, config: Mapping[str, Any]) -> str:
-    """Return a network in a few characters: "784-58-62-10", "conv 8-16-32, mean, 64-10"."""
-    shape = tuple(sweep.resolved["input_shape"])
-    layers = plan_network(sweep.model, config, shape, sweep.resolved["outputs"]).layers
-    dense = "-".join(str(layer.out_shape[0]) for layer in layers if layer.kind == "linear")
-    channels = [str(layer.out_shape[0]) for layer in layers if len(layer.out_shape) == 3]
-    if not channels:
-        return f"{math.prod(shape)}-{dense}"
-    means = any(layer.kind == "gap" for layer in layers)
-    return ", ".join([f"conv {'-'.join(channels)}", *(["mean"] if means else []), dense])
-
-
 def _tested(sweep: SweepRecord, budget: int | None, rows: Sequence[Mapping[str, Any]]) -> Best:
     row = rows[0]
     exported = choose_export(rows)
@@ -164,7 +151,7 @@ def _tested(sweep: SweepRecord, budget: int | None, rows: Sequence[Mapping[str, 
         budget=budget,
         trial_id=row["trial_id"],
         tested=exported["first_seed_trial"] if exported else None,
-        network=network_text(sweep, row["config"]),
+        network=_network(sweep, row["config"]),
         weights=row["weights"],
         seconds=row["seconds_mean"],
         score=row["test_mean"],
@@ -172,6 +159,7 @@ def _tested(sweep: SweepRecord, budget: int | None, rows: Sequence[Mapping[str, 
         interval=None if interval is None else (interval[0], interval[1]),
         values=tuple(row["test_values"]),
         ties=tuple(one["trial_id"] for one in rows[1:] if one["ties_with_best"]),
+        key=row["metric"],
     )
 
 
@@ -183,7 +171,7 @@ def _validated(sweep: SweepRecord, budget: int | None, row: Mapping[str, Any]) -
         budget=budget,
         trial_id=row["trial_id"],
         tested=None,
-        network=network_text(sweep, row["config"]),
+        network=_network(sweep, row["config"]),
         weights=row["weights"],
         seconds=row["seconds"],
         score=row[metric],
@@ -191,19 +179,17 @@ def _validated(sweep: SweepRecord, budget: int | None, row: Mapping[str, Any]) -
         interval=wilson_interval(row[metric], count) if metric == "val_accuracy" else None,
         values=(),
         ties=(),
+        key=metric,
     )
 
 
 def _answer_line(best: Best, metric: str) -> Block:
-    spread = f" ± {score_text(best.std, metric)}" if best.std is not None else ""
-    interval = interval_text(best, metric)
-    where = "on the test split" if best.values else "on the validation examples"
+    interval = interval_text(best.interval, best.key)
+    seeds = f", {counted(len(best.values), 'seed')}" if best.values else ""
     return paragraph(
-        Strong(f"{metric.capitalize()} {score_text(best.score, metric)}{spread}"),
-        f" {where}",
-        f" (95 % interval {interval}" if interval else "",
-        f", {counted(len(best.values), 'seed')}" if interval and best.values else "",
-        ")" if interval else "",
+        Strong(f"{sentence(metric)} {spread_text(best.score, best.std, best.key)}"),
+        " on the test split" if best.values else " on the validation examples",
+        f" (95 % interval {interval}{seeds})" if interval else "",
         f" with {best.weights:,} weights: {best.network}, trial {best.trial_id}",
         f"; not to be told apart from {joined(best.ties)}" if best.ties else "",
         ".",
@@ -219,13 +205,12 @@ def _answer_table(found: Sequence[Best], metric: str, *, several: bool) -> Grid:
     ]
     rows = []
     for best in found:
-        spread = f" ± {score_text(best.std, metric)}" if best.std is not None else ""
         rows.append(
             (
                 *([best.sweep] if several else []),
                 best.limit,
-                score_text(best.score, metric) + spread,
-                interval_text(best, metric),
+                spread_text(best.score, best.std, best.key),
+                interval_text(best.interval, best.key),
                 f"{best.weights:,}",
                 best.network,
                 best.trial_id,
@@ -259,5 +244,19 @@ def _interval_notes(found: Sequence[Best]) -> list[str]:
     return notes
 
 
-def _tested_tables(store: Store, sweep: SweepRecord) -> tuple[Block, ...]:
-    return ()
+def _tested_tables(
+    sweep: SweepRecord, rows: Sequence[Mapping[str, Any]], published: Layout | None
+) -> tuple[Block, ...]:
+    layouts = final_layouts(rows, sweep)
+    grids = [
+        grid_of(layout, constants=bool(stated))
+        for layout, stated in zip(layouts, constants_above(layouts), strict=True)
+    ]
+    if published is not None and sweep.final:
+        grids.append(grid_of(published, constants=True))
+    return tuple(grids)
+
+
+def _network(sweep: SweepRecord, config: Mapping[str, Any]) -> str:
+    shape, outputs = sweep.resolved["input_shape"], sweep.resolved["outputs"]
+    return architecture_text(sweep.model, config, shape, outputs)

@@ -61,9 +61,6 @@ _LARGEST, _SMALLEST = 8.5, 4.5
 _LONG = 30  # characters of a text that is broken into lines
 _MANY = 100  # characters of a row that is set smaller
 _SHORT_TABLE, _SHORT_LISTING = 30, 12  # rows, or lines, that are kept on one printed page
-# Hundredths of a point, in paths and places; transformations keep their digits.
-_COORDINATES = re.compile(r' (?:d|x|y|points)="[^"]*"')
-_DIGITS = re.compile(r"(\.\d\d)\d+")
 _INDENTS = re.compile(r"\s*\n\s*")
 _NAMESPACE = re.compile(r' xmlns(?::\w+)?="[^"]*"')
 
@@ -180,17 +177,11 @@ def _print_size(grid: Grid) -> float:
     return max(_SMALLEST, min(_LARGEST, _PRINT_WIDTH / needed))
 
 
-def _smaller(svg: str) -> str:
-    """Return an SVG without what a page does not need."""
-    svg = _COORDINATES.sub(lambda found: _DIGITS.sub(r"\1", found[0]), _NAMESPACE.sub("", svg))
-    return _INDENTS.sub("\n", svg)
-
-
 def _figure(figure: ReportFigure) -> str:
     label = escape(figure.caption)
     drawn = []
     for theme in (Theme.LIGHT, Theme.DARK):
-        svg = _smaller(to_svg(figure, theme))
+        svg = _INDENTS.sub("\n", _NAMESPACE.sub("", to_svg(figure, theme)))
         svg = svg.replace("<svg", f'<svg aria-label="{label}"', 1)
         drawn.append(f'<div class="{theme}">{svg}</div>')
     title = escape(figure.title.rstrip("."))

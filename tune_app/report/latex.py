@@ -32,7 +32,7 @@ _PREAMBLE = r"""\documentclass[10pt]{article}
 \captionsetup{hypcap=false,justification=raggedright,singlelinecheck=false}
 \setlength{\parindent}{0pt}
 \setlength{\parskip}{0.6em}
-\setlength{\emergencystretch}{3em}
+\sloppy
 \setcounter{secnumdepth}{0}
 \newsavebox{\fitbox}
 % A table as it is, or shrunk to the width of the text.
@@ -42,7 +42,9 @@ _PREAMBLE = r"""\documentclass[10pt]{article}
 """
 _LEVELS = ("section", "subsection", "subsubsection", "paragraph")
 _ESCAPES = {
-    **{char: f"\\{char}" for char in "&%$#_{}"},
+    **{char: f"\\{char}" for char in "&%$#{}"},
+    "_": r"\_\allowbreak{}",
+    "/": r"/\allowbreak{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     "\\": r"\textbackslash{}",
@@ -212,6 +214,8 @@ def _character(char: str) -> str:
     """Return `char`, if pdflatex can set it, or what comes close, or its number."""
     if " " <= char <= "~" or "\u00a1" <= char <= "\u00ff":
         return char
+    if char == "\u00a0":
+        return "~"
     near = unicodedata.normalize("NFKD", char).encode("ascii", "ignore").decode()
     if near.strip():
         return "".join(_ESCAPES.get(one, one) for one in near)

@@ -23,7 +23,7 @@ from tune_app.report.document import (
 )
 from tune_app.report.figures.frame import ReportFigure, save
 from tune_app.report.figures.network_figures import network_figures
-from tune_app.report.figures.sweeps import comparison_figures, sweep_figures
+from tune_app.report.figures.sweeps import sweep_figures
 from tune_app.report.findings import Best
 from tune_app.report.html import to_html
 from tune_app.report.latex import to_latex
@@ -83,12 +83,11 @@ def build_document(
         best = findings.best_networks(store, sweep, trial_rows(store, sweep))
         figures = _draw(store, sweep, best, data_root, importance.get(sweep.name, ()))
         # Read again: drawing may have read the test split, and the record says so.
-        parts.append(_sections(store, store.get_sweep(sweep.name), figures))
+        parts.append(_sections(store, store.get_sweep(sweep.name), figures, alone=not several))
         found += best
     if several:
         named = [Section(sweep.name, (), part) for sweep, part in zip(sweeps, parts, strict=True)]
-        shared = tuple(comparison_figures(store, sweeps))
-        sections = (comparison(sweeps, found, shared), *named)
+        sections = (comparison(store, sweeps, found), *named)
     else:
         sections = parts[0]
     return Document(
@@ -119,7 +118,9 @@ def write_document(document: Document, to: Path) -> list[Path]:
     return written
 
 
-def _sections(store: Store, sweep: SweepRecord, figures: Section) -> tuple[Section, ...]:
+def _sections(
+    store: Store, sweep: SweepRecord, figures: Section, *, alone: bool
+) -> tuple[Section, ...]:
     trials = store.trials(sweep.name)
     tested = background.test_count(store, trials)
     return (
@@ -128,7 +129,7 @@ def _sections(store: Store, sweep: SweepRecord, figures: Section) -> tuple[Secti
         background.space(sweep, trials),
         background.budgets(sweep),
         history.history(sweep, trials),
-        findings.results(store, sweep, trial_rows(store, sweep)),
+        findings.results(store, sweep, trial_rows(store, sweep), alone=alone),
         figures,
         protocol.protocol(sweep, trials),
         protocol.again(sweep, trials),

@@ -126,6 +126,8 @@ def _validation_cell(row: Mapping[str, Any]) -> str:
 
 def _notes(rows: Sequence[Mapping[str, Any]], winners: Sequence[Mapping[str, Any]]) -> list[str]:
     notes = comparison_notes(rows, "of this budget's winners")
+    if any(row["test_ci95"] for row in winners):
+        notes.append("the 95 % interval is that of the mean over seeds, by Student's t")
     for row in winners:
         missing = (row["seeds_planned"] or row["seeds"]) - row["seeds"]
         if missing > 0:

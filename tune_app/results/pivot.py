@@ -21,7 +21,7 @@ def pivot_cells(
 
     The parameters are looked up among what was drawn, the columns of a trial, and what else it
     was built with. A row without the value, or without one of the parameters, is left out. In the
-    order of the parameters' values: numbers first, ascending; texts as they came.
+    order of the parameters' values: numbers ascending, then texts.
 
     Raises:
         TuneAppError: A parameter is in no row, or has more than 20 different values.
@@ -119,11 +119,11 @@ def _check(known: Sequence[Mapping[str, Any]], name: str) -> None:
 
 
 def _ordered(values: Sequence[Any]) -> list[Any]:
-    """Return the different values, numbers first and ascending, the others as they came."""
-    different = list({str(value): value for value in values}.values())
-    numbers = [value for value in different if _is_numeric(value)]
-    return sorted(numbers) + [value for value in different if not _is_numeric(value)]
+    """Return the different values, numbers ascending, then texts."""
+    different = {str(value): value for value in values}
+    return sorted(different.values(), key=_sort_key)
 
 
-def _is_numeric(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _sort_key(value: Any) -> tuple[bool, float, str]:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return not is_number, value if is_number else 0.0, str(value)

@@ -7,13 +7,7 @@ from typing import Any
 from tune_app.results.architecture import architecture_text
 from tune_app.results.finals import baseline_rows, final_budgets, final_rows
 from tune_app.results.layout import Column, Layout, value_text
-from tune_app.results.spread import (
-    INTERVAL_HEADING,
-    comparison_notes,
-    interval_cell,
-    mark_cell,
-    tested_cell,
-)
+from tune_app.results.spread import comparison_notes, mark_cell, tested_cell
 from tune_app.results.statistics import compare_with_best
 from tune_app.results.store.records import SweepRecord
 from tune_app.results.store.store import Store
@@ -93,7 +87,6 @@ def published_layout(
             *(_column(key) for key in shown),
             Column("test_mean", metric.replace("_", " "), True, tested_cell),
             Column("best", "best", False, mark_cell),
-            Column("test_ci95", INTERVAL_HEADING, True, interval_cell),
         ),
         rows=tuple(row | {"rank": 1 if row["best"] else None} for row in rows),
         constants={_HEADINGS.get(key, key): value for key, value in constants.items()},
@@ -119,8 +112,6 @@ def _network_row(sweep: SweepRecord, row: Mapping[str, Any]) -> dict[str, Any]:
         **{name: row[name] for name in ("metric", "test_mean", "test_std", "test_ci95")},
         "test_values": row["test_values"],
         "seeds": row["seeds"],
-        "parameters": row["parameters"],
-        "config": config,
     }
 
 

@@ -50,10 +50,7 @@ def comparison_notes(rows: Sequence[Mapping[str, Any]], among: str) -> list[str]
     """Return what the numbers and marks of rows mean; `among` says what the best is the best of."""
     notes = []
     if any(row["test_std"] is not None for row in rows):
-        notes.append(
-            "± is the sample standard deviation over seeds; the 95 % interval of the mean is "
-            "Student's t"
-        )
+        notes.append("± is the sample standard deviation over seeds")
     if not any(row.get("best") for row in rows):
         return notes
     text = f"{BEST_MARK} the best mean {among}"

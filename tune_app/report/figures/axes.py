@@ -1,13 +1,15 @@
 """Axes of weights, metrics and parameters: where they begin and end, and what their ticks say."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.axis import XAxis, YAxis
 from matplotlib.figure import Figure
+from matplotlib.markers import CARETDOWN, CARETUP
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from tune_app.config.fields import freeze, same
@@ -22,6 +24,8 @@ from tune_app.results.table import objective_of
 Row = Mapping[str, Any]
 
 EARLY = ("stopped", "timeout", "interrupted")
+_CHARACTERS_PER_INCH = 15  # of a legend
+_HANDLE_WIDTH = 8  # characters: a legend's handle, and the room around it
 _FENCE = 3.0  # interquartile ranges: farther out, Tukey (1977) calls a value "far out"
 _WORDS = {"val": "validation", "train": "training", "test": "test"}
 
@@ -37,7 +41,7 @@ def metric_label(metric: str, sweep: SweepRecord) -> str:
     if kind == "accuracy":
         return f"{_WORDS[split]} accuracy"
     loss = sweep.config.get("parameters", {}).get("loss", "cross_entropy")
-    units = {"mse": " (mean squared error)", "cross_entropy": " (nats)"}
+    units = {"mse": " (MSE)", "cross_entropy": " (nats)"}
     return f"{_WORDS[split]} loss{units.get(loss, '') if isinstance(loss, str) else ''}"
 
 
@@ -46,77 +50,145 @@ def is_log_metric(metric: str, values: Sequence[float]) -> bool:
     return metric.endswith("loss") and all(value > 0 for value in values)
 
 
-def visible_range(values: Sequence[float], mode: str, *, log: bool = False) -> tuple[float, float]:
-    """Return the lowest and highest of `values` that an axis should show.
+@dataclass(frozen=True)
+class MetricRange:
+    """The values of a metric that an axis shows, from `low` to `high`; on a `log` scale or not."""
 
-    All, but for those far worse than the bulk: more than three interquartile ranges (of the
+    low: float
+    high: float
+    log: bool
+    mode: str  # "max" where more is better
+
+    def hides(self, value: float) -> bool:
+        """Tell whether a value is too bad to be shown."""
+        return value < self.low if self.mode == "max" else value > self.high
+
+    def with_values(self, values: Sequence[float]) -> "MetricRange":
+        """Return the range in which these values are shown too."""
+        return replace(self, low=min(self.low, *values), high=max(self.high, *values))
+
+
+def metric_range(
+    values: Sequence[float], mode: str, *, log: bool = False, fence: float = _FENCE
+) -> MetricRange:
+    """Return the range of `values` that an axis should show.
+
+    All, but for those far worse than the bulk: more than `fence` interquartile ranges (of the
     logarithms with `log`) beyond the worse quartile. One network that learnt nothing would
     squeeze all others into a line.
     """
     scaled = np.log10(values) if log else np.asarray(values, dtype=float)
     low, high = np.quantile(scaled, [0.25, 0.75])
-    reach = _FENCE * (high - low)
+    reach = fence * (high - low)
     seen = scaled >= low - reach if mode == "max" else scaled <= high + reach
     shown = [value for value, is_seen in zip(values, seen, strict=True) if is_seen]
-    return min(shown), max(shown)
+    return MetricRange(min(shown), max(shown), log, mode)
 
 
-def log_ticks(low: float, high: float) -> list[float]:
-    """Return round numbers from `low` to `high` for a logarithmic axis, at least two.
+def log_ticks(low: float, high: float, most: int = 6) -> list[float]:
+    """Return up to `most` round numbers from `low` to `high` for a logarithmic axis.
 
     >>> log_ticks(8_000, 130_000)
     [10000.0, 20000.0, 50000.0, 100000.0]
     """
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    for digits in ((1,), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 8)):
-        every = -(-len(powers) // 6) if digits == (1,) else 1
-        ticks = [digit * 10.0**power for power in powers[::every] for digit in digits]
+    for digits in ((1, 1.5, 2, 3, 4, 5, 6, 8), (1, 2, 5), (1, 3), (1,)):
+        ticks = [digit * 10.0**power for power in powers for digit in digits]
         within = [tick for tick in ticks if low <= tick <= high]
-        if len(within) >= 3:
+        if 2 <= len(within) <= most:
             return within
-    return [float(tick) for tick in MaxNLocator(4).tick_values(low, high) if low <= tick <= high]
+    if len(within) > most:  # more decades than ticks
+        return within[:: -(-len(within) // most)]
+    return [float(tick) for tick in MaxNLocator(3).tick_values(low, high) if low <= tick <= high]
 
 
-def set_log_axis(
-    axis: XAxis | YAxis, low: float, high: float, text: Callable[[float], str] = short_number
-) -> None:
+def set_log_axis(axis: XAxis | YAxis, low: float, high: float, *, most: int = 6) -> None:
     """Make an axis logarithmic from `low` to `high`, and a little beyond, with round ticks."""
     room = max((high / low) ** 0.06, 1.02)
     low, high = low / room, high * room
     axis.axes.set(**{f"{axis.axis_name}scale": "log", f"{axis.axis_name}lim": (low, high)})
-    ticks = log_ticks(low, high)
+    ticks = log_ticks(low, high, most)
     axis.set_minor_locator(NullLocator())
-    axis.set_ticks(ticks, [text(tick) for tick in ticks])
+    axis.set_ticks(ticks, [short_number(tick) for tick in ticks])
 
 
-def set_metric_axis(
-    axis: XAxis | YAxis, metric: str, mode: str, values: Sequence[float]
-) -> float | None:
-    """Scale an axis to the visible part of `values`.
-
-    Returns the end of the axis at which what lies beyond is to be drawn; None where all is seen.
-    """
-    log = is_log_metric(metric, values)
-    low, high = visible_range(values, mode, log=log)
-    if log:
-        set_log_axis(axis, low, high)
-    else:
-        room = (high - low) * 0.06 or abs(high) * 0.05 or 0.05
-        top = min(high + room, max(1.0, high)) if metric.endswith("accuracy") else high + room
-        axis.axes.set(**{f"{axis.axis_name}lim": (low - room, top)})
-    bottom, top = axis.get_view_interval()
-    if mode == "max":
-        return float(bottom) if min(values) < low else None
-    return float(top) if max(values) > high else None
+def set_metric_axis(axis: XAxis | YAxis, metric: str, shown: MetricRange) -> None:
+    """Scale an axis to a range of a metric, and a little beyond; accuracies end at 1."""
+    if shown.log:
+        set_log_axis(axis, shown.low, shown.high)
+        return
+    room = (shown.high - shown.low) * 0.06 or abs(shown.high) * 0.05 or 0.05
+    top = shown.high + room
+    if metric.endswith("accuracy"):
+        top = min(top, max(1.0, shown.high))
+    axis.axes.set(**{f"{axis.axis_name}lim": (shown.low - room, top)})
 
 
 def legend_below(figure: Figure, handles: Sequence[Any], labels: Sequence[str]) -> None:
     """Set a legend under a figure's axes, in as many columns as its labels leave room for."""
     if not labels:
         return
-    widest = max(len(line) for label in labels for line in label.split("\n"))
-    columns = max(1, min(len(labels), int(figure.get_figwidth() * 14) // (widest + 7)))
+    widths = [max(map(len, label.split("\n"))) + _HANDLE_WIDTH for label in labels]
+    room = figure.get_figwidth() * _CHARACTERS_PER_INCH
+    for columns in range(len(labels), 0, -1):
+        # A legend fills its columns one after the other, the first ones with one more.
+        if sum(max(column) for column in np.array_split(widths, columns)) <= room:
+            break
     figure.legend(handles, labels, loc="outside lower left", ncols=columns)
+
+
+def draw_hidden(axes: Axes, places: Sequence[float], shown: MetricRange, color: str) -> None:
+    """Draw arrowheads at the edge of the upright axis for what lies beyond it, at `places`."""
+    bottom, top = axes.get_ylim()
+    axes.scatter(
+        places,
+        [bottom if shown.mode == "max" else top] * len(places),
+        marker=hidden_marker(shown),
+        s=34,
+        color=color,
+        clip_on=False,
+        zorder=5,
+    )
+
+
+def hidden_marker(shown: MetricRange) -> Any:
+    """Return the arrowhead that points to what is hidden."""
+    return CARETDOWN if shown.mode == "max" else CARETUP
+
+
+def point_area(points: int) -> float:
+    """Return the area of each of so many points, in square typographic points."""
+    return 26.0 if points <= 100 else 12.0
+
+
+def slant_ticks(axes: Axes) -> None:
+    """Turn the labels of the lower axis, so that long ones do not overlap."""
+    for text in axes.get_xticklabels():
+        text.set(rotation=35, ha="right", rotation_mode="anchor")
+
+
+def grid_shape(panels: int, most_columns: int) -> tuple[int, int]:
+    """Return the lines and columns of a grid of panels: few lines, then few holes.
+
+    >>> grid_shape(9, 4), grid_shape(8, 4), grid_shape(5, 4), grid_shape(2, 4)
+    ((3, 3), (2, 4), (2, 3), (1, 2))
+    """
+    shapes = [(-(-panels // columns), columns) for columns in range(1, most_columns + 1)]
+    return min(shapes, key=lambda shape: (shape[0], shape[0] * shape[1]))
+
+
+def panel_grid(figure: Figure, panels: int, most_columns: int) -> list[Axes]:
+    """Return axes in a grid with one scale in common, ticks and labels on its outer sides only.
+
+    The lowest panel of a column has its labels also where the last line is not full.
+    """
+    lines, columns = grid_shape(panels, most_columns)
+    grid = figure.subplots(lines, columns, sharey=True, squeeze=False)
+    for axes in grid[:, 1:].flat:
+        axes.tick_params(axis="y", length=0)
+    for axes in grid.flat[panels:]:
+        axes.remove()
+    return list(grid.flat[:panels])
 
 
 def shorten(text: str, longest: int) -> str:
@@ -139,7 +211,7 @@ class ParameterScale:
     low: float
     high: float
     log: bool = False
-    whole: bool = False
+    step: float | None = None
     values: tuple[Any, ...] = ()  # the categories, at 0, 1, 2, ...
 
     @property
@@ -162,14 +234,23 @@ class ParameterScale:
             return math.log(place / self.low) / math.log(self.high / self.low)
         return (place - self.low) / (self.high - self.low)
 
-    def ticks(self) -> tuple[list[float], list[str]]:
+    @property
+    def steps(self) -> int | None:
+        """The number of steps from low to high; None where values lie anywhere between."""
+        return None if self.step is None else round((self.high - self.low) / self.step)
+
+    def ticks(self, most: int = 6) -> tuple[list[float], list[str]]:
         """Return the places of ticks, and their texts."""
         if self.values:
             return [float(index) for index in range(len(self.values))], self.categories
         if self.log:
-            places = log_ticks(self.low, self.high)
+            places = log_ticks(self.low, self.high, most)
+        elif self.steps is not None and self.steps < most:
+            places = [float(place) for place in np.linspace(self.low, self.high, self.steps + 1)]
         else:
-            locator = MaxNLocator(5, integer=self.whole, steps=[1, 2, 2.5, 5, 10])
+            locator = MaxNLocator(
+                most - 1, integer=(self.step or 0.5) % 1 == 0, steps=[1, 2, 2.5, 5, 10]
+            )
             edge = 1e-9 * (self.high - self.low)
             places = [
                 float(place)
@@ -203,7 +284,6 @@ def parameter_value(row: Row, name: str) -> Any:
 
 def _scale(name: str, parameter: Parameter) -> ParameterScale:
     if isinstance(parameter, IntRange | FloatRange):
-        whole = isinstance(parameter, IntRange)
-        return ParameterScale(name, parameter.low, parameter.high, parameter.log, whole)
+        return ParameterScale(name, parameter.low, parameter.high, parameter.log, parameter.step)
     assert isinstance(parameter, Choice)
     return ParameterScale(name, 0, len(parameter.values) - 1, values=parameter.values)

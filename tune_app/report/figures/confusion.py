@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from matplotlib.colors import LinearSegmentedColormap, to_rgb
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from tune_app.data.source import Array
 from tune_app.report.figures.frame import ReportFigure
 from tune_app.report.figures.images import image_grid, percent_text, short_name
-from tune_app.report.figures.style import Theme, new_figure
+from tune_app.report.figures.style import WIDTH, Theme, new_figure
 from tune_app.report.figures.trial_network import Answers
 
 MOST_NUMBERED = 20  # classes; with more, cells are too small for numbers
@@ -59,9 +60,9 @@ def confusion_figure(confusion: Confusion, *, name: str, split: str) -> ReportFi
     right = int(np.trace(confusion.counts))
     caption = (
         f"Per cent of each true class that was predicted as each class, on the {total:,} examples "
-        f"of the {split} split; a row adds up to 100, an empty cell is 0. Behind a class's name "
-        f"is its number of examples. {right:,} of {total:,} are right "
-        f"({100 * confusion.accuracy:.2f} %)."
+        f"of the {split} split; a row adds up to 100, an empty cell is 0. {right:,} of "
+        f"{total:,} are right ({100 * confusion.accuracy:.2f} %). Right answers and errors have a "
+        "colour each; that of errors is full at the most frequent one."
     )
     row, column = confusion.worst()
     if confusion.counts[row, column] and row != column:
@@ -80,21 +81,12 @@ def confusion_figure(confusion: Confusion, *, name: str, split: str) -> ReportFi
 def _draw_confusion(confusion: Confusion, theme: Theme) -> Figure:
     size = len(confusion.classes)
     percent = np.nan_to_num(confusion.percent)
-    is_right = np.eye(size, dtype=bool)
-    figure = new_figure(6.1 if size > 5 else 4.4, width=7.0 if size > 5 else 5.0)
+    cells = _cell_colors(percent, theme)
+    figure = new_figure(6.0 if size > 5 else 4.0, width=WIDTH if size > 5 else 5.0)
     axes = figure.subplots()
-    # Right and wrong have a colour each; that of errors is full at the most frequent one.
-    most = max(float(percent[~is_right].max()), 1e-9)
-    shades = [_shade(theme, series)(np.linspace(0, 1, 256)) for series in (0, 1)]
-    rgb = np.where(
-        is_right[..., None],
-        shades[0][np.rint(percent * 2.0).astype(int)],
-        shades[1][np.rint(np.minimum(percent / most, 1) * 255 * 0.8).astype(int)],
-    )
-    axes.imshow(rgb, interpolation="none")
+    axes.imshow(cells, interpolation="none", aspect="auto")
     if size <= MOST_NUMBERED:
-        decimals = 1 if size <= 12 else 0
-        font = 8.5 if size <= 12 else 6.5
+        decimals, font = (1, 8.5) if size <= 12 else (0, 6.5)
         for row, column in np.argwhere(confusion.counts):
             axes.text(
                 column,
@@ -103,38 +95,39 @@ def _draw_confusion(confusion: Confusion, theme: Theme) -> Figure:
                 ha="center",
                 va="center",
                 fontsize=font,
-                color=_readable_on(rgb[row, column]),
+                color=_readable_on(cells[row, column]),
                 fontweight="bold" if row == column else "normal",
             )
-    step = -(-size // MOST_NAMED)
-    ticks = range(0, size, step)
+    ticks = range(0, size, -(-size // MOST_NAMED))
     names = [short_name(confusion.classes[tick]) for tick in ticks]
-    counted = confusion.counts.sum(1)
+    examples = confusion.counts.sum(1)[ticks]
     font = 8 if size <= MOST_NUMBERED else 5.5
-    axes.set_xticks(ticks, names, rotation=45, ha="right", rotation_mode="anchor", fontsize=font)
-    axes.set_yticks(
-        ticks,
-        [f"{name}  {counted[tick]:,}" for name, tick in zip(names, ticks, strict=True)],
-        fontsize=font,
-    )
-    axes.set(xlabel="predicted class", ylabel="true class, and its examples")
+    is_short = max(map(len, names)) <= 4 and size <= MOST_NUMBERED
+    slanted: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+    axes.set_xticks(ticks, names, fontsize=font, **({} if is_short else slanted))
+    counted = [f"{name} ({count:,})" for name, count in zip(names, examples, strict=True)]
+    axes.set_yticks(ticks, counted, fontsize=font)
+    axes.set(xlabel="predicted class", ylabel="true class (its examples)")
     axes.tick_params(length=0)
     axes.grid(False)
-    # Lines between the cells, in the background's colour.
     edges = np.arange(size + 1) - 0.5
-    axes.hlines(edges, -0.5, size - 0.5, color=theme.colors.background, linewidth=10 / size)
-    axes.vlines(edges, -0.5, size - 0.5, color=theme.colors.background, linewidth=10 / size)
+    between: dict[str, Any] = {"color": theme.colors.background, "linewidth": 10 / size}
+    axes.hlines(edges, edges[0], edges[-1], **between)
+    axes.vlines(edges, edges[0], edges[-1], **between)
     for spine in axes.spines.values():
         spine.set_visible(False)
     return figure
 
 
-def _shade(theme: Theme, series: int) -> LinearSegmentedColormap:
-    """Return the shades from a cell of nothing to the full colour of a series."""
-    empty = (
-        np.array(to_rgb(theme.colors.grid)) * 0.5 + np.array(to_rgb(theme.colors.background)) / 2
-    )
-    return LinearSegmentedColormap.from_list("", [empty, theme.colors.series[series]])
+def _cell_colors(percent: NDArray[np.float64], theme: Theme) -> NDArray[np.float64]:
+    """Return (K, K, 3): right answers in one colour, errors, next to the worst, in another."""
+    colors = theme.colors
+    empty = (np.array(to_rgb(colors.background)) + to_rgb(colors.grid)) / 2
+    is_right = np.eye(len(percent), dtype=bool)
+    most_wrong = float(percent[~is_right].max()) or 1.0
+    strength = 0.8 * np.where(is_right, percent / 100, percent / most_wrong)[..., None]
+    full = np.where(is_right[..., None], to_rgb(colors.series[0]), to_rgb(colors.series[1]))
+    return empty + np.minimum(strength, 1) * (full - empty)
 
 
 def _readable_on(color: Array) -> str:
@@ -181,9 +174,10 @@ def errors_figure(
         notes = [[(guess, colors.series[1]), (sure, colors.muted)] for guess, sure in guesses]
         return image_grid(pictures, truths, notes, theme)
 
+    which = f"The {len(rows)} of" if len(rows) < wrong else "All"
     caption = (
-        f"The {len(rows)} of {wrong:,} wrongly classified images of the {split} split "
-        f"({len(labels):,} examples) that the network was surest of. Above an image is its true "
+        f"{which} {wrong:,} wrongly classified images of the {split} split ({len(labels):,} "
+        "examples), those that the network was surest of first. Above an image is its true "
         "class; below, what was predicted and the softmax probability of that."
     )
     return ReportFigure(name, f"Most confident errors ({split} split)", caption, draw)

@@ -1,6 +1,5 @@
 """Learning curves: loss and accuracy by epoch, of trials and of retrained winners."""
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
@@ -11,7 +10,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from tune_app.report.figures.axes import Row, legend_below, metric_label, set_log_axis
+from tune_app.report.figures.axes import (
+    Row,
+    legend_below,
+    metric_label,
+    metric_range,
+    set_log_axis,
+    set_metric_axis,
+)
 from tune_app.report.figures.frame import ReportFigure
 from tune_app.report.figures.style import (
     Mark,
@@ -26,7 +32,8 @@ from tune_app.results.store import EpochRecord, Store, SweepRecord
 METRICS = ("train_loss", "val_loss", "train_accuracy", "val_accuracy")
 _TRAIN_LINE = (0, (4, 1.5))
 _LOG_FROM = 20.0  # the largest loss over the smallest
-_LABEL_WIDTH = 88  # characters
+_LABEL_WIDTH = 105  # characters
+_FENCE = 6.0  # interquartile ranges: the first epochs of most curves are seen
 
 
 @dataclass(frozen=True)
@@ -65,13 +72,12 @@ def trial_curves(store: Store, rows: Sequence[Row]) -> list[Curves]:
 def seed_curves(store: Store, rows: Sequence[Row]) -> list[Curves]:
     """Return the curves of each retrained winner: mean and sample standard deviation over seeds.
 
-    `rows` are all trials of the sweep; those of the final stage are grouped by their source. An
-    epoch counts where every replicate has it.
+    `rows` are trials of the final stage, grouped by their source. An epoch counts where every
+    replicate has it.
     """
     by_source: dict[str, list[Row]] = {}
     for row in rows:
-        if row["stage"] == "final" and row["epochs"]:
-            by_source.setdefault(row["source"], []).append(row)
+        by_source.setdefault(row["source"], []).append(row)
     sources = [{**replicates[0], "trial_id": source} for source, replicates in by_source.items()]
     curves = []
     for label, replicates in zip(_trial_labels(sources), by_source.values(), strict=True):
@@ -127,7 +133,7 @@ def learning_curves(
 
 
 def final_curves(store: Store, sweep: SweepRecord, rows: Sequence[Row]) -> ReportFigure:
-    """Return the training curves of the retrained winners, from all trials of the sweep."""
+    """Return the training curves of retrained winners, from their `rows` of the final stage."""
     curves = seed_curves(store, rows)
     return ReportFigure(
         "final-curves",
@@ -146,7 +152,7 @@ def draw_curves(curves: Sequence[Curves], sweep: SweepRecord, theme: Theme) -> F
         for kind in ("loss", "accuracy")
         if any(metric.endswith(kind) for curve in curves for metric in curve.lines)
     ]
-    labels = [textwrap.fill(curve.label, _LABEL_WIDTH) for curve in curves]
+    labels = [_wrap(curve.label) for curve in curves]
     lines = sum(label.count("\n") + 1 for label in labels)
     figure = new_figure(3.2 + 0.16 * lines)
     panels = figure.subplots(1, len(kinds), squeeze=False)[0]
@@ -159,14 +165,28 @@ def draw_curves(curves: Sequence[Curves], sweep: SweepRecord, theme: Theme) -> F
         axes.set(xlabel="epoch", ylabel=label)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     handles: list[Any] = [Line2D([], [], color=mark.color, marker=mark.marker) for mark in marks]
-    _legend(figure, curves, handles, labels, theme)
+    _kind_legend(figure, curves, theme)
+    legend_below(figure, handles, labels)
     return figure
 
 
-def _legend(
-    figure: Figure, curves: Sequence[Curves], handles: list[Any], labels: list[str], theme: Theme
-) -> None:
+def _wrap(label: str) -> str:
+    """Return a label in lines that end between two parameters."""
+    lines = [""]
+    for part in label.split(", "):
+        longer = f"{lines[-1]}, {part}" if lines[-1] else part
+        if lines[-1] and len(longer) > _LABEL_WIDTH:
+            lines[-1] += ","
+            lines.append(part)
+        else:
+            lines[-1] = longer
+    return "\n".join(lines)
+
+
+def _kind_legend(figure: Figure, curves: Sequence[Curves], theme: Theme) -> None:
+    """Say above the panels what kinds of lines there are."""
     muted = theme.colors.muted
+    handles, labels = [], []
     if any("val_loss" in curve.lines for curve in curves):
         handles.append(Line2D([], [], color=muted))
         labels.append("validation")
@@ -175,7 +195,8 @@ def _legend(
     if any(curve.best_epoch for curve in curves):
         handles.append(Line2D([], [], color=muted, marker="*", markersize=10, linestyle=""))
         labels.append("best epoch")
-    legend_below(figure, handles, labels)
+    if labels:
+        figure.legend(handles, labels, loc="outside upper left", ncols=len(labels))
 
 
 def _draw_curve(axes: Axes, curve: Curves, kind: str, mark: Mark, index: int, theme: Theme) -> None:
@@ -215,8 +236,11 @@ def _draw_curve(axes: Axes, curve: Curves, kind: str, mark: Mark, index: int, th
 
 
 def _scale(axes: Axes, curves: Sequence[Curves], kind: str) -> None:
-    """Make the axis of losses logarithmic where they fall far."""
+    """Leave first epochs that are far off out of sight; losses that fall far get a log axis."""
     lines = [line for curve in curves for metric, line in curve.lines.items() if kind in metric]
     values = [mean for line in lines for mean in line.means]
     if kind == "loss" and min(values) > 0 and max(values) > _LOG_FROM * min(values):
         set_log_axis(axes.yaxis, min(values), max(values))
+    else:
+        shown = metric_range(values, "min" if kind == "loss" else "max", fence=_FENCE)
+        set_metric_axis(axes.yaxis, kind, shown)

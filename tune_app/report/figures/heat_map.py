@@ -13,12 +13,15 @@ from tune_app.config.budget import format_budget
 from tune_app.report.figures.axes import (
     ParameterScale,
     Row,
+    grid_shape,
     metric_label,
+    metric_range,
+    panel_grid,
     parameter_scales,
     parameter_value,
     scored_rows,
     shorten,
-    visible_range,
+    slant_ticks,
 )
 from tune_app.report.figures.frame import ReportFigure
 from tune_app.report.figures.style import Theme, merit_colors, new_figure, short_number
@@ -27,9 +30,11 @@ from tune_app.results.store import SweepRecord
 from tune_app.results.table import objective_of
 
 _BINS = 6
+_COLUMNS = 3
 _MOST_VALUES = 8  # whole numbers that have a bin each
 _MOST_NUMBERS = 150  # cells that are written out
 _FEWEST_TRIALS = 4
+_CHARACTERS = 90  # along the lower side of a page
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,7 @@ def to_bins(scale: ParameterScale) -> Bins:
     if scale.values:
         edges = [index - 0.5 for index in range(len(scale.values) + 1)]
         return Bins(scale, tuple(edges), tuple(scale.categories))
-    if scale.whole and scale.high - scale.low < _MOST_VALUES:
+    if scale.step == 1 and scale.high - scale.low < _MOST_VALUES:
         values = range(int(scale.low), int(scale.high) + 1)
         edges = [value - 0.5 for value in (*values, int(scale.high) + 1)]
         return Bins(scale, tuple(edges), tuple(map(str, values)))
@@ -153,16 +158,14 @@ def heat_map_figure(
 def draw_heat_maps(maps: Sequence[HeatMap], sweep: SweepRecord, theme: Theme) -> Figure:
     """Draw the numbers of `heat_map_numbers`."""
     metric, mode = objective_of(sweep)
-    columns = min(2, len(maps))
-    lines = -(-len(maps) // columns)
-    height = 0.9 + 0.28 * maps[0].y.count
-    figure = new_figure(0.4 + lines * max(height, 1.8))
-    panels = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
+    lines, columns = grid_shape(len(maps), _COLUMNS)
+    figure = new_figure(0.4 + lines * max(0.7 + 0.25 * maps[0].y.count, 1.8))
+    panels = panel_grid(figure, len(maps), _COLUMNS)
     written = sum(own.x.count * own.y.count for own in maps) <= _MOST_NUMBERS
-    for axes, own in zip(panels.flat, maps, strict=False):
+    for axes, own in zip(panels, maps, strict=True):
         values = [value for line in own.values for value in line if value is not None]
-        low, high = visible_range(values, mode)
-        norm = Normalize(low, high if high > low else low + 1)
+        shown = metric_range(values, mode)
+        norm = Normalize(shown.low, shown.high if shown.high > shown.low else shown.low + 1)
         grid = np.ma.masked_invalid(np.array(own.values, dtype=float))
         mesh = axes.pcolormesh(
             grid,
@@ -176,21 +179,29 @@ def draw_heat_maps(maps: Sequence[HeatMap], sweep: SweepRecord, theme: Theme) ->
         else:
             bar = figure.colorbar(mesh, ax=axes)
             bar.outline.set_visible(False)
-        _label_axes(axes, own, theme)
-    for axes in panels.flat[len(maps) :]:
-        axes.remove()
+        _label_axes(axes, own, theme, room=_CHARACTERS / columns)
     figure.supxlabel(maps[0].x.scale.name, fontsize=9)
     figure.supylabel(maps[0].y.scale.name, fontsize=9)
     return figure
 
 
-def _label_axes(axes: Axes, own: HeatMap, theme: Theme) -> None:
-    for axis, bins in ((axes.xaxis, own.x), (axes.yaxis, own.y)):
+def _label_axes(axes: Axes, own: HeatMap, theme: Theme, *, room: float) -> None:
+    """Label the bins; along the lower side there is room for so many characters."""
+    widest = max(map(len, own.x.labels)) + 1
+    tight = widest * len(own.x.labels) > room
+    for axis, bins, step in ((axes.xaxis, own.x, 2 if tight else 1), (axes.yaxis, own.y, 1)):
         on_edges = len(bins.labels) == len(bins.edges)
         places = np.arange(len(bins.labels)) + (0.0 if on_edges else 0.5)
-        axis.set_ticks(places, [shorten(label, 14) for label in bins.labels])
+        labels = [shorten(label, 14) for label in bins.labels]
+        step = step if on_edges else 1
+        axis.set_ticks(places[::step], labels[::step])
+    if tight and own.x.scale.values:
+        slant_ticks(axes)
     axes.grid(visible=False)
+    axes.tick_params(length=0)
     axes.spines[:].set(visible=True, color=theme.colors.grid)
+    axes.hlines(range(1, own.y.count), 0, own.x.count, color=theme.colors.grid, lw=0.6, zorder=0)
+    axes.vlines(range(1, own.x.count), 0, own.y.count, color=theme.colors.grid, lw=0.6, zorder=0)
     if own.budget is not None:
         axes.set(title=f"{format_budget(own.budget)} weights")
 

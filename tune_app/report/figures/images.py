@@ -1,49 +1,73 @@
-"""Example images in a figure."""
+"""Images in a figure, each at its place."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tune_app.data.source import Array
-from tune_app.report.figures.style import Theme, new_figure
+from tune_app.report.figures.style import WIDTH, Theme, new_figure
 
-LONGEST_NAME = 15  # characters that fit above an image
+LONGEST_NAME = 13  # characters that fit beside a small image
+POINT = 1 / 72  # inches
+
+Line = tuple[str, str]  # a text and its colour
 
 
 def image_grid(
-    images: Array, headings: Sequence[str], notes: Sequence[Sequence[tuple[str, str]]], theme: Theme
+    images: Array,
+    headings: Sequence[str],
+    notes: Sequence[Sequence[Line]],
+    theme: Theme,
+    *,
+    note_names: Sequence[str] = (),
 ) -> Figure:
-    """Return a figure of images, (N, C, H, W), six in a row.
+    """Return a figure of images, (N, C, H, W), six in a row, each with lines of text.
 
-    Each has a heading above, and below its `notes`: lines of (text, colour).
+    Its heading is above; below are its `notes`, of which every image has as many. What these
+    lines are, `note_names`, stands at the left of each row.
     """
-    columns = min(6, len(images))
+    columns = 6
     rows = -(-len(images) // columns)
-    lines = max(map(len, notes))
-    figure = new_figure(rows * (1.22 + 0.135 * lines), width=7.0 * columns / 6)
-    figure.get_layout_engine().set(h_pad=0.05, w_pad=0.03)
-    grid = figure.subplots(rows, columns, squeeze=False)
-    for axes in grid.flat[len(images) :]:
-        axes.set_visible(False)
-    for axes, image, heading, texts in zip(grid.flat, images, headings, notes, strict=False):
+    left = 0.55 if note_names else 0.05
+    pitch = (WIDTH - left - 0.05) / columns
+    side, top, line = pitch - 0.13, 0.22, 10.5 * POINT
+    height = top + side + 0.07 + line * len(notes[0]) + 0.13
+    figure = blank_figure(rows * height)
+    for index, image in enumerate(images):
+        row, column = divmod(index, columns)
+        x, y = left + column * pitch + (pitch - side) / 2, row * height + top
+        axes = place_axes(figure, x, y, side, side)
         draw_image(axes, image)
-        axes.set_title(short_name(heading), fontsize=8, loc="center", pad=3)
-        axes.set_xlabel("\n" * (lines - 1), fontsize=7)  # keeps the place of the lines
-        for line, (text, color) in enumerate(texts):
-            axes.annotate(
-                text,
-                (0.5, 0),
-                xycoords="axes fraction",
-                xytext=(0, -4 - 9.5 * line),
-                textcoords="offset points",
-                ha="center",
-                va="top",
-                fontsize=7,
-                color=color,
-            )
+        axes.set_title(short_name(headings[index]), fontsize=8, loc="center", pad=3)
+        for number, (text, color) in enumerate(notes[index]):
+            below = y + side + 0.07 + number * line
+            write(figure, x + side / 2, below, text, ha="center", fontsize=7, color=color)
+            if column == 0 and note_names:
+                name = note_names[number]
+                write(figure, 0.05, below, name, fontsize=7, color=theme.colors.muted)
     return figure
+
+
+def blank_figure(height: float) -> Figure:
+    """Return a figure of the page's width whose parts are placed by hand."""
+    figure = new_figure(height)
+    figure.set_layout_engine("none")
+    return figure
+
+
+def place_axes(figure: Figure, x: float, y: float, width: float, height: float) -> Axes:
+    """Add axes; all in inches, `x` and `y` from the top left corner."""
+    across, down = figure.get_size_inches()
+    return figure.add_axes((x / across, 1 - (y + height) / down, width / across, height / down))
+
+
+def write(figure: Figure, x: float, y: float, text: str, **look: Any) -> None:
+    """Write a text whose top is at `y`; in inches, from the top left corner."""
+    across, down = figure.get_size_inches()
+    figure.text(x / across, 1 - y / down, text, va="top", **look)
 
 
 def draw_image(axes: Axes, image: Array) -> None:
@@ -58,28 +82,27 @@ def draw_image(axes: Axes, image: Array) -> None:
     show_pixels(axes, pixels, cmap="gray", vmin=0, vmax=255)
 
 
-def show_pixels(axes: Axes, pixels: Array, **options: object) -> None:
+def show_pixels(axes: Axes, pixels: Array, **options: Any) -> None:
     """Draw pixels without axes; each stays a sharp square, in a vector format too."""
     axes.imshow(pixels, interpolation="none", **options)
-    axes.set(xticks=[], yticks=[])
-    axes.grid(False)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    axes.axis("off")
 
 
 def short_name(name: str) -> str:
     """Return a class's name at the length that fits.
 
     >>> short_name("a very long class name")
-    'a very long cl…'
+    'a very long …'
     """
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
 
-def percent_text(share: float) -> str:
-    """Return a probability as per cent, never rounded to certainty.
+def percent_text(share: float, decimals: int = 1) -> str:
+    """Return a probability in per cent, never rounded to certainty.
 
-    >>> percent_text(0.9321), percent_text(0.99999)
-    ('93.2 %', '>99.9 %')
+    >>> percent_text(0.9321), percent_text(0.99999), percent_text(0.997, decimals=0)
+    ('93.2 %', '>99.9 %', '>99 %')
     """
-    return ">99.9 %" if share >= 0.9995 else f"{100 * share:.1f} %"
+    most = 100 - 10**-decimals
+    percent = round(100 * share, decimals)
+    return f">{most:.{decimals}f} %" if percent > most else f"{percent:.{decimals}f} %"

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
@@ -88,21 +89,21 @@ def draw_importance(numbers: ImportanceNumbers, theme: Theme) -> Figure:
     figure = new_figure(1.1 + 0.27 * len(numbers.parameters))
     panels = figure.subplots(1, len(numbers.shares), sharey=True, squeeze=False)[0]
     marks = dict(zip(numbers.budgets, ordered_marks(len(numbers.budgets), theme), strict=True))
+    spread = 0.22 if len(marks) > 1 else 0.0
+    shifts = dict(zip(marks, np.linspace(-spread, spread, len(marks)), strict=True))
     places = {name: place for place, name in enumerate(numbers.parameters)}
     for axes, (method, by_budget) in zip(panels, numbers.shares.items(), strict=True):
         for name, place in places.items():
             own = [shares[name] for shares in by_budget.values() if name in shares]
-            axes.hlines(
-                place, 0, max(own, default=0), color=theme.colors.grid, linewidth=3, zorder=1
-            )
+            axes.hlines(place, 0, max(own, default=0), color=theme.colors.grid, lw=9, zorder=1)
         for budget, shares in by_budget.items():
-            mark = marks[budget]
+            mark, shift = marks[budget], shifts[budget]
             axes.plot(
                 list(shares.values()),
-                [places[name] for name in shares],
+                [places[name] + shift for name in shares],
                 linestyle="",
                 marker=mark.marker,
-                markersize=6,
+                markersize=5,
                 color=mark.color,
                 markeredgecolor=theme.colors.background,
                 markeredgewidth=0.5,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from math import log2
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -9,14 +10,16 @@ from matplotlib.patches import FancyArrowPatch, Polygon
 
 from tune_app.models.plan import LayerPlan, NetworkPlan, Shape
 from tune_app.report.figures.frame import ReportFigure
-from tune_app.report.figures.style import WIDTH, Theme, new_figure, short_number
+from tune_app.report.figures.images import blank_figure
+from tune_app.report.figures.style import WIDTH, Theme, short_number
 
 # In inches. The drawing is on the left, the table on the right.
 ROW = 0.46
 TOP = 0.42
-CENTER = 1.2
-WIDEST = 1.5
-NAME, SHAPE, WEIGHTS, MACS = 2.35, 4.55, 6.0, 6.9
+CENTER = 1.0
+WIDEST = 1.35
+NAME, SHAPE, WEIGHTS, MACS = 1.95, 4.5, 6.12, 6.95
+BAR = 0.6
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class LayerRow:
 
     name: str
     kind: str  # "separable convolution 3 × 3"
-    details: str  # what follows it: "batch norm, relu, max pool 2 × 2"
+    details: str  # what follows it: "batch norm, relu, max pool"
     shape: Shape  # of its result
     weights: int
     macs: int
@@ -56,7 +59,7 @@ def _layer_row(layer: LayerPlan) -> LayerRow:
     if layer.activation is not None:
         details.append(layer.activation.replace("_", " "))
     if layer.pool != "none":
-        details.append(f"{layer.pool} pool 2 × 2")
+        details.append(f"{layer.pool} pool")
     if layer.dropout > 0:
         details.append(f"dropout {layer.dropout:g}")
     return LayerRow(
@@ -73,15 +76,15 @@ def _layer_row(layer: LayerPlan) -> LayerRow:
 
 def network_figure(plan: NetworkPlan, *, name: str) -> ReportFigure:
     """Return the drawing of a network, with the weights and multiply-adds of each layer."""
-    title = (
-        f"The network: {plan.weights:,} weights, {short_number(plan.macs)} multiply-adds per input"
-    )
+    title = f"The network: {plan.weights:,} weights, {_short(plan.macs)} multiply-adds per input"
     caption = (
         "Each layer's result, from the input down, and what it costs. A plate is channels of "
         "pixels: its sides grow with those of the image, its thickness with the logarithm of the "
         "number of channels; a bar is a list of numbers, its length grows with the logarithm of "
         "how many. Lines under the weights are their share of the network's."
     )
+    if any(layer.pool != "none" for layer in plan.layers):
+        caption += " Pools are of 2 × 2 pixels."
     if any(layer.skip for layer in plan.layers):
         caption += " An arrow is a skip: a layer's input is added to its result."
     return ReportFigure(name, title, caption, lambda theme: _draw(plan, theme))
@@ -90,8 +93,7 @@ def network_figure(plan: NetworkPlan, *, name: str) -> ReportFigure:
 def _draw(plan: NetworkPlan, theme: Theme) -> Figure:
     rows = network_rows(plan)
     height = TOP + ROW * (len(rows) + 1)
-    figure = new_figure(height)
-    figure.set_layout_engine("none")
+    figure = blank_figure(height)
     axes = figure.add_axes((0, 0, 1, 1))  # its units are inches, from the top left corner
     axes.set(xlim=(0, WIDTH), ylim=(height, 0))
     axes.axis("off")
@@ -111,27 +113,28 @@ def _draw(plan: NetworkPlan, theme: Theme) -> Figure:
         y = TOP + ROW * (index + 0.5)
         half = _draw_result(axes, row, y, widest, longest, theme)
         if row.skip:
-            _draw_skip(axes, y, max(half, before), theme)
+            _draw_skip(axes, y, before, half, theme)
         before = half
         middle = y - 0.08 if row.details else y
-        axes.text(NAME, middle, row.name, va="center", fontsize=8.5, fontweight="bold")
+        named = axes.text(NAME, middle, row.name, va="center", fontsize=8.5, fontweight="bold")
         if row.kind:
             axes.annotate(
                 row.kind,
-                (NAME, middle),
-                xytext=(5.4 * len(row.name) + 7, 0),
+                (1, 0.5),
+                xycoords=named,
+                xytext=(5, 0),
                 textcoords="offset points",
                 va="center",
                 fontsize=8.5,
             )
-        axes.text(NAME, y + 0.1, row.details, va="center", fontsize=7.5, color=muted)
+        axes.text(NAME, y + 0.1, row.details, va="center", fontsize=7, color=muted)
         axes.text(SHAPE, y, " × ".join(map(str, row.shape)), va="center", fontsize=8.5)
         if row.weights:
             axes.text(WEIGHTS, y, f"{row.weights:,}", ha="right", va="center", fontsize=8.5)
-            axes.text(MACS, y, short_number(row.macs), ha="right", va="center", fontsize=8.5)
+            axes.text(MACS, y, _short(row.macs), ha="right", va="center", fontsize=8.5)
             share = row.weights / plan.weights
             axes.plot(
-                [WEIGHTS - 0.8 * share, WEIGHTS],
+                [WEIGHTS - BAR * share, WEIGHTS],
                 [y + 0.13, y + 0.13],
                 color=theme.colors.series[row.color or 0],
                 linewidth=2,
@@ -142,10 +145,16 @@ def _draw(plan: NetworkPlan, theme: Theme) -> Figure:
     for x, text, side in (
         (NAME, "total", "left"),
         (WEIGHTS, f"{plan.weights:,}", "right"),
-        (MACS, short_number(plan.macs), "right"),
+        (MACS, _short(plan.macs), "right"),
     ):
         axes.text(x, y, text, ha=side, va="center", fontsize=8.5, fontweight="bold", color=ink)
     return figure
+
+
+def _short(count: int) -> str:
+    """Return a count to three digits: 49.4k."""
+    digits = f"{count:.3g}"
+    return short_number(float(digits))
 
 
 def _is_cnn(rows: list[LayerRow]) -> bool:
@@ -158,7 +167,7 @@ def _draw_result(
     """Draw a plate of pixels, or a bar of numbers, at height `y`; return half its width."""
     colors = theme.colors
     face = colors.muted if row.color is None else colors.series[row.color]
-    edge = {"edgecolor": colors.background, "linewidth": 0.7, "joinstyle": "round"}
+    edge: dict[str, Any] = {"edgecolor": colors.background, "linewidth": 0.7, "joinstyle": "round"}
     if len(row.shape) == 1:
         half = WIDEST / 2 * (0.08 + 0.92 * log2(row.shape[0] + 1) / log2(longest + 1))
         corners = [(CENTER + x, y + z) for x, z in _rectangle(half, 0.06)]
@@ -195,17 +204,17 @@ def _rectangle(half_width: float, half_height: float) -> list[tuple[float, float
     return [(-x, -y), (x, -y), (x, y), (-x, y)]
 
 
-def _draw_skip(axes: Axes, y: float, half: float, theme: Theme) -> None:
-    """Draw an arrow from the row before to the one at `y`, left of what is `half` as wide."""
-    x = CENTER - half - 0.05
-    axes.add_patch(
-        FancyArrowPatch(
-            (x, y - ROW),
-            (x, y),
-            connectionstyle="arc3,rad=0.5",
-            arrowstyle="-|>",
-            mutation_scale=7,
-            color=theme.colors.muted,
-            linewidth=1,
-        )
+def _draw_skip(axes: Axes, y: float, before: float, half: float, theme: Theme) -> None:
+    """Draw an arrow from the plate above, `before` half as wide, to the one at `y`."""
+    arrow = FancyArrowPatch(
+        (CENTER - before - 0.03, y - ROW + 0.04),
+        (CENTER - half - 0.03, y + 0.02),
+        connectionstyle="arc3,rad=0.45",
+        arrowstyle="-|>",
+        mutation_scale=7,
+        shrinkA=0,
+        shrinkB=0,
+        color=theme.colors.muted,
+        linewidth=1,
     )
+    axes.add_patch(arrow)

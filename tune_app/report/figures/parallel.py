@@ -18,11 +18,11 @@ from tune_app.report.figures.axes import (
     is_log_metric,
     log_ticks,
     metric_label,
+    metric_range,
     parameter_scales,
     parameter_value,
     scored_rows,
     shorten,
-    visible_range,
 )
 from tune_app.report.figures.frame import ReportFigure
 from tune_app.report.figures.style import Theme, merit_colors, new_figure, short_number
@@ -30,7 +30,7 @@ from tune_app.results.store import SweepRecord
 from tune_app.results.table import objective_of
 
 MISSING = -0.14  # where a trial without a parameter crosses its axis
-_BEST_SHARE = 0.1
+_BEST_SHARE, _MOST_BEST = 0.1, 10
 _MOST_TICKS = 12
 
 
@@ -53,7 +53,7 @@ def parallel_numbers(rows: Sequence[Row], sweep: SweepRecord) -> ParallelNumbers
         scales=tuple(scales),
         heights=tuple(tuple(_height(row, scale) for scale in scales) for row in ranked),
         values=tuple(row[metric] for row in ranked),
-        best=max(1, round(_BEST_SHARE * len(ranked))),
+        best=min(_MOST_BEST, max(1, round(_BEST_SHARE * len(ranked)))),
     )
 
 
@@ -74,7 +74,7 @@ def parallel_figure(rows: Sequence[Row], sweep: SweepRecord) -> ReportFigure:
         "parallel-coordinates",
         "Parallel coordinates",
         f"A line for each trial with a result, coloured by {label.split(' (')[0]}; the best"
-        f" {numbers.best} are drawn thick and on top."
+        f" {'one is' if numbers.best == 1 else f'{numbers.best} are'} drawn thick and on top."
         + (" A line runs below an axis where the trial does not have that parameter." * unused),
         lambda theme: draw_parallel(numbers, label, mode, theme),
     )
@@ -85,7 +85,8 @@ def draw_parallel(numbers: ParallelNumbers, label: str, mode: str, theme: Theme)
     figure = new_figure(3.9)
     axes = figure.subplots()
     log = "loss" in label and is_log_metric("loss", numbers.values)
-    low, high = visible_range(numbers.values, mode, log=log)
+    shown = metric_range(numbers.values, mode, log=log)
+    low, high = shown.low, shown.high
     norm = LogNorm(low, high * (1 + 1e-9)) if log else Normalize(low, high + 1e-12)
     colors = ScalarMappable(norm, merit_colors(theme, mode))
     places = np.arange(len(numbers.scales))
@@ -114,7 +115,7 @@ def draw_parallel(numbers: ParallelNumbers, label: str, mode: str, theme: Theme)
 def _draw_axes(axes: Axes, numbers: ParallelNumbers, theme: Theme) -> None:
     """Draw an upright line for each parameter, its ticks on its right, its name under it."""
     count = len(numbers.scales)
-    longest = max(6, int(70 / count))
+    longest = max(6, int(105 / count))
     outline = [withStroke(linewidth=2, foreground=theme.colors.background)]
     unused = False
     for place, scale in enumerate(numbers.scales):
@@ -134,14 +135,13 @@ def _draw_axes(axes: Axes, numbers: ParallelNumbers, theme: Theme) -> None:
         if any(heights[place] == MISSING for heights in numbers.heights):
             unused = True
             axes.plot([place], [MISSING], marker="_", color=theme.colors.muted, zorder=3)
-    if unused:
-        axes.set_yticks([MISSING], ["not used"])
-        axes.tick_params(axis="y", length=0)
-    else:
-        axes.set_yticks([])
+            axes.text(place, MISSING - 0.03, "not used", fontsize=7, ha="center", va="top")
+    axes.set_yticks([])
     names = [shorten(scale.name, 22) for scale in numbers.scales]
     axes.set_xticks(range(count), names, rotation=30, ha="right", rotation_mode="anchor")
     axes.tick_params(axis="x", length=0)
-    axes.set(xlim=(-0.08, count - 1 + 0.6), ylim=(MISSING - 0.06 if unused else -0.05, 1.05))
+    axes.set(
+        xlim=(-0.08, count - 1 + 0.08 * count), ylim=(MISSING - 0.1 if unused else -0.05, 1.05)
+    )
     axes.spines[:].set_visible(False)
     axes.grid(visible=False)

@@ -15,7 +15,8 @@ from tune_app.report.figures.trial_network import Answers
 
 FIRST_IMAGES = 12
 CURVE_POINTS = 501
-FORMULAS = ("sinc", "sin")  # sets whose points are so dense and exact that they are a line
+# Sets whose points are so dense and exact that they are drawn as a line.
+FORMULAS = {"sinc": "sin(5πx) / (5πx)", "sin": "sin(5πx)"}
 
 
 def first_of_each_class(labels: Array, count: int) -> list[int]:
@@ -45,30 +46,32 @@ def predictions_figure(
     truths = [classes[label] for label in labels]
 
     def draw(theme: Theme) -> Figure:
-        colors = theme.colors
-        notes = []
-        for row, label in enumerate(labels):
-            lines = []
-            for answers in (before, after):
-                guess, sure = answers.predicted[row], float(answers.confidence[row])
-                mark, color = ("✓", colors.series[2]) if guess == label else ("✗", colors.series[1])
-                lines += [(f"{mark} {short_name(classes[guess])}", color)]
-                lines += [(percent_text(sure), colors.muted)]
-            notes.append(lines)
-        return image_grid(images, truths, notes, theme)
+        notes = [
+            [_verdict(answers, row, label, classes, theme) for answers in (before, after)]
+            for row, label in enumerate(labels)
+        ]
+        return image_grid(images, truths, notes, theme, note_names=("before", "after"))
 
     right_before, right_after = (
         int((answers.predicted == labels).sum()) for answers in (before, after)
     )
     caption = (
         f"The first images of each class of the {split} split. Above an image is its true class; "
-        "below, what the network predicted before its training, and under that after it, each "
-        f"with the softmax probability. Right before: {right_before} of {len(labels)}; after: "
-        f"{right_after}."
+        "below, what the network predicted before its training and after it, with the softmax "
+        f"probability. Right before: {right_before} of {len(labels)}; after: {right_after}."
     )
     return ReportFigure(
         name, f"Predictions before and after training ({split} split)", caption, draw
     )
+
+
+def _verdict(
+    answers: Answers, row: int, label: int, classes: Sequence[str], theme: Theme
+) -> tuple[str, str]:
+    guess, confidence = answers.predicted[row], float(answers.confidence[row])
+    mark, series = ("✓", 2) if guess == label else ("✗", 1)
+    text = f"{mark} {short_name(classes[guess])} {percent_text(confidence, decimals=0)}"
+    return text, theme.colors.series[series]
 
 
 @dataclass(frozen=True)
@@ -114,8 +117,9 @@ def fitted_figure(fitted: FittedFunctions, *, name: str, title: str) -> ReportFi
     """Return the functions beside the truth, and below them how far they are from it."""
     trained = [curve for curve in fitted.curves if curve.is_trained]
     parts = ", ".join(f"{curve.label} {curve.mse:.2g}" for curve in fitted.curves)
+    truth = FORMULAS.get(fitted.data, "the examples")
     caption = (
-        f"Above, the function that each network computes beside {fitted.data}; below, its "
+        f"Above, the function that each network computes beside {truth}; below, its "
         "difference from the truth"
         + ("" if len(trained) == len(fitted.curves) else " after training")
         + f". Mean squared error on the {len(fitted.example_x):,} training and validation "
@@ -134,7 +138,7 @@ def _draw_fitted(fitted: FittedFunctions, theme: Theme) -> Figure:
             color=theme.colors.ink,
             linewidth=3.5,
             alpha=0.35,
-            label=f"{fitted.data}, the truth",
+            label=f"{FORMULAS[fitted.data]}, the truth",
         )
     else:
         above.plot(

@@ -9,7 +9,14 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from tune_app.config.budget import format_budget
-from tune_app.report.figures.axes import Row, legend_below, metric_label, set_metric_axis
+from tune_app.report.figures.axes import (
+    Row,
+    is_log_metric,
+    legend_below,
+    metric_label,
+    metric_range,
+    set_metric_axis,
+)
 from tune_app.report.figures.frame import ReportFigure
 from tune_app.report.figures.style import Theme, new_figure, ordered_marks, short_number
 from tune_app.results.ranking import RANKED_STATUSES, best_so_far, fits
@@ -83,7 +90,6 @@ def draw_progress(numbers: Progress, sweep: SweepRecord, theme: Theme) -> Figure
     figure = new_figure(2.9)
     panels = figure.subplots(1, 3, sharey=True)
     marks = ordered_marks(len(numbers.best), theme)
-    values = [value for curve in numbers.best.values() for value in curve if value is not None]
     for axes, (name, label) in zip(panels, _LABELS.items(), strict=True):
         spent = getattr(numbers, name)
         for curve, mark in zip(numbers.best.values(), marks, strict=True):
@@ -99,9 +105,15 @@ def draw_progress(numbers: Progress, sweep: SweepRecord, theme: Theme) -> Figure
                 markevery=_rises(curve),
             )
         axes.set(xlabel=label)
+        axes.tick_params(axis="y", length=3 if axes is panels[0] else 0)
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=name != "seconds"))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
-    set_metric_axis(panels[0].yaxis, metric, mode, values)
+    # Where a curve ends is always shown; where it began, unless that is far off.
+    curves = [[value for value in curve if value is not None] for curve in numbers.best.values()]
+    taken = [value for curve in curves for value in dict.fromkeys(curve)]
+    shown = metric_range(taken, mode, log=is_log_metric(metric, taken))
+    shown = shown.with_values([curve[-1] for curve in curves if curve])
+    set_metric_axis(panels[0].yaxis, metric, shown)
     panels[0].set(ylabel=metric_label(metric, sweep))
     if len(marks) > 1:
         handles = [

@@ -10,12 +10,13 @@ from matplotlib.ticker import MaxNLocator
 
 from tune_app.config.budget import format_budget
 from tune_app.config.sweep import SweepConfig
-from tune_app.report.figures.axes import Row, legend_below
+from tune_app.report.figures.axes import Row, grid_shape, legend_below, panel_grid
 from tune_app.report.figures.frame import ReportFigure
 from tune_app.report.figures.style import Theme, new_figure
 from tune_app.results.store import SweepRecord
 from tune_app.results.table import table_budgets
 
+_COLUMNS = 4
 _REASON = re.compile(r"rung (\d+): ")
 
 
@@ -80,22 +81,20 @@ def rung_figure(rows: Sequence[Row], sweep: SweepRecord) -> ReportFigure:
 
 def draw_rungs(numbers: dict[int | None, list[Rung]], theme: Theme) -> Figure:
     """Draw the numbers of `rung_numbers` as stacked bars."""
-    columns = min(4, len(numbers))
-    lines = -(-len(numbers) // columns)
-    figure = new_figure(0.7 + 1.9 * lines)
-    panels = figure.subplots(lines, columns, sharey=True, squeeze=False)
-    low, middle, high = theme.colors.series[0], theme.colors.muted, theme.colors.series[1]
+    figure = new_figure(0.8 + 1.9 * grid_shape(len(numbers), _COLUMNS)[0])
+    panels = panel_grid(figure, len(numbers), _COLUMNS)
+    blue, orange = theme.colors.series[:2]
     parts = {
-        "went on": ("went_on", low, ""),
-        "ended otherwise": ("ended", middle, "...."),
-        "stopped": ("stopped", high, "////"),
+        "went on": ("went_on", blue, ""),
+        "ended otherwise": ("ended", theme.colors.muted, "xxxx"),
+        "stopped": ("stopped", orange, "////"),
     }
     shown = {
         label: part
         for label, part in parts.items()
         if label != "ended otherwise" or any(r.ended for rungs in numbers.values() for r in rungs)
     }
-    for axes, (budget, rungs) in zip(panels.flat, numbers.items(), strict=False):
+    for axes, (budget, rungs) in zip(panels, numbers.items(), strict=True):
         places = range(len(rungs))
         bottoms = [0] * len(rungs)
         for name, color, hatch in shown.values():
@@ -112,14 +111,21 @@ def draw_rungs(numbers: dict[int | None, list[Rung]], theme: Theme) -> Figure:
                     )
             bottoms = [bottom + height for bottom, height in zip(bottoms, heights, strict=True)]
         axes.set_xticks(list(places), [str(rung.epoch) for rung in rungs])
-        axes.set(xlabel="epoch of the rung", xlim=(-0.6, len(rungs) - 0.3))
-        axes.set(title="" if budget is None else f"at most {format_budget(budget)} weights")
+        for place, rung in zip(places, rungs, strict=True):
+            axes.annotate(
+                str(rung.came),
+                (place, rung.came),
+                (0, 2),
+                textcoords="offset points",
+                ha="center",
+                fontsize=8,
+            )
+        axes.set(xlim=(-0.6, len(rungs) - 0.3), xlabel="rung (epoch)")
+        axes.margins(y=0.12)
+        axes.set(title="" if budget is None else f"{format_budget(budget)} weights")
         axes.grid(visible=False, axis="x")
         axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
-    for axes in panels.flat[len(numbers) :]:
-        axes.remove()
-    for line in panels:
-        line[0].set(ylabel="trials")
+    figure.supylabel("trials", fontsize=9)
     handles = [Patch(facecolor=color, hatch=hatch) for _, color, hatch in shown.values()]
     legend_below(figure, handles, list(shown))
     return figure

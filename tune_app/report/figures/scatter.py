@@ -12,9 +12,15 @@ from matplotlib.lines import Line2D
 from tune_app.config.budget import format_budget
 from tune_app.report.figures.axes import (
     EARLY,
+    MetricRange,
     Row,
+    draw_hidden,
+    hidden_marker,
+    is_log_metric,
     legend_below,
     metric_label,
+    metric_range,
+    point_area,
     scored_rows,
     set_log_axis,
     set_metric_axis,
@@ -227,17 +233,19 @@ def draw_scatter(numbers: ScatterNumbers, label: str, theme: Theme) -> Figure:
         marks = ordered_marks(len(numbers.series), theme)
     else:
         marks = [series_mark(index, theme) for index in range(len(numbers.series))]
-    edge = _scale(axes, numbers, label)
+    shown = _scale(axes, numbers, label)
     handles: list[Any] = []
     labels: list[str] = []
     for series, mark in zip(numbers.series, marks, strict=True):
-        _draw_points(axes, series.points, mark, numbers.mode, edge)
+        _draw_points(axes, series.points, mark, point_area(len(numbers.points)))
+        hidden = [point.cost for point in series.points if shown.hides(point.value)]
+        draw_hidden(axes, hidden, shown, mark.color)
         _draw_front(axes, series.front, mark.color, mark.line)
         _draw_retrained(axes, series.retrained, mark, theme)
         if len(numbers.series) > 1:
             handles.append(_handle(mark, line=mark.line if series.front else ""))
             labels.append(series.label)
-    if len(numbers.front) > 1:
+    if numbers.front:
         handles += _draw_front(axes, numbers.front, theme.colors.muted, "-")
         labels.append("Pareto front")
     if any(point.early for point in numbers.points):
@@ -246,16 +254,19 @@ def draw_scatter(numbers: ScatterNumbers, label: str, theme: Theme) -> Figure:
         labels.append("ended early")
     if numbers.retrained:
         mark = Mark(theme.colors.muted, "*", "", "")
-        handles.append(_handle(mark, size=10))
-        labels.append("retrained, on test data (mean ± std)")
+        handles.append(_handle(mark, hollow=True, size=10))
+        labels.append("retrained, test data")
     if numbers.cost == "weights":
         _draw_budgets(axes, numbers.budgets, theme)
+    if beyond := sum(shown.hides(point.value) for point in numbers.points):
+        handles.append(_handle(Mark(theme.colors.muted, hidden_marker(shown), "", "")))
+        labels.append(f"not shown: {beyond}")
     legend_below(figure, handles, labels)
     return figure
 
 
-def _scale(axes: Axes, numbers: ScatterNumbers, label: str) -> float | None:
-    """Set both axes; return the edge at which trials beyond the visible range are drawn."""
+def _scale(axes: Axes, numbers: ScatterNumbers, label: str) -> MetricRange:
+    """Set both axes; return what the upright one shows."""
     costs = [point.cost for point in numbers.points]
     costs += [winner.cost for winner in numbers.retrained]
     if numbers.cost == "weights":
@@ -264,42 +275,27 @@ def _scale(axes: Axes, numbers: ScatterNumbers, label: str) -> float | None:
     values = [point.value for point in numbers.points]
     for winner in numbers.retrained:
         values += [winner.mean - (winner.std or 0), winner.mean + (winner.std or 0)]
-    edge = set_metric_axis(axes.yaxis, numbers.metric, numbers.mode, values)
+    shown = metric_range(values, numbers.mode, log=is_log_metric(numbers.metric, values))
+    set_metric_axis(axes.yaxis, numbers.metric, shown)
     if numbers.retrained:  # both splits are in it
         label = label.replace("validation ", "")
     axes.set(xlabel=COSTS[numbers.cost], ylabel=label)
-    return edge
+    return shown
 
 
-def _draw_points(
-    axes: Axes, points: Sequence[Point], mark: Mark, mode: str, edge: float | None
-) -> None:
-    def beyond(point: Point) -> bool:
-        return edge is not None and (point.value < edge if mode == "max" else point.value > edge)
-
+def _draw_points(axes: Axes, points: Sequence[Point], mark: Mark, area: float) -> None:
     for early in (True, False):
-        own = [point for point in points if point.early == early and not beyond(point)]
+        own = [point for point in points if point.early == early]
         axes.scatter(
             [point.cost for point in own],
             [point.value for point in own],
             marker=mark.marker,
-            s=26,
+            s=area,
             facecolors="none" if early else mark.color,
             edgecolors=mark.color,
             linewidths=0.9,
             alpha=0.75 if early else 0.95,
             zorder=3 if early else 4,
-        )
-    hidden = [point for point in points if beyond(point)]
-    if hidden:
-        axes.scatter(
-            [point.cost for point in hidden],
-            [edge or 0.0] * len(hidden),
-            marker="$↓$" if mode == "max" else "$↑$",
-            s=40,
-            color=mark.color,
-            clip_on=False,
-            zorder=5,
         )
 
 
@@ -331,10 +327,10 @@ def _draw_retrained(axes: Axes, winners: Sequence[Retrained], mark: Mark, theme:
         [winner.mean for winner in winners],
         yerr=[winner.std or 0 for winner in winners],
         fmt="*",
-        markersize=11,
-        color=mark.color,
-        markeredgecolor=theme.colors.ink,
-        markeredgewidth=0.7,
+        markersize=12,
+        markerfacecolor=theme.colors.background,
+        markeredgecolor=mark.color,
+        markeredgewidth=1.2,
         ecolor=theme.colors.ink,
         elinewidth=1.1,
         capsize=3,
@@ -345,7 +341,7 @@ def _draw_retrained(axes: Axes, winners: Sequence[Retrained], mark: Mark, theme:
 def _draw_budgets(axes: Axes, budgets: Sequence[int], theme: Theme) -> None:
     for budget in budgets:
         axes.axvline(
-            budget, color=theme.colors.muted, linewidth=0.8, linestyle=(0, (2, 2)), zorder=1
+            budget, color=theme.colors.muted, linewidth=0.6, linestyle=(0, (2, 3)), zorder=1
         )
         axes.text(
             budget,

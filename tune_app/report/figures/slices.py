@@ -13,14 +13,21 @@ from tune_app.report.figures.axes import (
     EARLY,
     ParameterScale,
     Row,
+    draw_hidden,
+    grid_shape,
+    is_log_metric,
     legend_below,
     metric_label,
+    metric_range,
+    panel_grid,
     parameter_scales,
     parameter_value,
+    point_area,
     scored_rows,
     set_log_axis,
     set_metric_axis,
     shorten,
+    slant_ticks,
 )
 from tune_app.report.figures.frame import ReportFigure
 from tune_app.report.figures.style import Mark, Theme, new_figure, ordered_marks
@@ -30,6 +37,7 @@ from tune_app.results.table import objective_of
 _COLUMNS = 4
 _GOLDEN = 0.618034  # multiples of it, without their whole parts, are spread evenly
 _CATEGORY_WIDTH = 0.5
+_SLANTED_FROM = 22  # characters of all categories, each as long as the longest
 
 
 @dataclass(frozen=True)
@@ -91,21 +99,21 @@ def slice_figure(rows: Sequence[Row], sweep: SweepRecord) -> ReportFigure:
 def draw_slices(slices: Sequence[Slice], sweep: SweepRecord, theme: Theme) -> Figure:
     """Draw the numbers of `slice_numbers`."""
     metric, mode = objective_of(sweep)
-    columns = min(_COLUMNS, len(slices))
-    lines = -(-len(slices) // columns)
-    figure = new_figure(0.5 + 1.75 * lines)
-    panels = figure.subplots(lines, columns, sharey=True, squeeze=False)
+    figure = new_figure(0.5 + 1.75 * grid_shape(len(slices), _COLUMNS)[0])
+    panels = panel_grid(figure, len(slices), _COLUMNS)
     values = [point.value for own in slices for point in own.points]
-    edge = set_metric_axis(panels[0][0].yaxis, metric, mode, values)
+    shown = metric_range(values, mode, log=is_log_metric(metric, values))
+    set_metric_axis(panels[0].yaxis, metric, shown)
     budgets = sorted({p.budget for own in slices for p in own.points}, key=lambda b: b or 0)
     marks = dict(zip(budgets, ordered_marks(len(budgets), theme), strict=True))
-    for axes, own in zip(panels.flat, slices, strict=False):
-        for budget, mark in marks.items():
-            _draw_points(axes, own, [p for p in own.points if p.budget == budget], mark, edge)
+    for axes, own in zip(panels, slices, strict=True):
         _scale(axes, own.scale)
+        for budget, mark in marks.items():
+            points = [point for point in own.points if point.budget == budget]
+            _draw_points(axes, own.scale, points, mark, point_area(len(own.points)) * 0.6)
+            hidden = [point.place for point in points if shown.hides(point.value)]
+            draw_hidden(axes, hidden, shown, mark.color)
         axes.set(xlabel=shorten(own.scale.name, 26))
-    for axes in panels.flat[len(slices) :]:
-        axes.remove()
     figure.supylabel(metric_label(metric, sweep), fontsize=9)
     handles: list[Any] = []
     labels: list[str] = []
@@ -121,15 +129,15 @@ def draw_slices(slices: Sequence[Slice], sweep: SweepRecord, theme: Theme) -> Fi
 
 
 def _draw_points(
-    axes: Axes, own: Slice, points: Sequence[SlicePoint], mark: Mark, edge: float | None
+    axes: Axes, scale: ParameterScale, points: Sequence[SlicePoint], mark: Mark, area: float
 ) -> None:
     for early in (True, False):
         shown = [point for point in points if point.early == early]
         axes.scatter(
-            [point.place + _sideways(point, own.scale) for point in shown],
+            [point.place + _sideways(point, scale) for point in shown],
             [point.value for point in shown],
             marker=mark.marker,
-            s=15,
+            s=area,
             facecolors="none" if early else mark.color,
             edgecolors=mark.color,
             linewidths=0.8,
@@ -143,25 +151,20 @@ def _sideways(point: SlicePoint, scale: ParameterScale) -> float:
     share = (point.number * _GOLDEN) % 1 - 0.5
     if scale.values:
         return share * _CATEGORY_WIDTH
-    if scale.whole and not scale.log:
+    if scale.step == 1 and not scale.log:
         return share * min(0.3, (scale.high - scale.low) * 0.02)
     return 0.0
 
 
 def _scale(axes: Axes, scale: ParameterScale) -> None:
     if scale.log:
-        set_log_axis(axes.xaxis, scale.low, scale.high)
+        set_log_axis(axes.xaxis, scale.low, scale.high, most=4)
         return
-    places, texts = scale.ticks()
+    places, texts = scale.ticks(most=5)
     if scale.values:
-        longest = max(len(text) for text in texts)
-        slanted = longest * len(texts) > 22
-        texts = [shorten(text, 16) for text in texts]
-        axes.set_xticks(places, texts)
-        if slanted:
-            axes.tick_params(axis="x", rotation=35)
-            for text in axes.get_xticklabels():
-                text.set(ha="right", rotation_mode="anchor")
+        axes.set_xticks(places, [shorten(text, 16) for text in texts])
+        if max(map(len, texts)) * len(texts) > _SLANTED_FROM:
+            slant_ticks(axes)
         axes.set(xlim=(-0.5, len(places) - 0.5))
     else:
         axes.set_xticks(places, texts)

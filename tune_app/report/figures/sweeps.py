@@ -33,8 +33,8 @@ def sweep_figures(
         return []
     figures = [pareto_figure(rows, sweep), time_figure(rows, sweep)]
     figures.append(_best_curves(store, sweep, rows))
-    if any(row["stage"] == "final" and row["epochs"] for row in rows):
-        figures.append(final_curves(store, sweep, rows))
+    if retrained := _retrained_winners(sweep, rows):
+        figures.append(final_curves(store, sweep, retrained))
     figures.append(progress_figure(rows, sweep))
     if any(any(rung.came for rung in rungs) for rungs in rung_numbers(rows, sweep).values()):
         figures.append(rung_figure(rows, sweep))
@@ -74,3 +74,13 @@ def _best_curves(store: Store, sweep: SweepRecord, rows: Sequence[Row]) -> Repor
         title = "Learning curves of the best trials"
     distinct = {row["trial_id"]: row for row in best}
     return learning_curves(store, sweep, list(distinct.values()), title=title)
+
+
+def _retrained_winners(sweep: SweepRecord, rows: Sequence[Row]) -> list[Row]:
+    """Return the final trials of each budget's first winner; of the first three without budgets."""
+    winners = sweep.final.get("winners", {})
+    count = 1 if sweep.budgets else _CURVES_WITHOUT_BUDGETS
+    shown = {source for sources in winners.values() for source in sources[:count]}
+    return [
+        row for row in rows if row["stage"] == "final" and row["source"] in shown and row["epochs"]
+    ]

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -13,10 +12,10 @@ from torch import Tensor
 from tune_app.data.source import Array
 from tune_app.models.plan import NetworkPlan
 from tune_app.report.figures.frame import ReportFigure
-from tune_app.report.figures.images import short_name, show_pixels
-from tune_app.report.figures.style import WIDTH, Theme, new_figure
+from tune_app.report.figures.images import blank_figure, place_axes, short_name, show_pixels
+from tune_app.report.figures.style import WIDTH, Theme
 
-MOST_UNITS = 64
+MOST_UNITS = 60
 # Blue over grey to yellow, and darker to lighter: its two sides differ in black and white too.
 SCALE = "cividis"
 
@@ -36,8 +35,8 @@ class FirstLayer:
 
     @property
     def limit(self) -> float:
-        """The largest absolute value: both ends of the colour scale, whose middle is 0."""
-        return float(np.abs(self.weights).max())
+        """The ends of the colour scale, whose middle is 0: 1 % of the weights are beyond."""
+        return float(np.quantile(np.abs(self.weights), 0.99)) or 1.0
 
 
 def first_layer(
@@ -84,13 +83,11 @@ def first_layer_figure(layer: FirstLayer, *, name: str) -> ReportFigure:
         shown += f" The {count} of {layer.total} with the largest norm, the largest first."
     elif not layer.classes:
         shown += f" All {count}, the largest norm first."
+    ends = f"{-layer.limit:.2g} and {layer.limit:.2g}, beyond which lies 1 % of the weights"
     if _is_colored(layer):
-        scale = (
-            "Red, green and blue are the weights of these channels: grey is 0, black "
-            f"{-layer.limit:.2g}, white {layer.limit:.2g}; one scale for all."
-        )
+        scale = f"Red, green and blue are these channels' weights: grey is 0, the ends are {ends}."
     else:
-        scale = "One scale for all, its middle is 0."
+        scale = f"One scale for all: its middle is 0, its ends are {ends}."
     return ReportFigure(
         name,
         f"First-layer {what}",
@@ -106,43 +103,51 @@ def _is_colored(layer: FirstLayer) -> bool:
 def _draw_tiles(layer: FirstLayer, theme: Theme) -> Figure:
     count = len(layer.units)
     columns = min(count, 5 if layer.classes else 8 if count <= 32 else 10)
+    heading = 0.22 if layer.classes else 0.0
+    right = 0.1 if _is_colored(layer) else 0.75
+    pitch = (WIDTH - 0.05 - right) / max(columns, 5)
+    height, width = _tile(layer, layer.weights[0]).shape[:2]
+    side, tall = pitch - 0.06, (pitch - 0.06) * height / width
     rows = -(-count // columns)
-    side = (WIDTH - 0.7) / max(columns, 5)
-    figure = new_figure(rows * (side + 0.2 * bool(layer.classes)) + 0.1)
-    figure.get_layout_engine().set(h_pad=0.015, w_pad=0.015, hspace=0, wspace=0)
-    grid = figure.subplots(rows, columns, squeeze=False)
-    for axes in grid.flat[count:]:
-        axes.set_visible(False)
-    for index, (axes, unit) in enumerate(zip(grid.flat, layer.weights, strict=False)):
-        if _is_colored(layer):
-            show_pixels(axes, np.moveaxis(0.5 + unit / (2 * layer.limit), 0, 2).clip(0, 1))
-        else:
-            # Channels that make no colour stand side by side.
-            pixels = np.concatenate(list(unit), axis=1)
-            show_pixels(axes, pixels, cmap=SCALE, norm=_scale(layer))
+    total = max(rows * (tall + 0.06 + heading) + 0.1, 0.1 if _is_colored(layer) else 1.1)
+    figure = blank_figure(total)
+    for index, unit in enumerate(layer.weights):
+        row, column = divmod(index, columns)
+        y = 0.05 + row * (tall + 0.06 + heading) + heading
+        axes = place_axes(figure, 0.05 + column * pitch, y, side, tall)
+        show_pixels(axes, _tile(layer, unit), cmap=SCALE, norm=_scale(layer))
         if layer.classes:
             axes.set_title(short_name(layer.classes[index]), fontsize=8, loc="center", pad=3)
     if not _is_colored(layer):
-        _draw_scale(figure, list(grid.flat), layer, theme)
+        _draw_scale(place_axes(figure, WIDTH - 0.62, 0.1, 0.1, min(total - 0.2, 3)), layer, theme)
     return figure
+
+
+def _tile(layer: FirstLayer, unit: Array) -> Array:
+    """Return a unit's weights, (C, H, W), as pixels: colours (H, W, 3), or weights (H, C·W)."""
+    if _is_colored(layer):
+        return np.moveaxis(0.5 + unit / (2 * layer.limit), 0, 2).clip(0, 1)
+    return np.concatenate(list(unit), axis=1)  # channels that make no colour: side by side
 
 
 def _draw_heat_map(layer: FirstLayer, theme: Theme) -> Figure:
     units, features = layer.weights.shape
-    figure = new_figure(min(0.9 + 0.22 * features, 6.0))
-    axes = figure.subplots()
+    tall = min(max(0.24 * features, 0.3), 5.5)
+    figure = blank_figure(max(tall + 0.7, 1.2))
+    axes = place_axes(figure, 0.55, 0.1, WIDTH - 1.4, tall)
     axes.imshow(
         layer.weights.T, interpolation="none", aspect="auto", cmap=SCALE, norm=_scale(layer)
     )
     axes.grid(False)
+    axes.set_xticks([])
+    axes.set_yticks([])
     if units <= 32:
         axes.set_xticks(range(units), [str(unit + 1) for unit in layer.units], fontsize=7)
-    else:
-        axes.set_xticks([])
     if features <= 24:
         axes.set_yticks(range(features), [str(feature + 1) for feature in range(features)])
     axes.set(xlabel="unit", ylabel="input")
-    _draw_scale(figure, [axes], layer, theme)
+    scale = place_axes(figure, WIDTH - 0.68, 0.1, 0.1, max(min(tall, 3), 0.9))
+    _draw_scale(scale, layer, theme)
     return figure
 
 
@@ -150,10 +155,23 @@ def _scale(layer: FirstLayer) -> Normalize:
     return Normalize(-layer.limit, layer.limit)
 
 
-def _draw_scale(figure: Figure, axes: list[Axes], layer: FirstLayer, theme: Theme) -> None:
-    bar = figure.colorbar(
-        ScalarMappable(_scale(layer), SCALE), ax=axes, label="weight", fraction=0.05, aspect=30
+def _draw_scale(axes: Axes, layer: FirstLayer, theme: Theme) -> None:
+    """Fill `axes` with the colour scale."""
+    heights = np.linspace(-layer.limit, layer.limit, 256)[:, None]
+    axes.imshow(
+        heights,
+        aspect="auto",
+        origin="lower",
+        cmap=SCALE,
+        norm=_scale(layer),
+        extent=(0, 1, -layer.limit, layer.limit),
     )
-    bar.outline.set_visible(False)
-    bar.ax.grid(False)
-    bar.ax.tick_params(length=2, colors=theme.colors.muted, labelcolor=theme.colors.ink)
+    axes.set_xticks([])
+    axes.yaxis.tick_right()
+    axes.yaxis.set_label_position("right")
+    axes.set_ylabel("weight", fontsize=8, labelpad=2)
+    axes.tick_params(length=2, labelsize=7)
+    axes.locator_params(axis="y", nbins=5)
+    axes.grid(False)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
