@@ -189,14 +189,12 @@ def test_what_an_exporter_cannot_do_is_said_in_a_line(small_network, tmp_path):
             return x.flatten(1) if x.sum() > 0 else -x.flatten(1)
 
     small_network.network = Branching()
-    with pytest.raises(ExportError, match="^the network cannot be exported: "):
+    with pytest.raises(ExportError, match="the network cannot be exported: "):
         write_graphs(BOTH, small_network, tmp_path, NOTES)
 
 
 def test_each_file_holds_the_preprocessing_and_the_classes(store, tmp_path):
-    export_trial(
-        store, "images", tmp_path / "new", formats=("pt", "safetensors", "onnx", "pt2")
-    )
+    export_trial(store, "images", tmp_path / "new", formats=("pt", "safetensors", "onnx", "pt2"))
     folder = tmp_path / "new"
     resolved = store.get_sweep("images").resolved
     model = onnx.load(folder / "network.onnx")
