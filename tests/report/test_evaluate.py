@@ -6,8 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import onnx
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from tune_app.cli import app
@@ -102,6 +104,72 @@ def test_a_weight_changed_too_little_for_the_numbers_is_seen_too(folder):
     weights["output.linear.bias"][0] += 1e-6
     torch.save(weights, path)
     assert command("evaluate", folder).exit_code == 1
+
+
+@pytest.fixture
+def all_formats(store, tmp_path):
+    formats = ("pt", "safetensors", "onnx", "pt2")
+    export_trial(store, "small", tmp_path / "best", budget=3_000, formats=formats)
+    return tmp_path / "best"
+
+
+def change_safetensors(path):
+    weights = load_file(path)
+    weights["output.linear.bias"][0] += 1e-6
+    save_file(weights, path)
+
+
+def change_onnx(path):
+    model = onnx.load(path)
+    biases = [weight for weight in model.graph.initializer if list(weight.dims) == [10]]
+    values = onnx.numpy_helper.to_array(biases[0]).copy()
+    values[0] += 1e-6
+    biases[0].CopyFrom(onnx.numpy_helper.from_array(values, biases[0].name))
+    onnx.save(model, path)
+
+
+def change_pt2(path):
+    program = torch.export.load(path)
+    program.state_dict["network.output.linear.bias"].data[0] += 1e-6
+    torch.export.save(program, path)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("weights.safetensors", change_safetensors),
+        ("network.onnx", change_onnx),
+        ("network.pt2", change_pt2),
+    ],
+)
+def test_one_changed_weight_is_seen_in_every_format(all_formats, name, change):
+    change(all_formats / name)
+    result = command("evaluate", all_formats)
+    assert result.exit_code == 1
+    assert result.stderr == f"error: the weights are not those that were exported: {name}\n"
+    assert "exact: weights.pt" in result.stdout
+
+
+def test_a_format_that_was_removed_is_not_missed(all_formats):
+    (all_formats / "weights.safetensors").unlink()
+    (all_formats / "network.onnx").unlink()
+    result = evaluate_export(all_formats, all_formats)
+    assert [file.file for file in result.files] == ["weights.pt", "network.pt2"]
+    assert result.agrees
+
+
+def test_another_export_leaves_no_network_of_the_one_before(store, all_formats):
+    export_trial(store, "small", all_formats, budget=1_000)
+    assert not (all_formats / "network.onnx").exists()
+    assert not (all_formats / "weights.safetensors").exists()
+    assert evaluate_export(all_formats, all_formats).agrees
+
+
+def test_the_macro_f1_is_measured_for_classes_only(store, tmp_path, folder):
+    f1 = evaluate_export(folder, folder).macro_f1
+    assert f"macro-F1 {f1:.6f}" in command("evaluate", folder).stdout
+    export_trial(store, "curve", tmp_path / "curve")
+    assert evaluate_export(tmp_path / "curve", tmp_path).macro_f1 is None
 
 
 @pytest.mark.parametrize("value", [0.123, None, math.nan], ids=str)

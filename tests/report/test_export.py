@@ -5,7 +5,7 @@ import re
 
 import pytest
 import torch
-from small_sweeps import train
+from small_sweeps import DIGITS, Workshop, train
 
 from tune_app.config.files import load_sweep_file
 from tune_app.config.parameters import resolve_parameters
@@ -14,6 +14,7 @@ from tune_app.data.sets import load_search_data
 from tune_app.errors import ExportError, UnknownSweepError, UnknownTrialError
 from tune_app.models.network import build_network, plan_network
 from tune_app.report.export import export_trial
+from tune_app.report.export_contents import input_dtype
 from tune_app.report.exported import load_export, weights_digest
 from tune_app.results.housekeeping import plan_pruning, prune
 from tune_app.results.store import open_store
@@ -104,6 +105,40 @@ def test_an_exported_file_leaves_out_what_nothing_reads(store, folder):
     assert "momentum" not in adam
     assert sgd["momentum"].value == 0.9
     assert not {"nesterov", "lr_gamma", "taper", "patience"} & set(adam)
+
+
+def test_widths_that_a_budget_solved_are_written_as_they_are(storage, folder):
+    text = DIGITS.replace("name: small", "name: filled").replace(
+        "width: {int: [4, 64], log: true}", "layers: 2"
+    )
+    shop = Workshop(storage, text + "budget_mode: fill\n")
+    shop.train({"dropout": 0.0, "optimizer": "adam", "lr": 0.01, "widths": [20, 10]}, budget=3_000)
+    solved = shop.store.get_trial("filled", "t0001").config | {"layers": 2, "taper": 1.0}
+    shop.store.update_trial("filled", "t0001", config=solved)  # as a fill search records it
+    export_trial(shop.store, "filled", folder, budget=3_000)
+    parameters = load_sweep_file(folder / "config.yaml").parameters
+    assert list(parameters["widths"].value) == [20, 10]
+    assert not {"layers", "width", "taper"} & set(parameters)
+
+
+def test_inputs_are_bytes_where_the_data_set_has_bytes(store, folder):
+    for sweep, dtype in (("small", "uint8"), ("curve", "float32")):
+        export_trial(store, sweep, folder, trial_id="t0001")
+        assert json.loads((folder / "metrics.json").read_text())["input_dtype"] == dtype
+        resolved = store.get_sweep(sweep).resolved
+        early = {name: value for name, value in resolved.items() if name != "input_dtype"}
+        store.update_sweep(sweep, resolved=early)
+        assert input_dtype(store.get_sweep(sweep)) == dtype
+
+
+def test_arrays_of_an_early_record_may_be_bytes_or_not(store, folder):
+    resolved = {**store.get_sweep("small").resolved}
+    del resolved["input_dtype"]
+    store.update_sweep("small", resolved=resolved, dataset="arrays")
+    assert refusal(store, "small", folder, trial_id="t0001") == (
+        "the record of sweep 'small' is of an early version, which did not note whether its "
+        "inputs are bytes: run it anew"
+    )
 
 
 def test_the_best_trial_of_a_budget_is_exported(store, folder):

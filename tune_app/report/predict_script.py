@@ -34,7 +34,7 @@ import torch
 {classes}network = torch.export.load(Path(__file__).with_name("{file}")).module()
 inputs = np.load(sys.argv[1]){cast}
 for batch in torch.from_numpy(inputs).split(256):
-    outputs = network(batch).numpy()
+    outputs = network(batch).detach().numpy()
     print(*{answer}, sep="\\n")
 '''
 
