@@ -35,6 +35,9 @@ def add_finals(
                 confidence=confidence,
             )
             store.add_trial(_replicate(source, trial_id, number, accuracy))
+            for epoch in store.epochs(config.name, source_id):
+                trained = replace(epoch, trial_id=trial_id, val_loss=None, val_accuracy=None)
+                store.record_epoch(trained)
     seeds = max(map(len, tested.values()))
     store.update_sweep(
         config.name,
