@@ -88,8 +88,8 @@ def answer(sweeps: Sequence[SweepRecord], found: Sequence[Best]) -> tuple[Block,
         blocks.append(
             Caution(
                 text(
-                    Strong("Not tested. "),
-                    f"{which} are validation numbers, of one training each, and the best of many: "
+                    Strong("Not tested."),
+                    f" {which} are validation numbers, of one training each, and the best of many: "
                     "they flatter. A final stage, over several seeds and on the test split, would "
                     "tell.",
                 )
