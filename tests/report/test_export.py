@@ -109,7 +109,7 @@ def test_an_exported_file_leaves_out_what_nothing_reads(store, folder):
 
 def test_widths_that_a_budget_solved_are_written_as_they_are(storage, folder):
     text = DIGITS.replace("name: small", "name: filled").replace(
-        "width: {int: [4, 64], log: true}", "layers: 2"
+        "width: {int: [4, 64], log: true}", ""
     )
     shop = Workshop(storage, text + "budget_mode: fill\n")
     shop.train({"dropout": 0.0, "optimizer": "adam", "lr": 0.01, "widths": [20, 10]}, budget=3_000)

@@ -107,7 +107,7 @@ def test_the_card_has_the_mean_its_interval_and_how_it_was_come_by(store, tmp_pa
         "Configuration t0001, trained again with 3 seeds: the first seed's network, whatever the "
         "others measured on the test split."
     ) in lines
-    assert "validation examples together, 1,437." in " ".join(card.split())
+    assert "validation examples together, 1,438." in " ".join(card.split())
 
 
 def test_the_exported_file_has_the_final_trials_epochs_and_a_final_stage(store, tmp_path):
@@ -148,7 +148,7 @@ def test_each_reading_of_the_test_split_is_noted_with_its_time(store, tmp_path):
     for _ in range(2):
         result = CliRunner().invoke(app, ["evaluate", str(folder)])
         assert result.exit_code == 0, result.output
-    assert "on 360 test examples, cpu" in result.stdout
+    assert "on 359 test examples, cpu" in result.stdout
     readings = list(map(json.loads, (folder / "test_readings.jsonl").read_text().splitlines()))
     assert len(readings) == 2
     for reading in readings:

@@ -213,7 +213,8 @@ def test_each_file_holds_the_preprocessing_and_the_classes(store, tmp_path):
         assert json.loads(notes["input_shape"]) == [1, 8, 8]
         assert notes["input_dtype"] == "uint8"
         assert notes["config"] == (folder / "config.yaml").read_text()
-    constants = np.load(folder / "preprocessing.npz")
+    with np.load(folder / "preprocessing.npz") as file:
+        constants = dict(file)
     assert constants["mean"].tolist() == resolved["mean"]
     assert constants["std"].tolist() == resolved["std"]
     assert constants["classes"].tolist() == ["3", "5", "8"]

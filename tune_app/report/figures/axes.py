@@ -99,7 +99,11 @@ def log_ticks(low: float, high: float, most: int = 6) -> list[float]:
             return within
     if len(within) > most:  # more decades than ticks
         return within[:: -(-len(within) // most)]
-    return [float(tick) for tick in MaxNLocator(3).tick_values(low, high) if low <= tick <= high]
+    return [
+        float(tick)
+        for tick in MaxNLocator(3, steps=[1, 2, 5, 10]).tick_values(low, high)
+        if low <= tick <= high
+    ]
 
 
 def set_log_axis(axis: XAxis | YAxis, low: float, high: float, *, most: int = 6) -> None:

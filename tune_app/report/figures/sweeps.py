@@ -10,7 +10,13 @@ from tune_app.report.figures.importance import importance_figure, important_para
 from tune_app.report.figures.parallel import parallel_figure
 from tune_app.report.figures.progress import progress_figure
 from tune_app.report.figures.rungs import rung_figure, rung_numbers
-from tune_app.report.figures.scatter import comparison_figure, pareto_figure, time_figure
+from tune_app.report.figures.scatter import (
+    compared_numbers,
+    comparison_figure,
+    pareto_figure,
+    scatter_numbers,
+    time_figure,
+)
 from tune_app.report.figures.slices import slice_figure
 from tune_app.results.importance import Importance
 from tune_app.results.store import Store, SweepRecord
@@ -31,7 +37,9 @@ def sweep_figures(
     ranked = scored_rows(rows, sweep)
     if not ranked:
         return []
-    figures = [pareto_figure(rows, sweep), time_figure(rows, sweep)]
+    figures = [pareto_figure(rows, sweep)]
+    if scatter_numbers(rows, sweep, "seconds").points:
+        figures.append(time_figure(rows, sweep))
     figures.append(_best_curves(store, sweep, rows))
     if retrained := _retrained_winners(sweep, rows):
         figures.append(final_curves(store, sweep, retrained))
@@ -60,7 +68,8 @@ def comparison_figures(store: Store, sweeps: Sequence[SweepRecord]) -> list[Repo
     shown = [(sweep, rows) for sweep, rows in with_rows if scored_rows(rows, sweep)]
     if len(shown) < 2 or len({objective_of(sweep) for sweep, _ in shown}) > 1:
         return []
-    return [comparison_figure(shown, cost) for cost in ("weights", "seconds")]
+    costs = [cost for cost in ("weights", "seconds") if compared_numbers(shown, cost).points]
+    return [comparison_figure(shown, cost) for cost in costs]
 
 
 def _best_curves(store: Store, sweep: SweepRecord, rows: Sequence[Row]) -> ReportFigure:
