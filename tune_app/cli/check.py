@@ -1,6 +1,7 @@
-"""The commands before a sweep: check a file, write one, fetch a data set."""
+"""The commands before a sweep: check a file, write one, share its space, fetch a data set."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ from tune_app.cli.launch import FileArgument
 from tune_app.cli.output import duration_text, make_console, size_text
 from tune_app.cli.run_options import DataOption, SettingsOption, data_path, parse_setting
 from tune_app.config.budget import format_budget
+from tune_app.errors import SweepFileError
 
 BAR_ROWS = 6
 JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
@@ -136,13 +138,47 @@ def histogram_lines(counts: list[int], edges: list[float], budgets: tuple[int, .
 def new(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="fcn or cnn.")],
     dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Such as fashion_mnist.")],
+    foreign: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", help="Take the space of this file of Optuna, ConfigSpace, W&B, Ray."
+        ),
+    ] = None,
     output: Annotated[Path | None, typer.Option(help="Write to this file, not stdout.")] = None,
 ) -> None:
     """Write a commented search file to begin with."""
     from tune_app.cli.output import write_text
+    from tune_app.config.exchange.formats import read_space
+    from tune_app.config.files import parse_sweep, read_text
     from tune_app.config.starter import starter_file
 
-    write_text(starter_file(model, dataset), output)
+    taken, lost = (
+        (None, []) if foreign is None else read_space(read_text(foreign), source=str(foreign))
+    )
+    text = starter_file(model, dataset, taken)
+    write_text(text, output)
+    for note in lost:
+        print(f"not taken over: {note}", file=sys.stderr)
+    try:
+        parse_sweep(text, source=str(output or "the new file"))
+    except SweepFileError as error:  # names and values of another tool's space
+        print(f"to be mended by hand: {error}", file=sys.stderr)
+
+
+def space(
+    file: FileArgument,
+    to: Annotated[str, typer.Option(metavar="TOOL", help="optuna, configspace, wandb or ray.")],
+    output: Annotated[Path | None, typer.Option(help="Write to this file, not stdout.")] = None,
+) -> None:
+    """Write the search space of a file for another tool; `new --from` reads it back."""
+    from tune_app.cli.output import write_text
+    from tune_app.config.exchange.formats import write_space
+    from tune_app.config.files import load_sweep_file
+
+    text, lost = write_space(load_sweep_file(file), to)
+    write_text(text, output)
+    for note in lost:
+        print(f"not shared: {note}", file=sys.stderr)
 
 
 def data(
@@ -158,5 +194,5 @@ def data(
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    for command in (check, new, data):
+    for command in (check, new, space, data):
         app.command(rich_help_panel="Before a search")(command)

@@ -22,11 +22,18 @@ def load_sweep_file(path: str | Path, *, overrides: Sequence[tuple[str, Any]] = 
     Raises:
         SweepFileError: Naming every problem of the file, or why it cannot be read.
     """
-    path = Path(path)
+    return parse_sweep(read_text(Path(path)), source=str(path), overrides=overrides)
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file, or of so much of it that it is seen to be too large.
+
+    Raises:
+        SweepFileError: It cannot be read.
+    """
     try:
         with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-        text = content.decode("utf-8")
+            return file.read(MAX_BYTES + 1).decode("utf-8")
     except FileNotFoundError:
         beside = path.parent.glob("*.y*ml") if path.parent.is_dir() else ()
         near = did_you_mean(path.name, sorted(other.name for other in beside))
@@ -35,7 +42,6 @@ def load_sweep_file(path: str | Path, *, overrides: Sequence[tuple[str, Any]] = 
         raise _unreadable(path, "is not a UTF-8 text") from None
     except OSError as error:
         raise _unreadable(path, f"cannot be read: {error.strerror}") from None
-    return parse_sweep(text, source=str(path), overrides=overrides)
 
 
 def _unreadable(path: Path, text: str) -> SweepFileError:

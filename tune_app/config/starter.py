@@ -2,6 +2,9 @@
 
 import difflib
 
+from tune_app.config.space import SearchSpace
+from tune_app.config.spelling import spell_parameter
+from tune_app.config.yaml_text import write_document
 from tune_app.errors import SpaceError
 
 _HEAD = """\
@@ -41,6 +44,8 @@ _TRAINING = """\
   lr_schedule: one_cycle
   batch_size: {choice: [64, 128, 256]}
   epochs: EPOCHS
+"""
+_SEARCH = """\
 search: {sampler: tpe, trials: 40, seed: 0}
 scheduler: {type: asha}   # stops hopeless trials early, within each budget
 """
@@ -57,8 +62,10 @@ _BUDGETS_OF = {
 _REGRESSION = ("sinc", "sin")
 
 
-def starter_file(model: str, dataset: str) -> str:
+def starter_file(model: str, dataset: str, space: SearchSpace | None = None) -> str:
     """Return the text of a search file for a model and a data set; it loads as it is.
+
+    With a `space` that came from elsewhere it has this one's parameters, whatever they are.
 
     Raises:
         SpaceError: There is no such model or data set, or they do not go together.
@@ -85,8 +92,11 @@ def starter_file(model: str, dataset: str) -> str:
     text += _BUDGETS.format(budgets=_BUDGETS_OF[dataset], size=size)
     if dataset in ("mnist", "fashion_mnist", "cifar10", "images") and model == "cnn":
         text += "max_macs: 4M              # multiply-adds per image, so that no trial is slow\n"
+    if space is not None:
+        spelled = {name: spell_parameter(own) for name, own in space.items()}
+        return text + write_document({"parameters": spelled}) + _SEARCH
     training = _TRAINING.replace("EPOCHS", "30")
     if dataset in _REGRESSION:
         training = training.replace("  lr_schedule", "  loss: mse\n  lr_schedule")
         training = training.replace("EPOCHS", "200")
-    return text + _NETWORK[model] + training
+    return text + _NETWORK[model] + training + _SEARCH

@@ -1,0 +1,73 @@
+"""A search space out to another tool's file, and in from one."""
+
+from collections.abc import Callable, Mapping
+
+from tune_app.config.exchange.configspace_json import read_configspace, write_configspace
+from tune_app.config.exchange.foreign import Foreign
+from tune_app.config.exchange.optuna_json import read_optuna, write_optuna
+from tune_app.config.exchange.ray_source import read_ray, write_ray
+from tune_app.config.exchange.wandb_yaml import read_wandb, write_wandb
+from tune_app.config.fields import one_of
+from tune_app.config.reading import Reading
+from tune_app.config.space import SearchSpace
+from tune_app.config.spelling import read_parameter
+from tune_app.config.sweep import SweepConfig
+from tune_app.config.yaml_text import key_of, read_document
+from tune_app.errors import Problem, SpaceError, SweepFileError
+
+WRITERS: dict[str, Callable[[SweepConfig], tuple[str, list[str]]]] = {
+    "optuna": write_optuna,
+    "configspace": write_configspace,
+    "wandb": write_wandb,
+    "ray": write_ray,
+}
+
+
+def write_space(config: SweepConfig, tool: str) -> tuple[str, list[str]]:
+    """Return the text of a sweep's space for another tool, and what of it that tool will not know.
+
+    Raises:
+        SpaceError: There is no such tool, or its format cannot hold the space.
+    """
+    if tool not in WRITERS:
+        raise SpaceError(one_of(tool, WRITERS, noun="format"))
+    return WRITERS[tool](config)
+
+
+def read_space(text: str, *, source: str) -> tuple[SearchSpace, list[str]]:
+    """Return the space in the text of a file of another tool, and what of that text is lost here.
+
+    The text itself shows which tool; a `source` that ends with .py is Ray Tune's.
+
+    Raises:
+        SweepFileError: Naming every problem of the text.
+    """
+    foreign = read_ray(text) if source.endswith(".py") else _read_data(text)
+    reading = Reading()
+    for name, spelled in foreign.parameters.items():
+        read_parameter(reading, spelled, (name,))
+    problems = list(foreign.problems)
+    for at, told in reading.findings:
+        problems.append(Problem(foreign.lines[str(at[0])], key_of(at), told))
+    if not problems:
+        names = {name: reading.known[(name,)] for name in foreign.parameters}
+        try:
+            return SearchSpace(names), foreign.notes
+        except SpaceError as error:
+            problems.append(Problem(None, "", str(error)))
+    raise SweepFileError(source, problems)
+
+
+def _read_data(text: str) -> Foreign:
+    document = read_document(text)
+    data = document.data
+    if document.problems:
+        return Foreign(problems=document.problems)
+    if isinstance(data, Mapping) and isinstance(data.get("hyperparameters"), list):
+        return read_configspace(document)
+    if isinstance(data, Mapping) and isinstance(data.get("parameters"), Mapping):
+        return read_wandb(document)
+    if isinstance(data, Mapping) and data:
+        return read_optuna(document)
+    known = "Optuna, ConfigSpace, W&B or (in a file named .py) Ray Tune"
+    return Foreign(problems=[Problem(None, "", f"is no search space of {known}")])
