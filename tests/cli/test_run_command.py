@@ -110,7 +110,8 @@ def test_a_run_ends_with_the_ranked_table_and_the_next_command(folder):
     assert done.returncode == 0, done.stderr
     assert "4 trials in " in done.stdout
     assert "4 finished" in done.stdout
-    assert "next: tune-app export small --budget 3k --to best" in done.stdout
+    assert "tune-app export small --budget 3k --to best" in done.stdout
+    assert "next: tune-app final small" in done.stdout
     assert "small: fcn on digits, 1k, 3k; 4 trials of at most 2 epochs" in done.stderr
     for noise in ("Warning", "warning", "INFO", "raylet", "ray.io", "Traceback"):
         assert noise not in done.stdout + done.stderr

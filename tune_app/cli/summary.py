@@ -96,8 +96,11 @@ def place_lines(outcome: Outcome, storage: Path, budgets: tuple[int, ...]) -> li
         lines.append(f"{outcome.reason}; go on with: {go_on}")
     if outcome.usable:
         budget = f" --budget {format_budget(budgets[-1])}" if budgets else ""
-        lines.append(f"next: tune-app export {name}{budget} --to best{where}")
-        lines.append(f"      tune-app show {name} --all{where}")
+        commands = [f"export {name}{budget} --to best", f"show {name} --all"]
+        if not outcome.final and outcome.status == "complete":
+            commands.insert(0, f"final {name}")
+        for label, command in zip(["next:", "     ", "     "], commands, strict=False):
+            lines.append(f"{label} tune-app {command}{where}")
     return lines
 
 
