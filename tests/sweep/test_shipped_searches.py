@@ -55,17 +55,10 @@ def test_a_network_whose_widths_were_solved_is_exported_and_measures_the_same(
 @pytest.mark.slow
 @pytest.mark.parametrize("path", sorted(FILES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_shipped_file_runs_on_its_real_data(path, tmp_path, data_root, ray_session):
-    config = load_sweep_file(
-        path,
-        overrides=[
-            ("search.trials", 2),
-            ("parameters.epochs", 1),
-            ("dataset.train_size", 2_000),
-            ("scheduler.type", "none"),
-        ]
-        if "deep" not in path.stem
-        else [("search.trials", 2), ("parameters.epochs", 5), ("scheduler.type", "none")],
-    )
+    overrides = [("search.trials", 2), ("parameters.epochs", 1), ("scheduler.type", "none")]
+    if "mnist" in path.stem or path.stem == "optimizer_by_lr":
+        overrides.append(("dataset.train_size", 2_000))
+    config = load_sweep_file(path, overrides=overrides)
     outcome = run_sweep(config, Launch(storage=tmp_path, data_root=data_root))
     assert outcome.trials == {"finished": 2}
     export_and_evaluate(tmp_path, config.name, data_root)
