@@ -3,8 +3,10 @@
 import math
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tune_app.config.files import parse_sweep
@@ -306,3 +308,22 @@ def test_trials_shorter_than_a_workers_start_share_all_the_workers(launch, tmp_p
     by_worker = Counter((tmp_path / "workers.txt").read_text().split())
     assert len(by_worker) == 2
     assert min(by_worker.values()) >= 10
+
+
+def test_own_data_may_lie_under_the_data_root(tmp_path, ray_session, monkeypatch):
+    y = np.arange(200) % 2
+    x = np.random.default_rng(0).normal(size=(200, 3)).astype(np.float32) + y[:, None]
+    (tmp_path / "data").mkdir()
+    np.savez(tmp_path / "data" / "own.npz", x_train=x, y_train=y)
+    config = parse_sweep(
+        "name: own\ndataset: {name: arrays, path: own.npz}\nmodel: fcn\n"
+        "parameters: {width: 4, epochs: 1}\nsearch: {trials: 1, sampler: random}\n",
+        source="own.yaml",
+    )
+    launch = Launch(storage=tmp_path / "results", data_root=tmp_path / "data")
+    assert run_sweep(config, launch).trials == {"finished": 1}
+    monkeypatch.chdir(tmp_path / "data")
+    here = replace(launch, data_root=tmp_path)
+    assert run_sweep(config.model_copy(update={"name": "here"}), here).trials == {"finished": 1}
+    path = open_store(launch.storage).get_sweep("here").config["dataset"]["path"]
+    assert path == str(tmp_path / "data" / "own.npz")

@@ -160,9 +160,9 @@ def _complete(config: SweepConfig, feasible: FeasibleSpace, launch: Launch) -> S
             )
     else:
         own_configurations(config, feasible)
-    if config.dataset.path is not None:
-        path = str(Path(config.dataset.path).expanduser().absolute())
-        dataset = config.dataset.model_copy(update={"path": path})
+    path = config.dataset.path and Path(config.dataset.path).expanduser()
+    if path and path.exists():  # else it is under the data root; see data.own.find_path
+        dataset = config.dataset.model_copy(update={"path": str(path.absolute())})
         config = config.model_copy(update={"dataset": dataset})
     return config
 
