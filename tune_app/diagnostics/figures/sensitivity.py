@@ -1,0 +1,70 @@
+"""Sensitivity and sharpness against the batch size."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from tune_app.report.figures.axes import legend_below, set_log_axis
+from tune_app.report.figures.frame import ReportFigure
+from tune_app.report.figures.style import Theme, new_figure, series_mark
+
+_LOG_FROM = 5.0  # the largest value over the smallest
+
+
+def sensitivity_figure(table: pd.DataFrame, unit: str) -> ReportFigure:
+    """Return the columns of `sensitivity_table`; marks are trials, lines the means of a size."""
+    return ReportFigure(
+        "sensitivity",
+        "Sensitivity and sharpness against the batch size",
+        "Above: the mean norm of the gradient by the input, of the loss and of the outputs, and "
+        f"the loss ({unit}). Below: accuracy, and on the training examples two measures of "
+        "sharpness: the rise of the loss within a ball along its gradient, and the largest "
+        "eigenvalue of the Hessian. Marks are trials, lines the means of a batch size.",
+        lambda theme: _draw(table, unit, theme),
+    )
+
+
+def _draw(table: pd.DataFrame, unit: str, theme: Theme) -> Figure:
+    panels = [
+        ("loss_gradient", "gradient of the loss"),
+        ("output_gradient", "gradient of the outputs"),
+        ("loss", f"loss ({unit})"),
+        ("accuracy", "accuracy"),
+        ("sharpness", "SAM's sharpness"),
+        ("largest_eigenvalue", "largest eigenvalue"),
+    ]
+    figure = new_figure(4.6)
+    grid = figure.subplots(2, 3, sharex=True)
+    splits = list(dict.fromkeys(table["split"]))
+    for axes, (column, label) in zip(grid.flat, panels, strict=True):
+        if table[column].isna().all():
+            axes.remove()
+            continue
+        for index, split in enumerate(splits):
+            own = table[table["split"] == split].dropna(subset=column)
+            _draw_split(axes, own, column, index, theme)
+        values = table[column].dropna()
+        if values.min() > 0 and values.max() > _LOG_FROM * values.min() and column != "accuracy":
+            set_log_axis(axes.yaxis, float(values.min()), float(values.max()), most=5)
+        axes.set_ylabel(label)
+        axes.set_xlabel("batch size")
+        axes.label_outer()
+        low, high = float(table["batch_size"].min()), float(table["batch_size"].max())
+        if high > low:
+            set_log_axis(axes.xaxis, low, high, most=4)
+        else:
+            axes.set_xticks([low])
+    marks = [series_mark(index, theme) for index in range(len(splits))]
+    handles = [
+        Line2D([], [], color=mark.color, marker=mark.marker, linestyle=mark.line) for mark in marks
+    ]
+    legend_below(figure, handles, ["training" if split == "train" else split for split in splits])
+    return figure
+
+
+def _draw_split(axes: Axes, own: pd.DataFrame, column: str, index: int, theme: Theme) -> None:
+    mark = series_mark(index, theme)
+    means = own.groupby("batch_size")[column].mean()
+    axes.plot(means.index, means, color=mark.color, linestyle=mark.line, linewidth=1.3)
+    axes.scatter(own["batch_size"], own[column], s=20, color=mark.color, marker=mark.marker)
