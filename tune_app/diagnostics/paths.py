@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tune_app.diagnostics.batch_norm import has_batch_norm, recompute_batch_norm
 from tune_app.diagnostics.diagnosis import Diagnosis
-from tune_app.diagnostics.figures.paths import Panel, paths_figure
+from tune_app.diagnostics.figures.paths import Panel, paths_figure, plane_sides
 from tune_app.diagnostics.landscape import flat_weights, layer_slices, set_weights
 from tune_app.diagnostics.workbench import Subject, refuse_different
 from tune_app.errors import DiagnosisError
@@ -107,16 +107,15 @@ def loss_on_plane(
 ) -> pd.DataFrame:
     """Return `x`, `y` and the training `loss` on a grid over the plane of whole networks.
 
-    On `most` of the training examples; a tenth of the paths' extent beyond them on each side.
+    On `most` of the training examples; the square that holds the paths, and a tenth more.
     After Li, Xu, Taylor, Studer and Goldstein (2018), "Visualizing the Loss Landscape of Neural
     Nets", arXiv:1712.09913, section 7.2. Batch-norm statistics are recomputed at each point over
     these examples. Costs points² evaluations.
     """
     examples = subject.examples("train", most)
     network = subject.fresh_network()
-    low, high = projection.points.min(0), projection.points.max(0)
-    room = 0.1 * (high - low)
-    sides = np.linspace(low - room, high + room, points)
+    low, high = plane_sides(projection.points.min(0), projection.points.max(0))
+    sides = np.linspace(low, high, points)
     rows = []
     for y in sides[:, 1]:
         for x in sides[:, 0]:

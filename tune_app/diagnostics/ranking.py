@@ -113,11 +113,11 @@ def edges(trials: Sequence[TrialRecord], config: SweepConfig, budget: int | None
     """Return the ends of ranges at which a budget's best trials crowd: where to widen the space.
 
     Columns: `budget`, `parameter`, `end` ("low", "high"), `value` (of that end), `best_there`,
-    `best` (counts), `expected` (share that lies there by chance), `p_value`. The best are the
-    tenth, and at least 5, of the trials with a result drawn for the budget. At an end is the last
-    value of what can be listed, numeric choices included, or the outer tenth of a range, on its
-    own scale. Listed where at least half of the best lie there and an exact binomial test,
-    one-sided, gives 5 % or less.
+    `best`, `all_there`, `all` (counts), `expected` (share that lies there by chance), `p_value`.
+    The best are the tenth, and at least 5, of the trials with a result drawn for the budget. At an
+    end is the last value of what can be listed, numeric choices included, or the outer tenth of a
+    range, on its own scale. Listed where at least half of the best lie there, a larger share than
+    of all, and an exact binomial test, one-sided, gives 5 % or less.
     """
     metric, mode = config.objective.metric, config.objective.mode
     rows = rank_rows([vars(trial) for trial in trials if trial.budget == budget], metric, mode)
@@ -131,10 +131,12 @@ def edges(trials: Sequence[TrialRecord], config: SweepConfig, budget: int | None
         if ends is None or len(values) < 2 * FEWEST_BEST:
             continue
         for end in ("low", "high"):
-            there = sum(_is_at(parameter, value, end) for value in best)
+            is_there = [_is_at(parameter, value, end) for value in values]
+            there, every = sum(is_there[:count]), sum(is_there)
             expected = 1 / parameter.count if parameter.count else EDGE_SHARE
             p_value = _binomial_tail(there, len(best), expected)
-            if there >= len(best) / 2 and p_value <= SIGNIFICANCE:
+            is_crowd = there >= len(best) / 2 and there * len(values) > every * len(best)
+            if is_crowd and p_value <= SIGNIFICANCE:
                 found.append(
                     {
                         "budget": budget,
@@ -143,11 +145,16 @@ def edges(trials: Sequence[TrialRecord], config: SweepConfig, budget: int | None
                         "value": ends[end == "high"],
                         "best_there": there,
                         "best": len(best),
+                        "all_there": every,
+                        "all": len(values),
                         "expected": expected,
                         "p_value": p_value,
                     }
                 )
-    columns = ["budget", "parameter", "end", "value", "best_there", "best", "expected", "p_value"]
+    columns = [
+        *("budget", "parameter", "end", "value", "best_there", "best", "all_there", "all"),
+        *("expected", "p_value"),
+    ]
     return pd.DataFrame(found, columns=columns).sort_values("p_value", ignore_index=True)
 
 
@@ -350,7 +357,8 @@ def _edge_findings(table: pd.DataFrame) -> list[str]:
         return ["The best trials do not crowd at an end of any range."]
     return [
         f"Widen {row.parameter}{_place(row.budget)}: {row.best_there} of the {row.best} best lie "
-        f"at its {row.end} end, {value_text(row.value)} (by chance {row.expected:.0%} would, p = "
+        f"at its {row.end} end, {value_text(row.value)} ({row.all_there} of all {row.all}; by chance "
+        f"{row.expected:.0%} would, p = "
         f"{row.p_value:.2g})."
         for row in table.itertuples()
     ]

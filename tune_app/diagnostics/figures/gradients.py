@@ -14,6 +14,7 @@ from tune_app.report.figures.frame import ReportFigure
 from tune_app.report.figures.style import Theme, new_figure, series_mark
 
 LOSS_LINE: Any = (0, (4, 1.5))
+_WINDOWS = 50  # of a running median, in a training
 
 
 def epoch_figure(table: pd.DataFrame, unit: str) -> ReportFigure:
@@ -65,7 +66,7 @@ def step_figure(table: pd.DataFrame, trial: str, unit: str) -> ReportFigure:
         f"Gradient norm by step, trial {trial}",
         "Above: the norm of each batch's gradient on the left axis, the batch's loss "
         f"({unit}) on the right axis. Below: the norms of the layers, whose squares add up to "
-        "that of the whole. Lines are running medians over a hundredth of the steps, over the "
+        "that of the whole. Lines are running medians over a fiftieth of the steps, over the "
         "values themselves; all axes of norms and losses are logarithmic.",
         lambda theme: _draw_steps(table, unit, theme),
     )
@@ -102,7 +103,7 @@ def _draw_steps(table: pd.DataFrame, unit: str, theme: Theme) -> Figure:
 
 
 def _draw_noisy(axes: Axes, table: pd.DataFrame, column: str, color: str, line: Any) -> None:
-    window = max(1, len(table) // 100)
+    window = max(1, len(table) // _WINDOWS)
     shown = thinned(table)
     if window > 1:
         axes.plot(shown["step"], shown[column], color=color, alpha=0.2, linewidth=0.6)

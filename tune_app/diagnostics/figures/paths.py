@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from numpy.typing import NDArray
 
 from tune_app.diagnostics.figures.series import MOST_LABELLED
 from tune_app.report.figures.axes import legend_below
@@ -62,12 +63,31 @@ def _draw(panels: Sequence[Panel], is_regression: bool, theme: Theme) -> Figure:
             xlabel=f"first component ({panel.shares[0]:.1%})",
             ylabel=f"second component ({panel.shares[1]:.1%})",
         )
-        axes.set_aspect("equal", adjustable="datalim")
+        _set_square(axes, panel.points)
     if len(trials) <= MOST_LABELLED:
         marks = [series_mark(index, theme) for index in range(len(trials))]
         handles = [Line2D([], [], color=mark.color, linestyle=mark.line) for mark in marks]
         legend_below(figure, handles, trials)
     return figure
+
+
+def plane_sides(
+    low: NDArray[np.float64], high: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the corners, (2,) each, of the square around paths that reach from `low` to `high`.
+
+    One scale on both axes: a distance is as long in any direction. A tenth of room on all sides.
+    """
+    center, half = (low + high) / 2, 0.6 * float((high - low).max())
+    return center - half, center + half
+
+
+def _set_square(axes: Axes, points: pd.DataFrame) -> None:
+    places = points[["x", "y"]].to_numpy()
+    low, high = plane_sides(places.min(0), places.max(0))
+    axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+    axes.set_aspect("equal", adjustable="box")
+    axes.locator_params(nbins=5)
 
 
 def _draw_path(

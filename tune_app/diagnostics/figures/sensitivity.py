@@ -7,9 +7,10 @@ from matplotlib.lines import Line2D
 
 from tune_app.report.figures.axes import legend_below, set_log_axis
 from tune_app.report.figures.frame import ReportFigure
-from tune_app.report.figures.style import Theme, new_figure, series_mark
+from tune_app.report.figures.style import Theme, new_figure, series_mark, short_number
 
 _LOG_FROM = 5.0  # the largest value over the smallest
+_MOST_TICKS = 5
 
 
 def sensitivity_figure(table: pd.DataFrame, unit: str) -> ReportFigure:
@@ -39,7 +40,7 @@ def _draw(table: pd.DataFrame, unit: str, theme: Theme) -> Figure:
     splits = list(dict.fromkeys(table["split"]))
     for axes, (column, label) in zip(grid.flat, panels, strict=True):
         if table[column].isna().all():
-            axes.remove()
+            axes.set_visible(False)
             continue
         for index, split in enumerate(splits):
             own = table[table["split"] == split].dropna(subset=column)
@@ -48,19 +49,23 @@ def _draw(table: pd.DataFrame, unit: str, theme: Theme) -> Figure:
         if values.min() > 0 and values.max() > _LOG_FROM * values.min() and column != "accuracy":
             set_log_axis(axes.yaxis, float(values.min()), float(values.max()), most=5)
         axes.set_ylabel(label)
+        _set_sizes(axes, sorted(table["batch_size"].unique()))
+    for axes in grid[-1]:
         axes.set_xlabel("batch size")
-        axes.label_outer()
-        low, high = float(table["batch_size"].min()), float(table["batch_size"].max())
-        if high > low:
-            set_log_axis(axes.xaxis, low, high, most=4)
-        else:
-            axes.set_xticks([low])
     marks = [series_mark(index, theme) for index in range(len(splits))]
     handles = [
         Line2D([], [], color=mark.color, marker=mark.marker, linestyle=mark.line) for mark in marks
     ]
     legend_below(figure, handles, ["training" if split == "train" else split for split in splits])
     return figure
+
+
+def _set_sizes(axes: Axes, sizes: list[int]) -> None:
+    """Make the lower axis logarithmic, with the batch sizes themselves as ticks if they are few."""
+    if len(sizes) > 1:
+        set_log_axis(axes.xaxis, sizes[0], sizes[-1], most=4)
+    if len(sizes) <= _MOST_TICKS:
+        axes.set_xticks(sizes, [short_number(size) for size in sizes])
 
 
 def _draw_split(axes: Axes, own: pd.DataFrame, column: str, index: int, theme: Theme) -> None:
