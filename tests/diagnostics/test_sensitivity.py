@@ -33,7 +33,7 @@ def test_gradients_by_the_input_agree_with_finite_differences(loss):
     for x, y in zip(data.x.double(), data.y, strict=True):
         by_loss = central_differences(lambda at, y=y: measured(double(at[None]), y[None]), x)
         by_outputs = central_differences(double, x)
-        norms.append((float(by_loss.norm()), float(by_outputs.norm())))
+        norms.append((by_loss.norm().item(), by_outputs.norm().item()))
     assert (of_loss, of_outputs) == pytest.approx(np.mean(norms, 0), rel=1e-4)
 
 

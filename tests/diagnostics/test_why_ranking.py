@@ -5,12 +5,8 @@ import pytest
 from scipy.stats import binomtest, fisher_exact
 
 from tune_app.config.files import parse_sweep
-from tune_app.diagnostics.ranking import (
-    always_failing,
-    chance_of_improving,
-    diagnose_ranking,
-    edges,
-)
+from tune_app.diagnostics.ranges import always_failing, edges
+from tune_app.diagnostics.ranking import chance_of_improving, diagnose_ranking
 from tune_app.errors import DiagnosisError
 from tune_app.results.importance import Importance
 from tune_app.results.store import SweepRecord, TrialRecord, open_store

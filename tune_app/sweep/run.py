@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tune_app.config.sweep import SweepConfig
+from tune_app.data.own import find_path
 from tune_app.data.sets import SearchData, data_shape
 from tune_app.errors import SpaceError, SweepExistsError
 from tune_app.results.store import SweepRecord, open_store, this_process
@@ -161,7 +162,7 @@ def _complete(config: SweepConfig, feasible: FeasibleSpace, launch: Launch) -> S
     else:
         own_configurations(config, feasible)
     if config.dataset.path is not None:
-        path = str(Path(config.dataset.path).expanduser().absolute())
+        path = str(find_path(config.dataset.name, config.dataset.path, launch.data_root))
         dataset = config.dataset.model_copy(update={"path": path})
         config = config.model_copy(update={"dataset": dataset})
     return config
