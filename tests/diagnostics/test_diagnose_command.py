@@ -76,3 +76,21 @@ def test_what_is_mistyped_is_refused_with_what_was_meant(bench, tmp_path):
     assert text == "ranking is about a whole sweep: name no trials"
     text = refusal(bench, "paths", "digits", "--to", tmp_path, "--format", "xlsx")
     assert text == "no format 'xlsx', expected one of csv, parquet"
+
+
+def test_a_report_has_diagnoses_on_request(bench, tmp_path):
+    for subject in bench.subjects("digits"):
+        bench.store.update_trial("digits", subject.name, seconds=1.5)
+    to = tmp_path / "report.md"
+    places = ["--storage", str(bench.store.storage), "--data", str(bench.data_root)]
+    asked = ["report", "digits", "--to", str(to), "--diagnose", "ranking,gradients"]
+    done = CliRunner().invoke(app, [*asked, *places], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    text = to.read_text(encoding="utf-8")
+    assert "## Diagnoses\n" in text
+    assert "### Why this ranking: digits" in text
+    assert "### Gradient norms" in text
+    assert "**ranking-outlook**" in text.replace("Ranking", "ranking")
+    assert (tmp_path / "report-figures" / "digits-gradients.svg").exists()
+    with pytest.raises(DiagnosisError, match="no diagnostic 'rank': did you mean 'ranking'"):
+        CliRunner().invoke(app, [*asked[:-1], "rank", *places], catch_exceptions=False)

@@ -1,8 +1,9 @@
 """The command that looks into trained networks."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -103,7 +104,7 @@ def diagnose(
     }
     options = _options_for(what, {name: own for name, own in given.items() if own is not None})
     store = open_store(storage)
-    record = store.get_sweep(sweep)
+    store.get_sweep(sweep)  # before torch is imported
 
     from tune_app.diagnostics.diagnosis import TABLE_FORMATS, save_diagnosis
     from tune_app.diagnostics.workbench import Workbench
@@ -111,17 +112,7 @@ def diagnose(
     if format not in TABLE_FORMATS:
         raise DiagnosisError(f"no format '{format}', expected one of {', '.join(TABLE_FORMATS)}")
     began = time.perf_counter()
-    bench = Workbench(store, data_path(data))
-    if what == "ranking":
-        if trials:
-            raise DiagnosisError("ranking is about a whole sweep: name no trials")
-
-        from tune_app.diagnostics.ranking import diagnose_ranking
-        from tune_app.sweep.importance import sweep_importance
-
-        found = diagnose_ranking(store, record, sweep_importance(store, record))
-    else:
-        found = _diagnose(what, bench, sweep, trials or [], options)
+    found = run_diagnostic(what, Workbench(store, data_path(data)), sweep, trials or [], options)
     written = save_diagnosis(found, to, table_format=format)
     for finding in (*found.findings, *found.cautions):
         print(f"- {finding}")
@@ -129,11 +120,16 @@ def diagnose(
     print(f"{written[0]} and {len(written) - 1} files beside it, in {seconds}")
 
 
-def _options_for(what: str, given: dict[str, Any]) -> dict[str, Any]:
-    """Return the options, all of which `what` must read."""
+def check_what(what: str) -> None:
+    """Raise where there is no such diagnostic."""
     if what not in WHATS:
         hint = did_you_mean(what, WHATS) or f"expected one of {', '.join(WHATS)}"
         raise DiagnosisError(f"no diagnostic '{what}': {hint}")
+
+
+def _options_for(what: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Return the options, all of which `what` must read."""
+    check_what(what)
     read = WHATS[what][1]
     for name in given:
         if name not in read:
@@ -143,13 +139,24 @@ def _options_for(what: str, given: dict[str, Any]) -> dict[str, Any]:
     return given
 
 
-def _diagnose(
+def run_diagnostic(
     what: str,
     bench: "Workbench",
     sweep: str,
-    trials: Sequence[str],
-    options: dict[str, Any],
+    trials: Sequence[str] = (),
+    options: Mapping[str, Any] = MappingProxyType({}),
 ) -> "Diagnosis":
+    """Return what a diagnostic finds in the trials that are named, or those that it takes."""
+    if what == "ranking":
+        if trials:
+            raise DiagnosisError("ranking is about a whole sweep: name no trials")
+
+        from tune_app.diagnostics.ranking import diagnose_ranking
+        from tune_app.sweep.importance import sweep_importance
+
+        record = bench.store.get_sweep(sweep)
+        return diagnose_ranking(bench.store, record, sweep_importance(bench.store, record))
+
     from tune_app.diagnostics.catalogue import DIAGNOSTICS
 
     if what in _OF_ONE and not trials:

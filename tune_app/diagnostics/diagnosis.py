@@ -7,12 +7,14 @@ from pathlib import Path
 import pandas as pd
 
 from tune_app.errors import StorageError, TuneAppError
-from tune_app.report.document import Block, Bullets, Document, Section, paragraph, text
+from tune_app.report.document import Block, Bullets, Document, Grid, Section, paragraph, text
 from tune_app.report.figures.frame import ReportFigure, save
 from tune_app.report.markdown import to_markdown
+from tune_app.results.layout import value_text
 
 TABLE_FORMATS = ("csv", "parquet")
 THEMES = ("light", "dark")
+MOST_ROWS = 40  # of a table within a page
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,14 @@ class Diagnosis:
     cautions: tuple[str, ...] = field(default=())  # what limits the numbers
 
     def section(self) -> Section:
-        """Return the diagnosis as a section of a report, its tables left to their files."""
+        """Return the diagnosis as a section of a report, with those tables that are short."""
         blocks: list[Block] = [paragraph(self.method)]
         if self.findings:
             blocks.append(Bullets(tuple(text(finding) for finding in self.findings)))
         blocks += self.figures
+        blocks += [
+            _grid(name, table) for name, table in self.tables.items() if 0 < len(table) <= MOST_ROWS
+        ]
         blocks += [paragraph(caution) for caution in self.cautions]
         return Section(self.title, tuple(blocks))
 
@@ -68,6 +73,24 @@ def save_diagnosis(diagnosis: Diagnosis, folder: Path, *, table_format: str = "c
     except OSError as error:
         raise StorageError(f"cannot write to {folder}: {error.strerror or error}") from error
     return [page, *written]
+
+
+def _grid(name: str, table: pd.DataFrame) -> Grid:
+    """Return a table, rounded for a reader and without empty columns; its file has all there is."""
+    shown = table.dropna(axis=1, how="all")
+    columns = [str(column) for column in shown.columns]
+    return Grid(
+        caption=name,
+        headings=tuple(columns),
+        numeric=tuple(pd.api.types.is_numeric_dtype(shown[column]) for column in shown.columns),
+        rows=tuple(
+            tuple(
+                "" if pd.isna(value) else value_text(value, column)
+                for column, value in zip(columns, row, strict=True)
+            )
+            for row in shown.astype(object).itertuples(index=False)
+        ),
+    )
 
 
 def _page(diagnosis: Diagnosis, files: str) -> str:
