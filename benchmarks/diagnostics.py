@@ -2,7 +2,7 @@
 
     python benchmarks/diagnostics.py [--seconds 60] [--only interpolate ...]
 
-Untrained FCNs 784-w-w/2-10 on noise of MNIST's shape and amount (what each diagnostic takes of it by
+Untrained FCNs 784-w-w/2-10 on noise of the shape and amount of MNIST (what each diagnostic takes by
 default), two trials, or eight trainings of 15 kept epochs for paths. The width grows by half as
 much again until a run takes more than the limit; the table shows the last size within it and its
 time, in CPU seconds of the process on one thread, which other programs disturb less than the wall

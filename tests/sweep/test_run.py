@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tune_app.config.files import parse_sweep
@@ -252,6 +253,17 @@ def test_a_sweep_without_budgets_shows_what_it_refused(launch):
 
     print_outcome(outcome, launch.storage)
     assert list(outcome_json(outcome, launch.storage)["ranked"]) == ["all"]
+
+
+def test_a_path_under_the_data_root_is_recorded_as_what_it_is(launch):
+    launch.data_root.mkdir()
+    x, y = np.arange(120.0).reshape(40, 3), np.arange(40) % 2
+    np.savez(launch.data_root / "own.npz", x_train=x, y_train=y)
+    text = FILE.replace("name: digits", "name: arrays, path: own.npz")
+    config = parse_sweep(text, source="own.yaml", overrides=[("search.trials", 1)])
+    run_sweep(config, launch, train=made_up([0.5]))
+    recorded = open_store(launch.storage).get_sweep("small").config["dataset"]["path"]
+    assert recorded == str(launch.data_root / "own.npz")
 
 
 @pytest.mark.slow

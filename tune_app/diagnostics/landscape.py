@@ -113,7 +113,7 @@ class Landscape:
             for first in range(0, size, COLUMNS):
                 columns = torch.arange(first, min(first + COLUMNS, size), device=weights.device)
                 units = torch.zeros(len(columns), size, dtype=self.dtype, device=weights.device)
-                units[torch.arange(len(columns)), columns] = 1
+                units[columns - first, columns] = 1
                 (rows,) = torch.autograd.grad(
                     slope, weights, units, retain_graph=True, is_grads_batched=True
                 )

@@ -24,7 +24,8 @@ def epoch_figure(table: pd.DataFrame, unit: str) -> ReportFigure:
         "Gradient norm and training loss by epoch",
         "Solid lines, on the left axis: the norm of the gradient, averaged over steps of the "
         f"epoch. Dashed lines, on the right axis: the mean training loss ({unit}) of the epoch, "
-        "taken while the weights changed. Both axes are logarithmic.",
+        "taken while the weights changed. Of a hundred epochs or more the lines are running "
+        "medians over a fiftieth of them. Both axes are logarithmic.",
         lambda theme: _draw_epochs(table, unit, theme),
     )
 
@@ -34,23 +35,22 @@ def _draw_epochs(table: pd.DataFrame, unit: str, theme: Theme) -> Figure:
     figure = new_figure(3.4)
     axes = figure.subplots()
     right = _second_axis(axes)
+    colors = theme.colors.series
+    alone = len(trials) == 1  # then a colour tells the two lines apart, not the trials
     for index, (_, own) in enumerate(trials):
-        mark = series_mark(index, theme)
-        alpha = 1.0 if len(trials) <= MOST_LABELLED else 0.5
-        shown = thinned(own)
-        axes.plot(shown["epoch"], shown["grad_norm"], color=mark.color, alpha=alpha, lw=1.4)
-        right.plot(
-            shown["epoch"],
-            shown["train_loss"],
-            color=mark.color,
-            linestyle=LOSS_LINE,
-            linewidth=1,
-            alpha=alpha,
-        )
+        color = series_mark(index, theme).color
+        other = colors[1] if alone else color
+        _draw_noisy(axes, own, "epoch", "grad_norm", color, "-")
+        _draw_noisy(right, own, "epoch", "train_loss", other, LOSS_LINE)
     whole_ticks(axes, "epoch")
     _scale(axes, table["grad_norm"], "gradient norm")
     _scale(right, table["train_loss"], f"training loss ({unit})")
-    handles, labels = _kinds(theme.colors.muted)
+    muted = theme.colors.muted
+    handles = [
+        Line2D([], [], color=colors[0] if alone else muted),
+        Line2D([], [], color=colors[1] if alone else muted, linestyle=LOSS_LINE),
+    ]
+    labels = ["gradient norm", "training loss"]
     if 1 < len(trials) <= MOST_LABELLED:
         for index, (name, _) in enumerate(trials):
             handles.append(Line2D([], [], color=series_mark(index, theme).color))
@@ -81,14 +81,14 @@ def _draw_steps(table: pd.DataFrame, unit: str, theme: Theme) -> Figure:
         (above, "grad_norm", colors[0], "-"),
         (right, "loss", colors[1], LOSS_LINE),
     ):
-        _draw_noisy(axes, table, column, color, line)
+        _draw_noisy(axes, table, "step", column, color, line)
     _scale(above, table["grad_norm"], "gradient norm")
     _scale(right, table["loss"], f"loss of the batch ({unit})")
     columns = [str(name) for name in table.columns if str(name).startswith("grad_norm.")]
     handles, labels = [], []
     for index, column in enumerate(columns):
         mark = series_mark(index, theme)
-        _draw_noisy(below, table, column, mark.color, mark.line)
+        _draw_noisy(below, table, "step", column, mark.color, mark.line)
         handles.append(Line2D([], [], color=mark.color, linestyle=mark.line))
         labels.append(column.partition(".")[2])
     _scale(below, pd.concat([table[column] for column in columns]), "gradient norm of a layer")
@@ -102,13 +102,16 @@ def _draw_steps(table: pd.DataFrame, unit: str, theme: Theme) -> Figure:
     return figure
 
 
-def _draw_noisy(axes: Axes, table: pd.DataFrame, column: str, color: str, line: Any) -> None:
+def _draw_noisy(
+    axes: Axes, table: pd.DataFrame, along: str, column: str, color: str, line: Any
+) -> None:
+    """Draw a column and, where it has many values, their running median over them."""
     window = max(1, len(table) // _WINDOWS)
     shown = thinned(table)
     if window > 1:
-        axes.plot(shown["step"], shown[column], color=color, alpha=0.2, linewidth=0.6)
+        axes.plot(shown[along], shown[column], color=color, alpha=0.2, linewidth=0.6)
     middle = table[column].rolling(window, center=True, min_periods=1).median()
-    axes.plot(shown["step"], middle.loc[shown.index], color=color, linestyle=line, linewidth=1.4)
+    axes.plot(shown[along], middle.loc[shown.index], color=color, linestyle=line, linewidth=1.4)
 
 
 def _second_axis(axes: Axes) -> Axes:
@@ -126,8 +129,3 @@ def _scale(axes: Axes, values: pd.Series, label: str) -> None:
     else:
         axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.set_ylabel(label)
-
-
-def _kinds(color: str) -> tuple[list[Line2D], list[str]]:
-    handles = [Line2D([], [], color=color), Line2D([], [], color=color, linestyle=LOSS_LINE)]
-    return handles, ["gradient norm", "training loss"]

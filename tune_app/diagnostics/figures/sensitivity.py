@@ -10,7 +10,7 @@ from tune_app.report.figures.frame import ReportFigure
 from tune_app.report.figures.style import Theme, new_figure, series_mark, short_number
 
 _LOG_FROM = 5.0  # the largest value over the smallest
-_MOST_TICKS = 5
+_TICK_ROOM = 0.15  # of the axis, between two ticks
 
 
 def sensitivity_figure(table: pd.DataFrame, unit: str) -> ReportFigure:
@@ -61,11 +61,15 @@ def _draw(table: pd.DataFrame, unit: str, theme: Theme) -> Figure:
 
 
 def _set_sizes(axes: Axes, sizes: list[int]) -> None:
-    """Make the lower axis logarithmic, with the batch sizes themselves as ticks if they are few."""
+    """Make the lower axis logarithmic, with the batch sizes themselves as ticks where they fit."""
+    ticks = sizes[:1]
     if len(sizes) > 1:
         set_log_axis(axes.xaxis, sizes[0], sizes[-1], most=4)
-    if len(sizes) <= _MOST_TICKS:
-        axes.set_xticks(sizes, [short_number(size) for size in sizes])
+        room = (sizes[-1] / sizes[0]) ** _TICK_ROOM
+        for size in sizes[1:]:
+            if size > ticks[-1] * room:
+                ticks.append(size)
+    axes.set_xticks(ticks, [short_number(size) for size in ticks])
 
 
 def _draw_split(axes: Axes, own: pd.DataFrame, column: str, index: int, theme: Theme) -> None:
