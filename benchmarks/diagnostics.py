@@ -6,7 +6,7 @@ Untrained FCNs 784-w-w/2-10 on noise of the shape and amount of MNIST (what each
 default), two trials, or eight trainings of 15 kept epochs for paths. The width grows by half as
 much again until a run takes more than the limit; the table shows the last size within it and its
 time, in CPU seconds of the process on one thread, which other programs disturb less than the wall
-clock. On two cores a run takes that long at most.
+clock. On two cores a run takes that long at most. "paths" ends where it refuses more in memory.
 """
 
 import argparse
@@ -24,8 +24,10 @@ from tune_app.diagnostics.examples import Examples
 from tune_app.diagnostics.landscape import Landscape
 from tune_app.diagnostics.spectrum import largest_eigenvalue
 from tune_app.models.network import build_network
+from tune_app.models.weights import count_weights
 
 SHAPE = (1, 28, 28)
+KEPT = 8 * 15  # rows of weights
 
 
 def build(width: int) -> nn.Sequential:
@@ -41,9 +43,13 @@ def noise(count: int, split: str = "train") -> Examples:
     return Examples(split, x, y, normalize, "cross_entropy")
 
 
+def size_of(width: int) -> int:
+    return count_weights(build(width))
+
+
 def time_paths(width: int) -> None:
-    size = Landscape(build(width), noise(1)).size
-    paths.project(np.random.default_rng(0).normal(size=(120, size)).astype(np.float32))
+    rows = np.random.default_rng(0).standard_normal((KEPT, size_of(width)), dtype=np.float32)
+    paths.project(rows)
 
 
 def time_interpolation(width: int) -> None:
@@ -93,8 +99,10 @@ def main() -> None:
             seconds = time.process_time() - began
             if seconds > arguments.seconds:
                 break
-            found = f"| {Landscape(build(width), noise(1)).size:,} | {seconds:.0f} |"
+            found = f"| {size_of(width):,} | {seconds:.0f} |"
             width = max(width + 1, round(1.5 * width))
+            if name == "paths" and KEPT * size_of(width) > paths.MOST_NUMBERS:
+                break
         print(f"| {name} {found}", flush=True)
 
 

@@ -85,6 +85,15 @@ def test_a_continuous_range_has_its_outer_tenth_as_its_end():
     assert edges(lower, CONFIG, None).empty  # 0.4 is at 87 % of the logarithmic range
 
 
+def test_an_end_with_nothing_beyond_is_no_end_to_widen():
+    text = SPACE.replace("lr: {float: [1e-3, 1.0], log: true}", "dropout: {float: [0.0, 0.5]}")
+    config = parse_sweep(text, source="test.yaml")
+    for best, ends in ((0.01, []), (0.49, ["high"])):
+        trials = [trial(n, score=n / 100, dropout=best if n > 25 else 0.2) for n in range(1, 31)]
+        found = edges(trials, config, None)
+        assert list(found[found["parameter"] == "dropout"]["end"]) == ends
+
+
 @pytest.mark.parametrize("scores", [[3, 1, 2, 2.5, 0], [5, 5, 1], [1, 2, 3, 4, 5, 5.5]])
 def test_the_chance_is_that_over_all_orders_of_the_trials(scores):
     more, by = 4, 0.6

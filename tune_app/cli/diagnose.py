@@ -10,7 +10,7 @@ import typer
 
 from tune_app.cli.options import STORAGE, StorageOption, SweepArgument
 from tune_app.cli.output import duration_text
-from tune_app.cli.run_options import DataOption, data_path
+from tune_app.cli.run_options import DataOption, command_line, data_path
 from tune_app.errors import DiagnosisError
 from tune_app.results.store import open_store
 from tune_app.results.store.names import did_you_mean
@@ -113,7 +113,7 @@ def diagnose(
         raise DiagnosisError(f"no format '{format}', expected one of {', '.join(TABLE_FORMATS)}")
     began = time.perf_counter()
     found = run_diagnostic(what, Workbench(store, data_path(data)), sweep, trials or [], options)
-    written = save_diagnosis(found, to, table_format=format)
+    written = save_diagnosis(found, to, table_format=format, command=command_line())
     for finding in (*found.findings, *found.cautions):
         print(f"- {finding}")
     seconds = duration_text(time.perf_counter() - began)

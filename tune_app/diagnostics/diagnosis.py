@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from tune_app.errors import StorageError, TuneAppError
-from tune_app.report.document import Block, Bullets, Document, Grid, Section, paragraph, text
+from tune_app.report.document import Block, Bullets, Code, Document, Grid, Section, paragraph, text
 from tune_app.report.figures.frame import ReportFigure, save
 from tune_app.report.markdown import to_markdown
 from tune_app.results.layout import value_text
@@ -42,10 +42,16 @@ class Diagnosis:
         return Section(self.title, tuple(blocks))
 
 
-def save_diagnosis(diagnosis: Diagnosis, folder: Path, *, table_format: str = "csv") -> list[Path]:
+def save_diagnosis(
+    diagnosis: Diagnosis,
+    folder: Path,
+    *,
+    table_format: str = "csv",
+    command: str = "tune-app diagnose",
+) -> list[Path]:
     """Write the tables, the figures as SVG and PNG, light and dark, and a page; return the paths.
 
-    Files of the same names are replaced.
+    The page names the `command` that it comes from. Files of the same names are replaced.
 
     Raises:
         TuneAppError: A format that is none of TABLE_FORMATS.
@@ -69,7 +75,7 @@ def save_diagnosis(diagnosis: Diagnosis, folder: Path, *, table_format: str = "c
         for figure in diagnosis.figures:
             written += save(figure, folder, themes=THEMES)
         page = folder / f"{diagnosis.name}.md"
-        page.write_text(_page(diagnosis, files), encoding="utf-8")
+        page.write_text(_page(diagnosis, files, command), encoding="utf-8")
     except OSError as error:
         raise StorageError(f"cannot write to {folder}: {error.strerror or error}") from error
     return [page, *written]
@@ -93,13 +99,13 @@ def _grid(name: str, table: pd.DataFrame) -> Grid:
     )
 
 
-def _page(diagnosis: Diagnosis, files: str) -> str:
+def _page(diagnosis: Diagnosis, files: str, command: str) -> str:
     section = diagnosis.section()
     document = Document(
         title=diagnosis.title,
         facts=f"The numbers are in {files}.",
         answer=section.blocks,
         sections=(),
-        ending=("Written by tune-app diagnose.",),
+        ending=text("Written by ", Code(command)),
     )
     return to_markdown(document, ".")

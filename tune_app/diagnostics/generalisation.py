@@ -16,10 +16,11 @@ COLUMNS = ("train_loss", "train_accuracy", "held_out_loss", "held_out_accuracy")
 def generalisation_table(subjects: Sequence[Subject], *, measure: bool = False) -> pd.DataFrame:
     """Return a row for each trial with a result, the smallest network first.
 
-    Columns: `trial`, `stage`, `weights`, `held_out` (the split that the network did not learn
-    from: of the final stage the test, else validation), the loss and accuracy of both splits, and
-    their gaps: `loss_gap`, held out less train, and `accuracy_gap`, train less held out; above 0
-    where less is known of what was not seen. Accuracies are None for a regression.
+    Columns: `trial`, `stage`, `weights`, `size` (the median weights of those within a tenth, which
+    count as one size), `held_out` (the split that the network did not learn from: of the final
+    stage the test, else validation), the loss and accuracy of both splits, and their gaps:
+    `loss_gap`, held out less train, and `accuracy_gap`, train less held out; above 0 where less is
+    known of what was not seen. Accuracies are NaN for a regression.
 
     From the record, which costs nothing; its training metrics are means over the epoch, while the
     weights changed, with the augmentation and dropout of the trial. With `measure` the kept
@@ -51,7 +52,22 @@ def generalisation_table(subjects: Sequence[Subject], *, measure: bool = False) 
     table = table.astype(dict.fromkeys(COLUMNS, float)).sort_values(["weights", "trial"])
     table["loss_gap"] = table["held_out_loss"] - table["train_loss"]
     table["accuracy_gap"] = table["train_accuracy"] - table["held_out_accuracy"]
+    table.insert(3, "size", _sizes(table["weights"]))
     return table.reset_index(drop=True)
+
+
+def _sizes(weights: pd.Series) -> pd.Series:
+    """Return the size that each network counts as; `weights` ascend."""
+    groups: list[int] = []
+    first = 0.0
+    for count in weights:
+        if count > 1.1 * first:
+            first = count
+            groups.append(groups[-1] + 1 if groups else 0)
+        else:
+            groups.append(groups[-1])
+    by_group = weights.groupby(pd.Series(groups, index=weights.index))
+    return by_group.transform("median").round().astype(int)
 
 
 def diagnose_generalisation(subjects: Sequence[Subject], *, measure: bool = False) -> Diagnosis:
@@ -66,7 +82,7 @@ def diagnose_generalisation(subjects: Sequence[Subject], *, measure: bool = Fals
     table = generalisation_table(subjects, measure=measure)
     if (table["stage"] == "final").any():
         table = table[table["stage"] == "final"].reset_index(drop=True)
-    sizes = sorted(table["weights"].unique())
+    sizes = sorted(table["size"].unique())
     if len(sizes) < 2:
         raise DiagnosisError(
             f"generalisation compares networks of several sizes, and {len(table)} trials with a "
@@ -91,23 +107,23 @@ def diagnose_generalisation(subjects: Sequence[Subject], *, measure: bool = Fals
 
 
 def _findings(table: pd.DataFrame) -> list[str]:
-    by_size = table.groupby("weights")[["held_out_loss", "loss_gap"]].mean()
+    by_size = table.groupby("size")[["held_out_loss", "loss_gap"]].median()
     best = by_size["held_out_loss"].idxmin()
     found = [
-        f"The lowest mean held-out loss is {by_size['held_out_loss'].min():.4g}, with {best:,} "
+        f"The lowest median held-out loss is {by_size['held_out_loss'].min():.4g}, with {best:,} "
         f"weights; the sizes are {by_size.index[0]:,} to {by_size.index[-1]:,}."
     ]
     if table["held_out_accuracy"].notna().all():
-        means = table.groupby("weights")[["held_out_accuracy", "accuracy_gap"]].mean()
-        top = means["held_out_accuracy"].max()
-        level = means.index[means["held_out_accuracy"] >= top - 0.001][0]
+        middle = table.groupby("size")[["held_out_accuracy", "accuracy_gap"]].median()
+        top = middle["held_out_accuracy"].max()
+        level = middle.index[middle["held_out_accuracy"] >= top - 0.001][0]
         found.append(
-            f"The best mean held-out accuracy is {top:.4f}; from {level:,} weights on a size is "
+            f"The best median held-out accuracy is {top:.4f}; from {level:,} weights on a size is "
             "within 0.1 points of it."
         )
         found.append(
-            f"The accuracy gap goes from {100 * means['accuracy_gap'].iloc[0]:.2f} points with "
-            f"{means.index[0]:,} weights to {100 * means['accuracy_gap'].iloc[-1]:.2f} with "
-            f"{means.index[-1]:,}."
+            f"The median accuracy gap goes from {100 * middle['accuracy_gap'].iloc[0]:.2f} points "
+            f"with {middle.index[0]:,} weights to {100 * middle['accuracy_gap'].iloc[-1]:.2f} with "
+            f"{middle.index[-1]:,}."
         )
     return found

@@ -15,7 +15,7 @@ from tune_app.diagnostics.landscape import flat_weights, layer_slices, set_weigh
 from tune_app.diagnostics.workbench import Subject, refuse_different
 from tune_app.errors import DiagnosisError
 
-MOST_NUMBERS = 500_000_000  # trainings x epochs x weights: 4 GB in float64
+MOST_NUMBERS = 100_000_000  # kept epochs x weights: PCA takes four copies, 3 GB in float64
 PLANE_EXAMPLES = 2_000
 PLANE_POINTS = 25  # on each side
 WHOLE = "whole network"

@@ -6,8 +6,10 @@ from typing import Any
 
 import pandas as pd
 
+from tune_app.config.parameters import resolve_parameters
 from tune_app.config.space import Choice, FloatRange, IntRange, Parameter
 from tune_app.config.sweep import SweepConfig
+from tune_app.errors import SpaceError
 from tune_app.results.layout import value_text
 from tune_app.results.ranking import RANKED_STATUSES, rank_rows
 from tune_app.results.store import TrialRecord
@@ -108,7 +110,8 @@ def edges(trials: Sequence[TrialRecord], config: SweepConfig, budget: int | None
     The best are the tenth, and at least 5, of the trials with a result drawn for the budget. At an
     end is the last value of what can be listed, numeric choices included, or the outer tenth of a
     range, on its own scale. Listed where at least half of the best lie there, a larger share than
-    of all, and an exact binomial test, one-sided, gives 5 % or less.
+    of all, and an exact binomial test, one-sided, gives 5 % or less; unless no value lies beyond,
+    as below a dropout of 0.
     """
     metric, mode = config.objective.metric, config.objective.mode
     rows = rank_rows([vars(trial) for trial in trials if trial.budget == budget], metric, mode)
@@ -127,7 +130,7 @@ def edges(trials: Sequence[TrialRecord], config: SweepConfig, budget: int | None
             expected = 1 / parameter.count if parameter.count else EDGE_SHARE
             p_value = _binomial_tail(there, len(best), expected)
             is_crowd = there >= len(best) / 2 and there * len(values) > every * len(best)
-            if is_crowd and p_value <= SIGNIFICANCE:
+            if is_crowd and p_value <= SIGNIFICANCE and _goes_on(config.model, name, *ends, end):
                 found.append(
                     {
                         "budget": budget,
@@ -161,6 +164,17 @@ def _ends(parameter: Parameter) -> tuple[float, float] | None:
     if len(numbers) < 2 or len(numbers) < (parameter.count or 0):
         return None
     return min(numbers), max(numbers)
+
+
+def _goes_on(model: str, name: str, low: float, high: float, end: str) -> bool:
+    """Tell whether a parameter can take a value a little beyond this end of its range."""
+    whole = isinstance(low, int) and isinstance(high, int)
+    step = 1 if whole else 0.05 * min(high - low, abs(low if end == "low" else high) or 1.0)
+    try:
+        resolve_parameters(model, {name: low - step if end == "low" else high + step}, fill=False)
+    except SpaceError:
+        return False
+    return True
 
 
 def _is_at(parameter: Parameter, value: float, end: str) -> bool:

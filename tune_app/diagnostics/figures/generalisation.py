@@ -19,7 +19,7 @@ def generalisation_figure(table: pd.DataFrame, unit: str) -> ReportFigure:
         "generalisation",
         "Weights and generalisation",
         f"Above: loss ({unit}) and accuracy on the training examples and on those held out "
-        f"({held_out}), a mark for each trial, a line through the means of each size. Below: the "
+        f"({held_out}), a mark for each trial, a line through the medians of each size. Below: the "
         "gap between the two, above 0 where less is known of what was not seen. The axis of "
         "weights is logarithmic.",
         lambda theme: _draw(table, unit, held_out, theme),
@@ -57,6 +57,6 @@ def _draw(table: pd.DataFrame, unit: str, held_out: str, theme: Theme) -> Figure
 
 def _draw_points(axes: Axes, table: pd.DataFrame, column: str, index: int, theme: Theme) -> None:
     mark = series_mark(index, theme)
-    means = table.groupby("weights")[column].mean()
-    axes.plot(means.index, means, color=mark.color, linestyle=mark.line, linewidth=1.4)
+    middle = table.groupby("size")[column].median()
+    axes.plot(middle.index, middle, color=mark.color, linestyle=mark.line, linewidth=1.4)
     axes.scatter(table["weights"], table[column], s=18, color=mark.color, marker=mark.marker)
