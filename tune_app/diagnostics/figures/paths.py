@@ -35,11 +35,14 @@ def paths_figure(panels: Sequence[Panel], is_regression: bool) -> ReportFigure:
     caption = (
         "Weights along each training, in the plane in which all of them together vary most; the "
         "axes say which share of the variance they hold. Points are epochs, joined in their order "
-        f"and {sized} on the validation examples; a square is a training's first kept epoch, a "
-        "star its last."
+        f"and {sized} on the validation examples; a ring is around a training's first kept epoch, "
+        "a star at its last."
     )
     if panels[0].plane is not None:
-        caption += " Contours are of the training loss in that plane, in equal ratios."
+        caption += (
+            " Contours are of the training loss in that plane, in equal ratios; the trainings "
+            "stand off it, so that their own loss is not what is drawn beneath them."
+        )
     return ReportFigure(
         "paths",
         "Paths of the weights",
@@ -66,7 +69,10 @@ def _draw(panels: Sequence[Panel], is_regression: bool, theme: Theme) -> Figure:
         _set_square(axes, panel.points)
     if len(trials) <= MOST_LABELLED:
         marks = [series_mark(index, theme) for index in range(len(trials))]
-        handles = [Line2D([], [], color=mark.color, linestyle=mark.line) for mark in marks]
+        handles = [
+            Line2D([], [], color=mark.color, linestyle=mark.line, marker=mark.marker)
+            for mark in marks
+        ]
         legend_below(figure, handles, trials)
     return figure
 
@@ -110,9 +116,11 @@ def _draw_path(
     low, high = float(merit.min()), float(merit.max())
     share = (merit.loc[own.index] - low) / ((high - low) or 1)
     sizes = SMALLEST + (LARGEST - SMALLEST) * share
-    axes.scatter(own["x"], own["y"], s=sizes, **look)
+    axes.scatter(own["x"], own["y"], s=sizes, marker=mark.marker, **look)
     first, last = own.iloc[0], own.iloc[-1]
-    axes.scatter([first["x"]], [first["y"]], marker="s", s=22, **look)
+    axes.scatter(
+        [first["x"]], [first["y"]], s=80, facecolor="none", edgecolor=mark.color, linewidth=0.9
+    )
     axes.scatter(
         [last["x"]], [last["y"]], marker="*", s=130, **{**look, "edgecolor": theme.colors.ink}
     )
