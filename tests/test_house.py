@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "results": {"errors", "config"},
     "sweep": MODELLING | {"results"},
     "report": MODELLING | {"results"},
-    "diagnostics": MODELLING | {"results"},
+    "diagnostics": MODELLING | {"results", "report"},
     "service": MODELLING | {"results", "sweep", "report", "diagnostics"},
     "cli": MODELLING | {"results", "sweep", "report", "diagnostics", "service"},
 }

@@ -6,6 +6,7 @@ TuneAppError                            exit code 2: a mistake in the file or th
 ├── BudgetError           ValueError    no configuration meets a weight budget
 ├── BuildError            ValueError    a configuration that no network can be built from
 ├── ExportError           ValueError    an export cannot be written or read
+├── DiagnosisError        ValueError    these trials cannot be diagnosed in this way
 ├── UnknownSweepError     LookupError   no sweep of that name in the store
 ├── UnknownTrialError     LookupError   no trial of that id in the sweep
 ├── SweepExistsError      FileExistsError
@@ -69,6 +70,10 @@ class BuildError(TuneAppError, ValueError):
 
 class ExportError(TuneAppError, ValueError):
     """An export cannot be written, or what was written does not hold."""
+
+
+class DiagnosisError(TuneAppError, ValueError):
+    """A diagnostic has no answer for these trials."""
 
 
 class UnknownSweepError(TuneAppError, LookupError):  # not KeyError: its str() adds quotes

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
+from types import MappingProxyType
 
 from tune_app.config.budget import format_budget
 from tune_app.errors import StorageError, TuneAppError
@@ -35,6 +36,7 @@ from tune_app.results.table import objective_of, trial_rows
 
 SUFFIXES = (".html", ".md", ".tex")
 _FIGURE_FORMAT = {".md": "svg", ".tex": "pdf"}
+_NONE: Mapping[str, Sequence[Section]] = MappingProxyType({})
 
 
 def check_target(to: Path) -> None:
@@ -52,10 +54,12 @@ def write_report(
     data_root: Path,
     *,
     importance: Mapping[str, Sequence[Importance]],
+    diagnoses: Mapping[str, Sequence[Section]] = _NONE,
 ) -> list[Path]:
     """Write the report of the sweeps `names` and return the files, the report first.
 
-    What mattered in a search only the caller can compute: `importance`, by sweep. Where a
+    What mattered in a search only the caller can compute: `importance`, by sweep; so it is with
+    sections of `diagnoses`, which come after a sweep's figures. Where a
     trained winner is shown with test images, the test split is read for it, which is recorded.
     What cannot be drawn, for want of its data or weights, is left out, and the report says so.
 
@@ -65,7 +69,7 @@ def write_report(
         StorageError: A file cannot be written.
     """
     check_target(to)
-    return write_document(build_document(store, names, data_root, importance), to)
+    return write_document(build_document(store, names, data_root, importance, diagnoses), to)
 
 
 def build_document(
@@ -73,6 +77,7 @@ def build_document(
     names: Sequence[str],
     data_root: Path,
     importance: Mapping[str, Sequence[Importance]],
+    diagnoses: Mapping[str, Sequence[Section]] = _NONE,
 ) -> Document:
     """Return the report of the sweeps, to be written in any format; see `write_report`."""
     sweeps = [store.get_sweep(name) for name in dict.fromkeys(names)]
@@ -83,7 +88,10 @@ def build_document(
         best = findings.best_networks(store, sweep, trial_rows(store, sweep))
         figures = _draw(store, sweep, best, data_root, importance.get(sweep.name, ()))
         # Read again: drawing may have read the test split, and the record says so.
-        parts.append(_sections(store, store.get_sweep(sweep.name), figures, alone=not several))
+        drawn = [figures]
+        if own := diagnoses.get(sweep.name):
+            drawn.append(_diagnosed(sweep, own))
+        parts.append(_sections(store, store.get_sweep(sweep.name), drawn, alone=not several))
         found += best
     if several:
         named = [Section(sweep.name, (), part) for sweep, part in zip(sweeps, parts, strict=True)]
@@ -119,7 +127,7 @@ def write_document(document: Document, to: Path) -> list[Path]:
 
 
 def _sections(
-    store: Store, sweep: SweepRecord, figures: Section, *, alone: bool
+    store: Store, sweep: SweepRecord, figures: Sequence[Section], *, alone: bool
 ) -> tuple[Section, ...]:
     trials = store.trials(sweep.name)
     tested = background.test_count(store, trials)
@@ -130,10 +138,25 @@ def _sections(
         background.budgets(sweep),
         history.history(sweep, trials),
         findings.results(store, sweep, trial_rows(store, sweep), alone=alone),
-        figures,
+        *figures,
         protocol.protocol(sweep, trials),
         protocol.again(sweep, trials),
     )
+
+
+def _diagnosed(sweep: SweepRecord, found: Sequence[Section]) -> Section:
+    """Return sections of diagnoses as one, their figures under names of their own."""
+    parts = [
+        replace(
+            section,
+            blocks=tuple(
+                _named_after(sweep, block) if isinstance(block, ReportFigure) else block
+                for block in section.blocks
+            ),
+        )
+        for section in found
+    ]
+    return Section("Diagnoses", parts=tuple(parts))
 
 
 def _draw(

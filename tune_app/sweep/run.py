@@ -75,7 +75,7 @@ def run_sweep(
         named(config, launch.storage)
         feasible = _feasible(config, launch)
         require_budgets(feasible)
-        config = _complete(config, feasible, launch)
+        config = _complete(config, feasible)
         store = open_store(launch.storage)
         if config.search.start_from is not None:
             store.get_sweep(config.search.start_from)
@@ -143,7 +143,7 @@ def _feasible(config: SweepConfig, launch: Launch) -> FeasibleSpace:
     return FeasibleSpace(config, shape.input_shape, shape.outputs)
 
 
-def _complete(config: SweepConfig, feasible: FeasibleSpace, launch: Launch) -> SweepConfig:
+def _complete(config: SweepConfig, feasible: FeasibleSpace) -> SweepConfig:
     """Return `config` as it is recorded: a whole grid counted, a file's path absolute.
 
     Raises:

@@ -21,6 +21,7 @@ from tune_app.training.optimizers import build_optimizer
 from tune_app.training.schedules import learning_rate
 
 StopReason = Literal["epochs", "patience", "target_loss"]
+OnStep = Callable[[Tensor], None]
 
 # The gradient's norm is taken at this many evenly spaced steps of an epoch, at most: at every
 # step it would cost 5 % of an epoch of a small network.
@@ -90,12 +91,16 @@ def train_epochs(
     seed: int,
     precision: str = "fp32",
     checkpoint: Resumption | None = None,
+    on_step: OnStep | None = None,
 ) -> Generator[EpochResult, None, StopReason]:
     """Train `model`, which is on `data`'s device, in place; yield each epoch; return why it ended.
 
     `config` holds the training parameters, complete. `patience` ends it after so many epochs
     without a lower validation loss, where there are validation examples; `target_loss` at a
     training loss of that or below.
+
+    `on_step` is called after the backward pass of every step with the batch's loss, labels smoothed
+    as in training; the gradients in `model` are then those before clipping.
 
     All chance comes from `seed`: on a CPU, the same model, data, config and seed give the same
     bits, also when resumed from `checkpoint`, which is offered the state after each epoch was
@@ -105,7 +110,7 @@ def train_epochs(
         DivergedError: Nothing is yielded for the epoch that it names.
     """
     prepare_layout(model)
-    run = _Run(model, data, config, seed, precision)
+    run = _Run(model, data, config, seed, precision, on_step)
     if checkpoint is not None and (state := checkpoint.load()) is not None:
         run.load_state(state)
     while (reason := run.why_stop()) is None:
@@ -125,12 +130,14 @@ class _Run:
         config: Mapping[str, Any],
         seed: int,
         precision: str,
+        on_step: OnStep | None,
     ) -> None:
         # Streams of their own: a network initialised from the seed itself shares none of them.
         order_seed, global_seed = np.random.SeedSequence(seed).generate_state(2).tolist()
         torch.manual_seed(global_seed)
         self.order = torch.Generator().manual_seed(order_seed)
         self.model, self.data, self.config = model, data, config
+        self.on_step = on_step
         self.bf16 = precision == "bf16"
         self.weights = [weight for weight in model.parameters() if weight.requires_grad]
         self.optimizer = build_optimizer(self.weights, config)
@@ -219,7 +226,10 @@ class _Run:
         else:
             outputs = self.model(inputs)
         self.optimizer.zero_grad()
-        torch.autograd.backward(self.loss(outputs, targets))
+        loss = self.loss(outputs, targets)
+        torch.autograd.backward(loss)
+        if self.on_step is not None:
+            self.on_step(loss.detach())
         clip = self.config["grad_clip"]
         norm = None
         if is_sample or clip is not None:

@@ -1,0 +1,110 @@
+"""Time the diagnostics on networks of growing size: how large may one be for a minute?
+
+    python benchmarks/diagnostics.py [--seconds 60] [--only interpolate ...]
+
+Untrained FCNs 784-w-w/2-10 on noise of the shape and amount of MNIST (what each diagnostic takes by
+default), two trials, or eight trainings of 15 kept epochs for paths. The width grows by half as
+much again until a run takes more than the limit; the table shows the last size within it and its
+time, in CPU seconds of the process on one thread, which other programs disturb less than the wall
+clock. On two cores a run takes that long at most. "paths" ends where it refuses more in memory.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import nn
+
+from tune_app.config.parameters import resolve_parameters
+from tune_app.data.batches import Normalize
+from tune_app.diagnostics import curvature, interpolate, paths, sensitivity
+from tune_app.diagnostics.examples import Examples
+from tune_app.diagnostics.landscape import Landscape
+from tune_app.diagnostics.spectrum import largest_eigenvalue
+from tune_app.models.network import build_network
+from tune_app.models.weights import count_weights
+
+SHAPE = (1, 28, 28)
+KEPT = 8 * 15  # rows of weights
+
+
+def build(width: int) -> nn.Sequential:
+    config = resolve_parameters("fcn", {"widths": [width, max(2, width // 2)]}, fill=False)
+    return build_network("fcn", config, SHAPE, 10)
+
+
+def noise(count: int, split: str = "train") -> Examples:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randint(256, (count, *SHAPE), generator=generator, dtype=torch.uint8)
+    y = torch.randint(10, (count,), generator=generator)
+    normalize = Normalize.of([0.13], [0.31], x[0], torch.device("cpu"))
+    return Examples(split, x, y, normalize, "cross_entropy")
+
+
+def size_of(width: int) -> int:
+    return count_weights(build(width))
+
+
+def time_paths(width: int) -> None:
+    rows = np.random.default_rng(0).standard_normal((KEPT, size_of(width)), dtype=np.float32)
+    paths.project(rows)
+
+
+def time_interpolation(width: int) -> None:
+    splits = [noise(interpolate.MOST_EXAMPLES), noise(6_000, "validation")]
+    interpolate.interpolate(build(width), build(width), splits)
+
+
+def time_sensitivity(width: int) -> None:
+    network = build(width)
+    for split in ("train", "validation"):
+        sensitivity.input_gradients(network, noise(sensitivity.MOST_EXAMPLES, split))
+    landscape = Landscape(network, noise(sensitivity.MOST_EXAMPLES))
+    sensitivity.sam_sharpness(landscape)
+    largest_eigenvalue(landscape.hessian_product(landscape.start), landscape.start)
+
+
+def time_curvature(width: int, exact_up_to: int) -> None:
+    landscape = Landscape(build(width), noise(curvature.MOST_EXAMPLES))
+    rest = curvature.minimise_gradient(landscape, landscape.start, iterations=curvature.ITERATIONS)
+    curvature.measure_spectrum(landscape, rest.weights, exact_up_to=exact_up_to)
+
+
+# Each with the width to begin with.
+SUBJECTS: dict[str, tuple[int, Callable[[int], None]]] = {
+    "paths": (100, time_paths),
+    "interpolate": (50, time_interpolation),
+    "sensitivity": (20, time_sensitivity),
+    "curvature, exact": (1, lambda width: time_curvature(width, 10**9)),
+    "curvature, lanczos": (2, lambda width: time_curvature(width, 0)),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--only", nargs="*", choices=list(SUBJECTS), default=list(SUBJECTS))
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    print("| diagnostic | weights | CPU seconds |\n| --- | ---: | ---: |")
+    for name in arguments.only:
+        width, run = SUBJECTS[name]
+        found = "| none | |"
+        while True:
+            torch.manual_seed(0)
+            began = time.process_time()
+            run(width)
+            seconds = time.process_time() - began
+            if seconds > arguments.seconds:
+                break
+            found = f"| {size_of(width):,} | {seconds:.0f} |"
+            width = max(width + 1, round(1.5 * width))
+            if name == "paths" and KEPT * size_of(width) > paths.MOST_NUMBERS:
+                break
+        print(f"| {name} {found}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""Batch-norm statistics of weights that were never trained as they are."""
+
+import torch
+from torch import nn
+
+from tune_app.diagnostics.examples import Examples
+
+BATCH = 500
+
+
+def has_batch_norm(network: nn.Module) -> bool:
+    """Tell whether there are statistics to recompute."""
+    return any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in network.modules())
+
+
+def recompute_batch_norm(network: nn.Module, examples: Examples) -> None:
+    """Set the running statistics to the means over all `examples`, in batches of 500, in place.
+
+    After Izmailov et al. (2018), "Averaging Weights Leads to Wider Optima and Better
+    Generalization", section 3.2: statistics gathered along a training say nothing of weights in
+    between. The network is left in evaluation; dropout is off throughout.
+    """
+    norms = [
+        part for part in network.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)
+    ]
+    network.eval()
+    if not norms:
+        return
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a cumulative mean
+        norm.train()
+    with torch.no_grad():
+        for x, _ in examples.batches(BATCH, torch.float32):
+            if len(x) > 1:  # one example has no deviation
+                network(x)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+        norm.eval()

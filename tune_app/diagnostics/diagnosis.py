@@ -1,0 +1,111 @@
+"""What a diagnostic found: sentences, numbers and figures, and how they are saved."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from tune_app.errors import StorageError, TuneAppError
+from tune_app.report.document import Block, Bullets, Code, Document, Grid, Section, paragraph, text
+from tune_app.report.figures.frame import ReportFigure, save
+from tune_app.report.markdown import to_markdown
+from tune_app.results.layout import value_text
+
+TABLE_FORMATS = ("csv", "parquet")
+THEMES = ("light", "dark")
+MOST_ROWS = 40  # of a table within a page
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The answer of a diagnostic: each table is a file of its name, and so is each figure."""
+
+    name: str  # file stem
+    title: str
+    method: str  # what was computed, from what, and the source of the method
+    findings: tuple[str, ...]  # sentences that the numbers allow
+    tables: Mapping[str, pd.DataFrame]
+    figures: tuple[ReportFigure, ...]
+    cautions: tuple[str, ...] = field(default=())  # what limits the numbers
+
+    def section(self) -> Section:
+        """Return the diagnosis as a section of a report, with those tables that are short."""
+        blocks: list[Block] = [paragraph(self.method)]
+        if self.findings:
+            blocks.append(Bullets(tuple(text(finding) for finding in self.findings)))
+        blocks += self.figures
+        blocks += [
+            _grid(name, table) for name, table in self.tables.items() if 0 < len(table) <= MOST_ROWS
+        ]
+        blocks += [paragraph(caution) for caution in self.cautions]
+        return Section(self.title, tuple(blocks))
+
+
+def save_diagnosis(
+    diagnosis: Diagnosis,
+    folder: Path,
+    *,
+    table_format: str = "csv",
+    command: str = "tune-app diagnose",
+) -> list[Path]:
+    """Write the tables, the figures as SVG and PNG, light and dark, and a page; return the paths.
+
+    The page names the `command` that it comes from. Files of the same names are replaced.
+
+    Raises:
+        TuneAppError: A format that is none of TABLE_FORMATS.
+        StorageError: A file cannot be written.
+    """
+    if table_format not in TABLE_FORMATS:
+        raise TuneAppError(
+            f"no table format '{table_format}', expected {' or '.join(TABLE_FORMATS)}"
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        written = []
+        for name, table in diagnosis.tables.items():
+            path = folder / f"{name}.{table_format}"
+            if table_format == "csv":
+                table.to_csv(path, index=False)
+            else:
+                table.to_parquet(path, index=False)
+            written.append(path)
+        files = ", ".join(path.name for path in written)
+        for figure in diagnosis.figures:
+            written += save(figure, folder, themes=THEMES)
+        page = folder / f"{diagnosis.name}.md"
+        page.write_text(_page(diagnosis, files, command), encoding="utf-8")
+    except OSError as error:
+        raise StorageError(f"cannot write to {folder}: {error.strerror or error}") from error
+    return [page, *written]
+
+
+def _grid(name: str, table: pd.DataFrame) -> Grid:
+    """Return a table, rounded for a reader and without empty columns; its file has all there is."""
+    shown = table.dropna(axis=1, how="all")
+    columns = [str(column) for column in shown.columns]
+    return Grid(
+        caption=name,
+        headings=tuple(columns),
+        numeric=tuple(pd.api.types.is_numeric_dtype(shown[column]) for column in shown.columns),
+        rows=tuple(
+            tuple(
+                "" if pd.isna(value) else value_text(value, column)
+                for column, value in zip(columns, row, strict=True)
+            )
+            for row in shown.astype(object).itertuples(index=False)
+        ),
+    )
+
+
+def _page(diagnosis: Diagnosis, files: str, command: str) -> str:
+    section = diagnosis.section()
+    document = Document(
+        title=diagnosis.title,
+        facts=f"The numbers are in {files}.",
+        answer=section.blocks,
+        sections=(),
+        ending=text("Written by ", Code(command)),
+    )
+    return to_markdown(document, ".")

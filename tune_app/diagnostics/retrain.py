@@ -1,0 +1,79 @@
+"""A trial trained once more as it was, to look at what its record does not hold."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from tune_app.diagnostics.workbench import Subject
+from tune_app.models.network import build_network
+from tune_app.results.store import SweepRecord
+from tune_app.training.device import BACKENDS, apply_kernels
+from tune_app.training.loop import DivergedError, EpochResult, TrainingData, train_epochs
+
+Watch = Callable[[nn.Module, Tensor], None]  # the network after a backward pass, and the loss
+
+
+def retrain(
+    subject: Subject,
+    *,
+    epochs: int | None = None,
+    random_labels: bool = False,
+    watch: Watch | None = None,
+) -> list[EpochResult]:
+    """Train a trial again from its seed and return its epochs, as many as it had, or `epochs`.
+
+    The same bits as then on the same machine and a CPU, if no label is changed. With
+    `random_labels` those of the training and the validation examples are shuffled, each by
+    themselves, as by the search file's `dataset.random_labels`. One that diverges ends there.
+    """
+    config = subject.config.dataset
+    if random_labels:
+        config = config.model_copy(update={"random_labels": True})
+    data = TrainingData.from_search(subject.bench.data(config), subject.bench.device)
+    if subject.trial.stage == "final":
+        data = replace(
+            data,
+            x_train=torch.cat([data.x_train, data.x_val]),
+            y_train=torch.cat([data.y_train, data.y_val]),
+            x_val=data.x_val[:0],
+            y_val=data.y_val[:0],
+        )
+    sweep, trial = subject.sweep, subject.trial
+    shape, outputs = tuple(sweep.resolved["input_shape"]), sweep.resolved["outputs"]
+    wanted = trial.epochs if epochs is None else epochs
+    found: list[EpochResult] = []
+    with _as_in_training(sweep, subject.config.resources.cpus_per_trial):
+        torch.manual_seed(trial.seed)
+        model = build_network(sweep.model, trial.config, shape, outputs).to(subject.bench.device)
+        running = train_epochs(
+            model,
+            data,
+            trial.config,
+            seed=trial.seed,
+            precision=sweep.resolved["precision"],
+            on_step=None if watch is None else lambda loss: watch(model, loss),
+        )
+        with contextlib.closing(running), contextlib.suppress(DivergedError):
+            while len(found) < wanted:
+                try:
+                    found.append(next(running))
+                except StopIteration:
+                    break
+    return found
+
+
+@contextlib.contextmanager
+def _as_in_training(sweep: SweepRecord, threads: int) -> Iterator[None]:
+    """Compute with the kernels and the threads of the sweep; what was set before comes back."""
+    kernels, count = BACKENDS.mkldnn.matmul.fp32_precision, torch.get_num_threads()
+    with torch.random.fork_rng():
+        torch.set_num_threads(threads)
+        apply_kernels(sweep.resolved["kernels"])
+        try:
+            yield
+        finally:
+            torch.set_num_threads(count)
+            BACKENDS.mkldnn.matmul.fp32_precision = kernels

@@ -1,0 +1,249 @@
+"""Trials that are looked into: their networks, their examples, and which can be compared."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from tune_app.config.sections import DatasetConfig
+from tune_app.config.sweep import SweepConfig
+from tune_app.data.batches import Normalize
+from tune_app.data.sets import SearchData, load_search_data, load_test_data
+from tune_app.data.source import Array
+from tune_app.diagnostics.examples import Examples
+from tune_app.errors import DataError, DiagnosisError
+from tune_app.models.plan import NetworkPlan
+from tune_app.report.figures.trial_network import initial_network, trained_network, trial_plan
+from tune_app.results.readings import note_test_reading
+from tune_app.results.store import Store, SweepRecord, TrialRecord
+from tune_app.results.table import ranked_rows, trial_rows
+from tune_app.training.checkpoints import load_weights
+from tune_app.training.device import pick_device, prepare_layout
+
+WEIGHTS_FOLDER = "weights"  # as a search names it
+WEIGHTS_FILES = "epoch-*.pt"
+
+
+class Workbench:
+    """A store's trials with their networks and data, of which each set is read once."""
+
+    def __init__(
+        self, store: Store, data_root: Path, *, device: torch.device | None = None
+    ) -> None:
+        self.store, self.data_root = store, data_root
+        self.device = device or pick_device()
+        self._read: dict[DatasetConfig, SearchData] = {}
+
+    def subjects(self, sweep: str, trials: Sequence[str] = ()) -> list["Subject"]:
+        """Return the trials of a sweep that are named: `t0007`, or `OTHER/t0007` of another one.
+
+        With no name, all that trained. Raises UnknownSweepError and UnknownTrialError.
+        """
+        record = self.store.get_sweep(sweep)
+        if not trials:
+            every = [trial for trial in self.store.trials(sweep) if trial.epochs]
+            return [Subject(self, record, trial) for trial in every]
+        found = []
+        for name in dict.fromkeys(trials):
+            other, slash, trial_id = name.rpartition("/")
+            own = self.store.get_sweep(other) if slash else record
+            found.append(Subject(self, own, self.store.get_trial(own.name, trial_id)))
+        return found
+
+    def best(self, sweep: str) -> "Subject":
+        """Return the best trial of a search, of the largest budget where there are some."""
+        record = self.store.get_sweep(sweep)
+        limit = record.budgets[-1] if record.budgets else None
+        ranked = ranked_rows(trial_rows(self.store, record), record, limit)
+        if not ranked:
+            raise DiagnosisError(
+                f"sweep '{sweep}' has no trial with a result; `tune-app show {sweep} --all` "
+                "shows what became of them"
+            )
+        return Subject(self, record, self.store.get_trial(sweep, ranked[0]["trial_id"]))
+
+    def data(self, config: DatasetConfig) -> SearchData:
+        """Return the training and validation examples; raises what `load_search_data` raises."""
+        if config not in self._read:
+            self._read = {config: load_search_data(config, self.data_root)}
+        return self._read[config]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A trial that is looked into."""
+
+    bench: Workbench
+    sweep: SweepRecord
+    trial: TrialRecord
+
+    @property
+    def name(self) -> str:
+        return self.trial.trial_id
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.sweep.name}/{self.trial.trial_id}"
+
+    @property
+    def is_regression(self) -> bool:
+        return bool(self.sweep.resolved["task"] == "regression")
+
+    @property
+    def loss(self) -> str:
+        return str(self.trial.config["loss"])
+
+    @cached_property
+    def config(self) -> SweepConfig:
+        return SweepConfig.from_dict(self.sweep.config)
+
+    @cached_property
+    def plan(self) -> NetworkPlan:
+        return trial_plan(self.sweep, self.trial)
+
+    def network(self) -> nn.Sequential:
+        """Return the trained network, to be evaluated, on the bench's device.
+
+        Raises:
+            DiagnosisError: Its weights were not kept.
+        """
+        if self.trial.checkpoint is None:
+            raise DiagnosisError(
+                f"trial {self.name} ({self.trial.status}) has no saved weights; "
+                f"`tune-app show {self.sweep.name}` lists trials that have"
+            )
+        return self._placed(trained_network(self.bench.store, self.sweep, self.trial))
+
+    def fresh_network(self) -> nn.Sequential:
+        """Return the network as the trial's seed initialises it."""
+        return self._placed(initial_network(self.sweep, self.trial))
+
+    def _placed(self, network: nn.Sequential) -> nn.Sequential:
+        network = network.to(self.bench.device).eval()
+        prepare_layout(network)
+        return network
+
+    def kept_weights(self) -> dict[int, Path]:
+        """Return the files of weights that were kept every so many epochs, by epoch.
+
+        Raises:
+            DiagnosisError: There are none.
+        """
+        folder = self.bench.store.trial_folder(self.sweep.name, self.name) / WEIGHTS_FOLDER
+        found = {int(path.stem.partition("-")[2]): path for path in folder.glob(WEIGHTS_FILES)}
+        # One that was written as the sweep was cut off is of an epoch that was not recorded.
+        kept = {epoch: found[epoch] for epoch in sorted(found) if epoch <= self.trial.epochs}
+        if not kept:
+            raise DiagnosisError(
+                f"trial {self.full_name} has no weights by epoch: run its search file again with "
+                "`--set record.weights_every=3` (and --new)"
+            )
+        return kept
+
+    def network_at(self, path: Path) -> nn.Sequential:
+        """Return the network with weights of `kept_weights`."""
+        network = initial_network(self.sweep, self.trial)
+        network.load_state_dict(load_weights(path)[0])
+        return self._placed(network)
+
+    def examples(self, split: str, most: int | None = None) -> Examples:
+        """Return examples of "train", "validation" or "test": at most `most`, drawn with seed 0.
+
+        A trial of the final stage trained on the validation examples too. Reading the test split
+        is written into the sweep's record.
+
+        Raises:
+            DiagnosisError: The validation examples of a trial of the final stage.
+            DataMissingError, DataError: The data set is not there, or not what was trained on.
+        """
+        if split == "test":
+            x, y = self._test_arrays()
+        else:
+            x, y = self._search_arrays(split)
+        if most is not None and most < len(x):
+            rows = np.sort(np.random.default_rng(0).permutation(len(x))[:most])
+            x, y = x[rows], y[rows]
+        device = self.bench.device
+        inputs = torch.from_numpy(np.ascontiguousarray(x)).to(device)
+        mean, std = self.sweep.resolved["mean"], self.sweep.resolved["std"]
+        return Examples(
+            split=split,
+            x=inputs,
+            y=torch.from_numpy(np.ascontiguousarray(y)).to(device),
+            normalize=Normalize.of(mean, std, inputs[0], device),
+            loss=self.loss,
+        )
+
+    def splits(self, most: int | None = None, *, test: bool = False) -> list[Examples]:
+        """Return training examples and those held out: of validation, or with `test` of the test.
+
+        Without `test`, a trial of the final stage has nothing that is held out.
+        """
+        names = ["train", "test" if test else "validation"]
+        if self.trial.stage == "final" and not test:
+            names = ["train"]
+        return [self.examples(name, most) for name in names]
+
+    def _search_arrays(self, split: str) -> tuple[Array, Array]:
+        data = self.bench.data(self.config.dataset)
+        if data.digest != self.sweep.resolved["data_digest"]:
+            raise DataError(f"{data.name} is not what sweep '{self.sweep.name}' was trained on")
+        if self.trial.stage != "final":
+            return (data.x_train, data.y_train) if split == "train" else (data.x_val, data.y_val)
+        if split == "train":
+            x, y = (data.x_train, data.x_val), (data.y_train, data.y_val)
+            return np.concatenate(x), np.concatenate(y)
+        raise DiagnosisError(
+            f"trial {self.name} of the final stage trained on the validation examples too; "
+            "--test measures it on the test split"
+        )
+
+    def _test_arrays(self) -> tuple[Array, Array]:
+        x, y = load_test_data(self.config.dataset, self.bench.data_root)
+        by = f"tune-app diagnose, trial {self.name}"
+        note_test_reading(self.bench.store, self.sweep.name, by)
+        return x, y
+
+
+def refuse_different(subjects: Sequence[Subject]) -> None:
+    """Raise where the trials are of different architectures, or learn different things."""
+    first = subjects[0]
+    for other in subjects[1:]:
+        if difference := _difference(first, other):
+            raise DiagnosisError(
+                f"trials {first.full_name} and {other.full_name} have different architectures: "
+                f"{difference}; name trials of one (`tune-app show {first.sweep.name} --all "
+                "--sort weights` has them side by side)"
+            )
+        if first.loss != other.loss or first.is_regression != other.is_regression:
+            raise DiagnosisError(
+                f"trials {first.full_name} and {other.full_name} minimise different losses: "
+                f"{first.loss} and {other.loss}"
+            )
+
+
+def refuse_regression(subject: Subject, what: str) -> None:
+    """Raise where a trial has no classes; `what` needs them."""
+    if subject.is_regression:
+        raise DiagnosisError(
+            f"{what} needs classes, and {subject.sweep.dataset} is a regression; "
+            "gradients, curvature, interpolate and paths work on it"
+        )
+
+
+def _difference(first: Subject, other: Subject) -> str | None:
+    """Return in which layer two networks differ, dropout aside, which is off when measuring."""
+    layers = [
+        [replace(layer, dropout=0.0) for layer in subject.plan.layers] for subject in (first, other)
+    ]
+    if len(layers[0]) != len(layers[1]):
+        return f"{len(layers[0])} and {len(layers[1])} layers"
+    for one, two in zip(*layers, strict=True):
+        if one != two:
+            what = next(name for name, value in vars(one).items() if value != getattr(two, name))
+            return f"{what} of layer {one.name} is {getattr(one, what)} and {getattr(two, what)}"
+    return None
