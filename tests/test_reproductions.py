@@ -32,7 +32,7 @@ def test_a_committed_record_tells_how_to_train_each_row_again(path):
     sweep, trials = record["sweep"], record["trials"]
     assert sweep["name"] == path.parent.name
     assert sweep["git_commit"]
-    assert sweep["hardware"]["cpus"] >= 1
+    assert sweep["hardware"]["cores"] >= 1
     assert sweep["versions"]["torch"]
     assert sweep["ended"] > sweep["created"]
     trained = [trial for trial in trials if trial["epochs"]]
