@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from tune_app.cli import check, export, final, launch, read, report
+from tune_app.cli import check, export, final, launch, read, report, serve
 from tune_app.errors import TuneAppError
 from tune_app.sweep.signals import StopRequested, StopSignals
 
@@ -27,6 +27,7 @@ check.register(app)
 read.register(app)
 export.register(app)
 report.register(app)
+serve.register(app)
 
 
 def main() -> None:

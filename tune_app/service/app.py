@@ -1,0 +1,133 @@
+"""The service put together."""
+
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from importlib import metadata
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tune_app.results.store import open_store
+from tune_app.service import changing, events, files, metrics, pages, reading
+from tune_app.service.answers import answer_errors
+from tune_app.service.audit import AuditLog
+from tune_app.service.context import Context
+from tune_app.service.guard import Guard
+from tune_app.service.launcher import Launcher
+from tune_app.service.settings import Settings
+from tune_app.service.snapshots import Snapshots
+from tune_app.service.workshop import Workshop
+
+DESCRIPTION = """The verbs of the `tune-app` command line over HTTP, with the same words and rules.
+
+Bodies are JSON. Where the service has a token, each request carries it:
+`Authorization: Bearer TOKEN`. Every error is `{"error": {"code", "message", "request_id",
+"problems"}}`. A GET changes nothing.
+"""
+TOKEN_SCHEME = {"type": "http", "scheme": "bearer"}
+
+
+def build_app(settings: Settings) -> FastAPI:
+    """Return the service of a storage, not yet started."""
+    store = open_store(settings.storage)
+    workplace = tempfile.TemporaryDirectory(prefix="tune-app-serve-")
+    context = Context(
+        settings=settings,
+        store=store,
+        snapshots=Snapshots(store),
+        launcher=Launcher(store, settings),
+        workshop=Workshop(settings, Path(workplace.name)),
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        context.launcher.start()
+        if sys.platform == "linux":
+            # Of this thread, and of those that it starts from here on: sweeps, which the launcher
+            # starts, have the cores, and a page may wait a little for them.
+            os.nice(5)
+        # What charts need takes a second to import; no reader should wait for it.
+        threading.Thread(target=_import_charts, daemon=True).start()
+        resting = _every(60.0, context.workshop.rest)
+        try:
+            yield
+        finally:
+            resting.set()
+            context.launcher.close()
+            context.workshop.close()
+            store.close()
+            workplace.cleanup()
+
+    app = FastAPI(
+        title="tune-app",
+        version=metadata.version("tune-app"),
+        description=DESCRIPTION,
+        docs_url=None,  # their scripts would come from another site
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
+        lifespan=lifespan,
+        redirect_slashes=False,
+    )
+    app.state.context = context
+    for router in (
+        metrics.router,
+        reading.router,
+        changing.router,
+        files.router,
+        events.router,
+        pages.router,
+    ):
+        app.include_router(router)
+    pages.mount_static(app)
+    answer_errors(app, pages.error_page)
+    _describe_token(app)
+    app.add_middleware(_Counted, context=context)
+    app.add_middleware(Guard, settings=settings, audit=AuditLog(settings.folder / "audit.jsonl"))
+    return app
+
+
+class _Counted:
+    """Counts answers for the metrics."""
+
+    def __init__(self, app: ASGIApp, context: Context) -> None:
+        self.app, self.context = app, context
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                key = scope["method"], message["status"]
+                self.context.requests[key] = self.context.requests.get(key, 0) + 1
+            await send(message)
+
+        await self.app(scope, receive, counted if scope["type"] == "http" else send)
+
+
+def _describe_token(app: FastAPI) -> None:
+    """Say in the OpenAPI document that a token may be needed."""
+    made = app.openapi()
+    made.setdefault("components", {})["securitySchemes"] = {"token": TOKEN_SCHEME}
+    made["security"] = [{"token": []}, {}]
+
+
+def _import_charts(*_: Request) -> None:
+    import tune_app.report.figures.parallel
+    import tune_app.report.figures.progress
+    import tune_app.report.figures.rungs
+    import tune_app.report.figures.scatter  # noqa: F401
+
+
+def _every(seconds: float, action: Callable[[], None]) -> threading.Event:
+    """Call `action` again and again until the event that is returned is set."""
+    ended = threading.Event()
+
+    def go_on() -> None:
+        while not ended.wait(seconds):
+            action()
+
+    threading.Thread(target=go_on, daemon=True).start()
+    return ended
