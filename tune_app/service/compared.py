@@ -39,10 +39,14 @@ def compare_trials(pairs: Sequence[tuple[Snapshot, str]]) -> Compared:
     """Return trials, of one sweep or of several, side by side."""
     rows = [snapshot.by_id[trial_id] for snapshot, trial_id in pairs]
     sweeps = {row["sweep"] for row in rows}
-    drawn = [built_parameters(row) for row in rows]
+    names = dict.fromkeys(name for row in rows for name in built_parameters(row))
+    # What was drawn for one and is fixed for another stands in one line.
+    drawn = [
+        {name: row["config"].get(name, built_parameters(row).get(name)) for name in names}
+        for row in rows
+    ]
     rest = [
-        {name: value for name, value in row["config"].items() if name not in own}
-        for row, own in zip(rows, drawn, strict=True)
+        {name: value for name, value in row["config"].items() if name not in names} for row in rows
     ]
     about = [{"sweep": row["sweep"], **{key: row[key] for key in _TRIAL_KEYS}} for row in rows]
     return Compared(

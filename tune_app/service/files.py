@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from tune_app.errors import ExportError
 from tune_app.results.formats import to_json
 from tune_app.service.answers import RefusedError, json_answer
-from tune_app.service.checking import check_source, read_source
+from tune_app.service.checking import check_source, read_source, search_file_keys
 from tune_app.service.context import Context, ContextOf
 from tune_app.service.guard import note
 from tune_app.service.reading import ERRORS, SweepPath, TrialPath, attachment, require_trial
@@ -16,7 +16,9 @@ from tune_app.service.schemas import (
     BudgetText,
     CheckModel,
     FiguresModel,
+    ForecastModel,
     ImportanceModel,
+    KeyModel,
     ReportBody,
     SourceBody,
     TrialId,

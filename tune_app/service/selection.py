@@ -186,7 +186,7 @@ def _columns(
     if not rows:
         return tuple(columns), {}
     varied, constants = parameter_columns(rows, snapshot.record)
-    columns += varied
+    columns += [replace(_column(one.key, snapshot), numeric=one.numeric) for one in varied]
     if not view.differs:
         names = (f"parameters.{name}" if name in COLUMNS else name for name in constants)
         columns += [_column(name, snapshot) for name in names]

@@ -15,6 +15,7 @@ from tune_app.config.budget import parse_budget
 from tune_app.config.files import dump_sweep, parse_sweep
 from tune_app.errors import SweepFileError, TuneAppError
 from tune_app.report.figures.frame import ReportFigure
+from tune_app.report.figures.style import Theme, styled
 from tune_app.results.store import Store, open_store
 
 LOG = logging.getLogger("tune_app.service.worker")
@@ -51,9 +52,10 @@ class Worker:
             names = ", ".join(one.name for one in found) or "none yet"
             raise LookupError(f"there is no figure '{name}': there are {names}")
         path = self._file(f".{format}")
-        drawn = figure.render(theme)  # type: ignore[arg-type]  # a theme is its name
         metadata = dict.fromkeys(("Creator", "Date", "Format", "Type")) if format == "svg" else None
-        drawn.savefig(path, format=format, metadata=metadata, dpi=150)
+        with styled(Theme(theme)):
+            drawn = figure.draw(Theme(theme))
+            drawn.savefig(path, format=format, metadata=metadata, dpi=150, transparent=True)
         return str(path)
 
     def importance(self, sweep: str) -> list[dict[str, Any]]:
