@@ -13,7 +13,17 @@ from fastapi import FastAPI, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tune_app.results.store import open_store
-from tune_app.service import changing, events, files, metrics, pages, reading
+from tune_app.service import (
+    changing,
+    events,
+    files,
+    login,
+    metrics,
+    pages,
+    reading,
+    rendering,
+    tables,
+)
 from tune_app.service.answers import answer_errors
 from tune_app.service.audit import AuditLog
 from tune_app.service.context import Context
@@ -77,14 +87,16 @@ def build_app(settings: Settings) -> FastAPI:
     for router in (
         metrics.router,
         reading.router,
+        tables.router,
         changing.router,
         files.router,
         events.router,
         pages.router,
+        login.router,
     ):
         app.include_router(router)
-    pages.mount_static(app)
-    answer_errors(app, pages.error_page)
+    rendering.mount_static(app)
+    answer_errors(app, rendering.error_page)
     _describe_token(app)
     app.add_middleware(_Counted, context=context)
     app.add_middleware(Guard, settings=settings, audit=AuditLog(settings.folder / "audit.jsonl"))

@@ -8,25 +8,23 @@ from tune_app.errors import SweepBusyError, SweepExistsError, TuneAppError
 from tune_app.results import housekeeping
 from tune_app.results.words import size_text
 from tune_app.service.answers import RefusedError, json_answer
+from tune_app.service.bodies import (
+    ArchiveBody,
+    CreateBody,
+    ExtendBody,
+    FinalBody,
+    NoteBody,
+    PruneBody,
+    RenameBody,
+    ResumeBody,
+)
 from tune_app.service.checking import read_source
 from tune_app.service.commands import final_arguments, resume_arguments, show_command
 from tune_app.service.context import Context, ContextOf
 from tune_app.service.guard import note
 from tune_app.service.queue import Job
-from tune_app.service.reading import ERRORS, SweepPath
-from tune_app.service.schemas import (
-    ArchiveBody,
-    CreateBody,
-    DoneModel,
-    ErrorModel,
-    ExtendBody,
-    FinalBody,
-    NoteBody,
-    PruneBody,
-    QueuedModel,
-    RenameBody,
-    ResumeBody,
-)
+from tune_app.service.routes import ERRORS, SweepPath
+from tune_app.service.schemas import DoneModel, ErrorModel, QueuedModel
 
 CHANGE_ERRORS = ERRORS | {
     code: {"model": ErrorModel, "description": text}

@@ -12,7 +12,7 @@ from fastapi.responses import StreamingResponse
 from tune_app.errors import TuneAppError
 from tune_app.service.answers import RefusedError, digest
 from tune_app.service.context import Context, ContextOf
-from tune_app.service.reading import ERRORS, queue_json
+from tune_app.service.routes import ERRORS, queue_json
 from tune_app.service.schemas import Name
 
 LOOK_S = 1.0

@@ -8,10 +8,11 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from tune_app.errors import ExportError
 from tune_app.results.formats import to_json
 from tune_app.service.answers import RefusedError, json_answer
+from tune_app.service.bodies import ReportBody, SourceBody
 from tune_app.service.checking import check_source, read_source, search_file_keys
 from tune_app.service.context import Context, ContextOf
 from tune_app.service.guard import note
-from tune_app.service.reading import ERRORS, SweepPath, TrialPath, attachment, require_trial
+from tune_app.service.routes import ERRORS, SweepPath, TrialPath, attachment, require_trial
 from tune_app.service.schemas import (
     BudgetText,
     CheckModel,
@@ -19,8 +20,6 @@ from tune_app.service.schemas import (
     ForecastModel,
     ImportanceModel,
     KeyModel,
-    ReportBody,
-    SourceBody,
     TrialId,
 )
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 
 from tune_app.service.answers import json_answer
 from tune_app.service.context import ContextOf
-from tune_app.service.reading import ERRORS
+from tune_app.service.routes import ERRORS
 from tune_app.service.schemas import Health
 from tune_app.service.snapshots import Glance
 

@@ -1,94 +1,28 @@
 """The pages: the same reading as REST, rendered by templates on the server."""
 
-import secrets
 from collections.abc import Mapping
-from functools import lru_cache
-from importlib import resources
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, FastAPI, Query, Request, Response
-from fastapi.staticfiles import StaticFiles
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from starlette.types import Scope
+from fastapi import APIRouter, Query, Request, Response
 
 from tune_app.config.budget import format_budget
 from tune_app.errors import TuneAppError
 from tune_app.results.final_layout import final_layouts
-from tune_app.results.layout import last_line, value_text
-from tune_app.results.words import duration_text
-from tune_app.service.answers import RefusedError, digest, request_id_of
+from tune_app.service.answers import RefusedError, digest
 from tune_app.service.checking import check_source
-from tune_app.service.commands import show_command
 from tune_app.service.compared import compare_sweeps, compare_trials
 from tune_app.service.context import Context, ContextOf
-from tune_app.service.guard import SECURITY_HEADERS, cookie_name, note
-from tune_app.service.reading import SweepPath, TrialPath, queue_json, require_trial
-from tune_app.service.schemas import LoginBody
+from tune_app.service.rendering import render
+from tune_app.service.routes import SweepPath, TrialPath, queue_json, require_trial
 from tune_app.service.selection import PAGE_SIZE, View, default_table, read_table, select
 from tune_app.service.snapshots import Glance, Snapshot
-from tune_app.service.tokens import is_token, session_of
 from tune_app.service.trial_page import trial_facts, trial_layers
 
 MOST_COMPARED = 8
 LIST_COLUMNS = ("name", "status", "dataset", "model", "trials", "epochs_per_second", "created")
 
 router = APIRouter(include_in_schema=False)
-
-
-@lru_cache(maxsize=1)
-def templates() -> Environment:
-    """Return the templates; every value is escaped."""
-    environment = Environment(
-        loader=PackageLoader("tune_app.service"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "budget": lambda value: (
-            "all sizes" if value in (None, "all") else format_budget(int(value))
-        ),
-        "value": value_text,
-        "duration": lambda seconds: "" if seconds is None else duration_text(seconds),
-        "last_line": last_line,
-    }
-    environment.globals["asset"] = asset
-    return environment
-
-
-def _budget_text(value: int | str | None) -> str:
-    return "all sizes" if value in (None, "all") else format_budget(int(value or 0))
-
-
-@lru_cache(maxsize=1)
-def static_version() -> str:
-    """Return a text that changes with any file of ours, so that browsers may keep them."""
-    folder = resources.files("tune_app.service") / "static"
-    names = sorted(file.name for file in folder.iterdir())
-    return digest(*((folder / name).read_bytes() for name in names))
-
-
-def asset(name: str) -> str:
-    """Return the address of a file of ours; scripts find each other beside it."""
-    return f"/static/{static_version()}/{name}"
-
-
-class _Static(StaticFiles):
-    """Files that a browser keeps for good: their addresses change with them."""
-
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        version, _, name = path.partition("/")
-        response = await super().get_response(name, scope)
-        if response.status_code == 200 and version == static_version():
-            response.headers["Cache-Control"] = "private, max-age=31536000, immutable"
-        return response
-
-
-def mount_static(app: FastAPI) -> None:
-    """Serve scripts and styles."""
-    app.mount("/static", _Static(packages=[("tune_app.service", "static")]), name="static")
 
 
 @router.get("/")
@@ -271,93 +205,6 @@ def new_page(
             dataset=dataset,
             datasets=("digits", "mnist", "fashion_mnist", "cifar10", "sinc", "sin"),
             checked=check_source(source),
-        )
-    )
-
-
-@router.get("/login")
-def login_page(request: Request, context: ContextOf) -> Response:
-    """Where a browser is given its session; all that is needed is in the page."""
-    if context.settings.token is None:
-        raise RefusedError(404, "there is no token, and nothing to log in to")
-    nonce = secrets.token_urlsafe(16)
-    static = resources.files("tune_app.service") / "static"
-    html = (
-        templates()
-        .get_template("login.html")
-        .render(
-            nonce=nonce,
-            style=(static / "app.css").read_text(encoding="utf-8"),
-            script=(static / "login.js").read_text(encoding="utf-8"),
-        )
-    )
-    policy = SECURITY_HEADERS["Content-Security-Policy"]
-    for kind in ("script-src", "style-src"):
-        policy = policy.replace(f"{kind} 'self'", f"{kind} 'nonce-{nonce}'")
-    return Response(
-        html, media_type="text/html; charset=utf-8", headers={"Content-Security-Policy": policy}
-    )
-
-
-@router.post("/login")
-def login(request: Request, context: ContextOf, body: LoginBody) -> Response:
-    """Give a session to a browser that knows the token."""
-    settings = context.settings
-    if settings.token is None:
-        raise RefusedError(404, "there is no token, and nothing to log in to")
-    if not is_token(body.token.strip(), settings.token):
-        note(request.scope, "refused a login")
-        raise RefusedError(401, "this is not the token")
-    note(request.scope, "logged in")
-    response = Response(status_code=204)
-    response.set_cookie(
-        cookie_name(settings.port),
-        session_of(settings.token),
-        httponly=True,
-        samesite="strict",
-        secure=request.url.scheme == "https",
-        max_age=30 * 86_400,
-    )
-    return response
-
-
-@router.post("/logout")
-def logout(request: Request, context: ContextOf) -> Response:
-    """Take the session from a browser."""
-    response = Response(status_code=204)
-    response.delete_cookie(cookie_name(context.settings.port), httponly=True, samesite="strict")
-    return response
-
-
-def error_page(request: Request, status: int, text: str) -> Response | None:
-    """Return an error as a page, for a reader who asked for one."""
-    path = request.url.path
-    if path.startswith(("/api/", "/static/")) or request.method != "GET":
-        return None
-    if "text/html" not in request.headers.get("accept", ""):
-        return None
-    context: Context = request.app.state.context
-    html = render(
-        context,
-        "error.html",
-        request,
-        status=status,
-        text=text,
-        request_id=request_id_of(request),
-    )
-    return Response(html, status, media_type="text/html; charset=utf-8")
-
-
-def render(context: Context, name: str, request: Request, **values: Any) -> str:
-    """Return a page."""
-    return (
-        templates()
-        .get_template(name)
-        .render(
-            has_token=context.settings.token is not None,
-            command=lambda *arguments: show_command(arguments, context.settings),
-            here=request.url.path,
-            **values,
         )
     )
 

@@ -1,18 +1,12 @@
-"""The objects of the REST interface, for its OpenAPI document and for what it reads."""
+"""The objects that are answered, for the OpenAPI document."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, StringConstraints
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 TrialId = Annotated[str, StringConstraints(pattern=r"^[a-z][0-9]{1,9}$")]
 BudgetText = Annotated[str, StringConstraints(pattern=r"^[0-9][0-9_.]{0,12}[kKmM]?$")]
-
-
-class Strict(BaseModel):
-    """A body: nothing but what is named is read, and nothing is read as what it is not."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class ProblemModel(BaseModel):
@@ -191,12 +185,6 @@ class FiguresModel(BaseModel):
     left_out: list[str]
 
 
-class SourceBody(Strict):
-    """A search file's text."""
-
-    source: str = Field(max_length=1_000_000)
-
-
 class CheckModel(BaseModel):
     """What is wrong with a search file; nothing, if `problems` is empty."""
 
@@ -249,16 +237,6 @@ class ForecastModel(BaseModel):
     histograms: list[HistogramModel]
 
 
-class CreateBody(Strict):
-    """A sweep to start; the options are those of `tune-app run`."""
-
-    source: str = Field(max_length=1_000_000, description="the search file")
-    name: Name | None = Field(default=None, description="its name, if not the file's")
-    new: bool = Field(default=False, description="take the next free name")
-    trials: int | None = Field(default=None, ge=1, le=10_000)
-    no_final: bool = False
-
-
 class QueuedModel(BaseModel):
     """A sweep that is to run: what is done for it, and its place among those that wait."""
 
@@ -268,40 +246,6 @@ class QueuedModel(BaseModel):
     command: str
     place: int | None
     message: str | None
-
-
-class ResumeBody(Strict):
-    pass
-
-
-class ExtendBody(Strict):
-    trials: int = Field(ge=1, le=10_000, description="how many in all")
-
-
-class FinalBody(Strict):
-    top: int | None = Field(default=None, ge=1, le=100)
-    seeds: int | None = Field(default=None, ge=1, le=100)
-    budgets: list[BudgetText] = Field(default_factory=list, max_length=20)
-
-
-class RenameBody(Strict):
-    name: Name
-
-
-class NoteBody(Strict):
-    note: str = Field(max_length=2_000)
-
-
-class ArchiveBody(Strict):
-    undo: bool = False
-
-
-class PruneBody(Strict):
-    top: int = Field(default=10, ge=0, le=10_000)
-
-
-class ReportBody(Strict):
-    format: Literal["html"] = "html"
 
 
 class DoneModel(BaseModel):
@@ -315,7 +259,3 @@ class DoneModel(BaseModel):
 class Health(BaseModel):
     status: str
     version: str
-
-
-class LoginBody(Strict):
-    token: str = Field(max_length=200)
