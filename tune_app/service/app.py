@@ -2,12 +2,10 @@
 
 import os
 import sys
-import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib import metadata
-from pathlib import Path
 
 from fastapi import FastAPI, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -45,13 +43,12 @@ TOKEN_SCHEME = {"type": "http", "scheme": "bearer"}
 def build_app(settings: Settings) -> FastAPI:
     """Return the service of a storage, not yet started."""
     store = open_store(settings.storage)
-    workplace = tempfile.TemporaryDirectory(prefix="tune-app-serve-")
     context = Context(
         settings=settings,
         store=store,
         snapshots=Snapshots(store),
         launcher=Launcher(store, settings),
-        workshop=Workshop(settings, Path(workplace.name)),
+        workshop=Workshop(settings),
     )
 
     @asynccontextmanager
@@ -71,7 +68,6 @@ def build_app(settings: Settings) -> FastAPI:
             context.launcher.close()
             context.workshop.close()
             store.close()
-            workplace.cleanup()
 
     app = FastAPI(
         title="tune-app",

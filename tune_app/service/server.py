@@ -5,6 +5,7 @@ import socket
 from collections.abc import Callable, Sequence
 
 import uvicorn
+from fastapi import FastAPI
 
 from tune_app.errors import EnvironmentalError
 from tune_app.service.app import build_app
@@ -41,27 +42,36 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
     Raises:
         EnvironmentalError: The port is taken, or there is no such host.
     """
-    with _listen(settings) as listener:
+    with listen(settings) as listener:
         for line in opening_lines(settings, listener.getsockname()[1]):
             say(line)
         logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
-        config = uvicorn.Config(
-            build_app(settings),
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            date_header=True,
-            proxy_headers=False,
-            timeout_graceful_shutdown=STOPPING_S,
-            timeout_keep_alive=20,
-            limit_concurrency=500,
-            h11_max_incomplete_event_size=64_000,
-            ws="none",
-        )
+        config = server_config(build_app(settings))
         uvicorn.Server(config).run(sockets=[listener])
 
 
-def _listen(settings: Settings) -> socket.socket:
+def server_config(app: FastAPI) -> uvicorn.Config:
+    """Return how the service is served: nothing said of itself, nothing without an end."""
+    return uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=STOPPING_S,
+        timeout_keep_alive=20,
+        limit_concurrency=500,
+        h11_max_incomplete_event_size=64_000,
+        ws="none",
+    )
+
+
+def listen(settings: Settings) -> socket.socket:
+    """Return a socket that listens where the settings say.
+
+    Raises:
+        EnvironmentalError: The port is taken, or there is no such host.
+    """
     try:
         family, kind, protocol, _, place = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

@@ -8,8 +8,10 @@ import contextlib
 import json
 import os
 import select
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -31,8 +33,9 @@ class BusyError(EnvironmentalError):
 class Workshop:
     """Hands tasks to a worker process, and takes back what it made."""
 
-    def __init__(self, settings: Settings, folder: Path) -> None:
-        self.settings, self.folder = settings, folder
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._folder: Path | None = None  # of what was made and is to be fetched
         self._child: subprocess.Popen[str] | None = None
         self._lock = threading.Lock()
         self._waiting = 0
@@ -65,8 +68,10 @@ class Workshop:
                 self._lock.release()
 
     def close(self) -> None:
-        """End the worker."""
+        """End the worker, and remove what it made and nobody fetched."""
         self._end()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def _run(self, task: str, timeout_s: float, arguments: dict[str, Any]) -> Any:
         child = self._child
@@ -94,8 +99,10 @@ class Workshop:
 
     def _start(self) -> subprocess.Popen[str]:
         settings = self.settings
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="tune-app-serve-"))
         command = [sys.executable, "-P", "-m", "tune_app.service.worker"]
-        command += [str(settings.storage.absolute()), str(settings.data_root), str(self.folder)]
+        command += [str(settings.storage.absolute()), str(settings.data_root), str(self._folder)]
         return subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
