@@ -3,7 +3,6 @@
 import gzip
 import hashlib
 import json
-import logging
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +22,6 @@ from tune_app.errors import (
     UnknownTrialError,
 )
 
-LOG = logging.getLogger("tune_app.service")
 _STATUS = (
     (UnknownSweepError, 404),
     (UnknownTrialError, 404),
@@ -135,14 +133,6 @@ def answer_errors(app: FastAPI, page: ErrorPage) -> None:
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         return answer(request, 422, "; ".join(map(_said, error.errors()[:10])))
-
-    @app.exception_handler(Exception)
-    async def broken(request: Request, error: Exception) -> Response:
-        request_id = request_id_of(request)
-        LOG.error("request %s failed", request_id, exc_info=error)
-        return answer(
-            request, 500, f"something went wrong; the server's log has it under {request_id}"
-        )
 
 
 def _said(error: Any) -> str:

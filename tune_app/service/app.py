@@ -95,7 +95,12 @@ def build_app(settings: Settings) -> FastAPI:
     answer_errors(app, rendering.error_page)
     _describe_token(app)
     app.add_middleware(_Counted, context=context)
-    app.add_middleware(Guard, settings=settings, audit=AuditLog(settings.folder / "audit.jsonl"))
+    app.add_middleware(
+        Guard,
+        settings=settings,
+        audit=AuditLog(settings.folder / "audit.jsonl"),
+        error_page=rendering.error_page,
+    )
     return app
 
 

@@ -5,20 +5,23 @@ may send it requests. Names that are not this service's own are refused (DNS reb
 CVE-2025-62593 of Ray), and so are changes that another site asks for.
 """
 
+import logging
 from http.cookies import CookieError, SimpleCookie
 from secrets import token_hex
 from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tune_app.service.answers import json_answer, problem_body
+from tune_app.service.answers import ErrorPage, json_answer, problem_body
 from tune_app.service.audit import AuditLog
 from tune_app.service.limits import Rate
 from tune_app.service.settings import Settings
 from tune_app.service.tokens import is_token, session_of
 
+LOG = logging.getLogger("tune_app.service")
 SAFE_METHODS = ("GET", "HEAD")
 OPEN_PATHS = ("/healthz", "/login")  # all that is answered without the token
 SECURITY_HEADERS = {
@@ -50,8 +53,10 @@ def cookie_name(port: int) -> str:
 class Guard:
     """ASGI middleware around the whole service."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, audit: AuditLog) -> None:
-        self.app, self.settings, self.audit = app, settings, audit
+    def __init__(
+        self, app: ASGIApp, settings: Settings, audit: AuditLog, error_page: ErrorPage
+    ) -> None:
+        self.app, self.settings, self.audit, self.error_page = app, settings, audit, error_page
         limits = settings.limits
         self._hosts = settings.host_names()
         self._reads = Rate(limits.reads_per_s, limits.reads_at_once)
@@ -67,17 +72,19 @@ class Guard:
         request_id = token_hex(8)
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
-        status = 0
+        started = False
 
         async def send_guarded(message: Message) -> None:
-            nonlocal status
+            nonlocal started
             if message["type"] == "http.response.start":
-                status = message["status"]
+                started = True
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = request_id
                 for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
                 headers.setdefault("Cache-Control", "no-store")
+                if scope["method"] not in SAFE_METHODS:
+                    self._audit(scope, message["status"])
             await send(message)
 
         try:
@@ -87,17 +94,27 @@ class Guard:
         except _StopError as stop:
             answer = _answer(scope, stop, request_id)
             await answer(scope, receive, send_guarded)
-        finally:
-            if scope["method"] not in SAFE_METHODS:
-                self.audit.write(
-                    client=_client(scope),
-                    by=state.get("by", "nobody"),
-                    method=scope["method"],
-                    path=scope["path"],
-                    status=status,
-                    request_id=request_id,
-                    did=state.get("did"),
-                )
+        except Exception:
+            LOG.exception("request %s failed", request_id)
+            if not started:
+                await self._broken(scope, request_id)(scope, receive, send_guarded)
+
+    def _audit(self, scope: Scope, status: int) -> None:
+        state = scope["state"]
+        self.audit.write(
+            client=_client(scope),
+            by=state.get("by", "nobody"),
+            method=scope["method"],
+            path=scope["path"],
+            status=status,
+            request_id=state["request_id"],
+            did=state.get("did"),
+        )
+
+    def _broken(self, scope: Scope, request_id: str) -> ASGIApp:
+        text = f"something went wrong; the server's log has it under {request_id}"
+        shown = self.error_page(Request(scope), 500, text)
+        return shown or json_answer(problem_body(500, text, request_id), 500)
 
     def _admit(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
