@@ -1,8 +1,6 @@
 """The service put together."""
 
 import json
-import os
-import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -56,10 +54,6 @@ def build_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         context.launcher.start()
-        if sys.platform == "linux":
-            # Of this thread, and of those that it starts from here on: sweeps, which the launcher
-            # starts, have the cores, and a page may wait a little for them.
-            os.nice(5)
         # What charts need takes a second to import; no reader should wait for it.
         threading.Thread(target=_import_charts, daemon=True).start()
         resting = _every(60.0, context.workshop.rest)

@@ -10,9 +10,9 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
 from tune_app.errors import TuneAppError
-from tune_app.service.answers import RefusedError, digest
+from tune_app.service.answers import RefusedError
 from tune_app.service.context import Context, ContextOf
-from tune_app.service.routes import ERRORS, queue_json
+from tune_app.service.routes import ERRORS, list_revision, queue_json
 from tune_app.service.schemas import Name
 
 LOOK_S = 1.0
@@ -67,9 +67,9 @@ async def _stream(request: Request, context: Context, sweep: str | None) -> Asyn
 def _state(context: Context, sweep: str | None) -> str:
     """Return what a stream says, as long as it is the same."""
     if sweep is None:
-        glances = context.snapshots.glances()
-        queue = queue_json(context)
-        return json.dumps({"revision": digest([g.revision for g in glances], queue)})
+        return json.dumps(
+            {"revision": list_revision(context.snapshots.glances(), queue_json(context))}
+        )
     try:
         glance = context.snapshots.glance(sweep)
     except TuneAppError:

@@ -14,7 +14,7 @@ from tune_app.service.checking import check_source
 from tune_app.service.compared import compare_sweeps, compare_trials
 from tune_app.service.context import Context, ContextOf
 from tune_app.service.rendering import render
-from tune_app.service.routes import SweepPath, TrialPath, queue_json, require_trial
+from tune_app.service.routes import SweepPath, TrialPath, list_revision, queue_json, require_trial
 from tune_app.service.selection import PAGE_SIZE, View, default_table, read_table, select
 from tune_app.service.snapshots import Glance, Snapshot
 from tune_app.service.trial_page import trial_facts, trial_layers
@@ -37,7 +37,7 @@ def sweeps_page(
     """The list of sweeps."""
     glances = context.snapshots.glances(archived=archived)
     jobs = queue_json(context)
-    revision = digest(*(g.revision for g in glances), jobs)
+    revision = list_revision(glances, jobs)
 
     def build() -> str:
         shown = _sorted_sweeps([g for g in glances if _matches(g, q, status)], sort)
@@ -45,6 +45,7 @@ def sweeps_page(
             context,
             "sweeps.html",
             request,
+            revision=revision,
             glances=shown,
             total=len(glances),
             jobs=jobs,

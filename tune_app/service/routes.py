@@ -1,15 +1,17 @@
 """What the routes have in common: their errors, the names in their addresses, small answers."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import Path, Query, Response
 
 from tune_app.errors import UnknownTrialError
 from tune_app.results.store import EpochRecord
+from tune_app.service.answers import digest
 from tune_app.service.commands import show_command
 from tune_app.service.context import Context
 from tune_app.service.schemas import ErrorModel, Name, TrialId
-from tune_app.service.snapshots import Snapshot
+from tune_app.service.snapshots import Glance, Snapshot
 
 ERRORS: dict[int | str, dict[str, Any]] = {
     code: {"model": ErrorModel, "description": text}
@@ -45,6 +47,11 @@ def queue_json(context: Context) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def list_revision(glances: Sequence[Glance], jobs: Sequence[dict[str, Any]]) -> str:
+    """Return a text that changes with any sweep of a list, and with the queue."""
+    return digest([glance.revision for glance in glances], jobs)
 
 
 def require_trial(snapshot: Snapshot, trial_id: str) -> dict[str, Any]:

@@ -107,8 +107,9 @@ class Snapshot(Glance):
 class _Kept:
     glance: Glance
     looked: float  # when, by the monotonic clock
-    fresh_s: float = FRESH_S
     snapshot: Snapshot | None = None
+    read: float = 0.0  # when its trials were
+    fresh_s: float = FRESH_S  # for so long these do, whatever changes
 
 
 class Snapshots:
@@ -143,23 +144,32 @@ class Snapshots:
 
     def snapshot(self, name: str) -> Snapshot:
         """Return a sweep with its trials; a large one is read again less often."""
+        glance = self.glance(name)
         kept = self._kept.get(name)
-        if kept is not None and kept.snapshot is not None:
-            age = time.monotonic() - kept.looked
-            if age < (kept.fresh_s if kept.glance.is_active else FRESH_S):
-                return kept.snapshot
+        if kept is not None and kept.snapshot is not None and self._will_do(kept, glance):
+            return kept.snapshot
         with self._lock_of(name):
+            kept = self._kept.get(name)
+            if kept is not None and kept.snapshot is not None and self._will_do(kept, glance):
+                return kept.snapshot  # read by another, while we waited
             glance = self._look(self.store.get_sweep(name))
             kept = self._kept[name]
-            if kept.snapshot is None or kept.snapshot.revision != glance.revision:
-                started = time.monotonic()
-                rows = tuple(trial_rows(self.store, glance.record))
-                spent = time.monotonic() - started
-                kept.snapshot = Snapshot(**_fields(glance), rows=rows)
-                kept.fresh_s = max(FRESH_S, spent / SHARE)
+            started = time.monotonic()
+            rows = tuple(trial_rows(self.store, glance.record))
+            kept.read = time.monotonic()
+            kept.fresh_s = max(FRESH_S, (kept.read - started) / SHARE)
+            kept.snapshot = Snapshot(**_fields(glance), rows=rows)
             self._kept.move_to_end(name)
             self._forget_trials()
             return kept.snapshot
+
+    def _will_do(self, kept: "_Kept", glance: Glance) -> bool:
+        """Tell whether the trials that were read still do: the same, or a large sweep's."""
+        assert kept.snapshot is not None
+        if kept.snapshot.revision == glance.revision:
+            return True
+        recent = time.monotonic() - kept.read < kept.fresh_s
+        return recent and kept.snapshot.record.status == glance.record.status
 
     def forget(self, name: str) -> None:
         """Read a sweep again when it is next asked for: we changed it."""

@@ -60,7 +60,7 @@ export const onChange = (listener) => listeners.push(listener);
 const live = document.getElementById("live");
 const address = document.body.dataset.events;
 let source = null;
-let last = null;
+let last = document.body.dataset.revision; // what the page shows
 
 const listen = () => {
   source = new EventSource(address);
@@ -75,10 +75,9 @@ const listen = () => {
   });
   source.addEventListener("changed", (event) => {
     const state = JSON.parse(event.data);
-    const first = last === null;
     if (state.revision === last) return;
     last = state.revision;
-    for (const listener of listeners) listener(state, first);
+    for (const listener of listeners) listener(state);
   });
 };
 
@@ -125,9 +124,7 @@ export const fetchPage = async (url) => {
 };
 
 if (document.querySelector("[data-live]"))
-  onChange(async (_, first) => {
-    if (!first) swap(await fetchPage(location.href), "[data-live]");
-  });
+  onChange(async () => swap(await fetchPage(location.href), "[data-live]"));
 
 // Dialogs
 

@@ -205,9 +205,9 @@ const whenSeen = new IntersectionObserver((entries) => {
 });
 
 let due = null;
-onChange((state, first) => {
+onChange((state) => {
   if (state.status === "deleted") return location.assign("/");
-  if (first || due) return;
+  if (due) return;
   // One look for several changes that come together.
   due = setTimeout(async () => {
     due = null;

@@ -66,6 +66,6 @@ const drawFigures = async () => {
 
 if (curves) {
   await drawAll();
-  onChange((_, first) => first || drawAll());
+  onChange(drawAll);
 }
 if (place) await drawFigures();
