@@ -1,6 +1,7 @@
 """The service put together."""
 
 import json
+import logging
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tune_app.errors import TuneAppError
 from tune_app.results.store import open_store
 from tune_app.service import (
     changing,
@@ -27,6 +29,7 @@ from tune_app.service.audit import AuditLog
 from tune_app.service.context import Context
 from tune_app.service.guard import Guard
 from tune_app.service.launcher import Launcher
+from tune_app.service.selection import View, default_table, select
 from tune_app.service.settings import Settings
 from tune_app.service.snapshots import Snapshots
 from tune_app.service.workshop import Workshop
@@ -37,6 +40,8 @@ Bodies are JSON. Where the service has a token, each request carries it:
 `Authorization: Bearer TOKEN`. Every error is `{"error": {"code", "message", "request_id",
 "problems"}}`. A GET changes nothing.
 """
+LOG = logging.getLogger("tune_app.service")
+WARMED = 3  # sweeps
 TOKEN_SCHEME = {"type": "http", "scheme": "bearer"}
 
 
@@ -54,8 +59,7 @@ def build_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         context.launcher.start()
-        # What charts need takes a second to import; no reader should wait for it.
-        threading.Thread(target=_import_charts, daemon=True).start()
+        threading.Thread(target=_warm_up, args=(context,), daemon=True).start()
         resting = _every(60.0, context.workshop.rest)
         try:
             yield
@@ -130,11 +134,19 @@ def _describe_token(app: FastAPI) -> None:
     made["security"] = [{"token": []}, {}]
 
 
-def _import_charts() -> None:
+def _warm_up(context: Context) -> None:
+    """Do beforehand what a first reader would wait for: imports, and the newest sweeps' trials."""
     import tune_app.report.figures.parallel
     import tune_app.report.figures.progress
     import tune_app.report.figures.rungs
     import tune_app.report.figures.scatter  # noqa: F401
+
+    try:
+        for glance in context.snapshots.glances()[:WARMED]:
+            snapshot = context.snapshots.snapshot(glance.record.name)
+            select(snapshot, View(table=default_table(snapshot)))
+    except TuneAppError as error:  # readers will be told
+        LOG.warning("%s", error)
 
 
 def _every(seconds: float, action: Callable[[], None]) -> threading.Event:

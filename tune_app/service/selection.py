@@ -15,13 +15,13 @@ from tune_app.results.table import (
     objective_of,
     ranked_rows,
     sort_rows,
-    split_parameters,
 )
 from tune_app.service.filters import Filter, parse_filters, split_filters
 from tune_app.service.snapshots import Snapshot
 
 PAGE_SIZE = 50
 MOST_ROWS = 1000  # of a page
+MOST_VIEWS = 100  # of which something is remembered
 ALL = "all"  # every trial, whatever it came to
 _TEXT = ("trial_id", "stage", "status", "stop_reason", "error", "sampler", "node", "source")
 _SPOILT = ("failed", "diverged")
@@ -108,25 +108,34 @@ def select(snapshot: Snapshot, view: View) -> Selection:
     Raises:
         TuneAppError: It names a column that there is none of, or a filter cannot be read.
     """
-    rows = table_rows(snapshot, view.table)
+    rows, flat = _table(snapshot, view.table)
     known = known_columns(snapshot)
     filters = parse_filters([part for text in view.where for part in split_filters(text)], known)
-    kept = [row for row in rows if _meets(row, filters)] if filters else list(rows)
-    if view.sort:
-        kept = sort_rows(kept, view.sort) if kept else []
+    if filters:
+        pairs = [(r, f) for r, f in zip(rows, flat, strict=True) if _meets(r, f, filters)]
+        rows, flat = [row for row, _ in pairs], [own for _, own in pairs]
+    kept: Sequence[dict[str, Any]] = rows
+    if view.sort and rows:
+        ordered = sort_rows(rows, view.sort, flat)
         # What did not train is last, whatever an early epoch measured and whichever way round.
-        kept.sort(key=lambda row: row["status"] in _SPOILT)
+        ordered.sort(key=lambda row: row["status"] in _SPOILT)
+        kept = ordered
     pages = max(1, -(-len(kept) // view.size))
     view = replace(view, page=min(view.page, pages), where=tuple(map(str, filters)))
     start = (view.page - 1) * view.size
-    columns, constants = _columns(snapshot, view, kept, known)
+    asked = (view.table, view.where, view.columns, view.differs)
+    if asked not in snapshot.memo:
+        if len(snapshot.memo) > MOST_VIEWS:
+            snapshot.memo.clear()
+        snapshot.memo[asked] = _columns(snapshot, view, rows, known)
+    columns, constants = snapshot.memo[asked]
     return Selection(
         view=view,
         filters=filters,
         columns=columns,
         rows=tuple(kept[start : start + view.size]),
         matching=len(kept),
-        total=len(rows),
+        total=len(_table(snapshot, view.table)[0]),
         known=known,
         constants=constants,
     )
@@ -144,22 +153,44 @@ def table_rows(snapshot: Snapshot, table: str) -> Sequence[dict[str, Any]]:
     )
 
 
+def _table(
+    snapshot: Snapshot, table: str
+) -> tuple[Sequence[dict[str, Any]], Sequence[Mapping[str, Any]]]:
+    """Return the trials of a table, and the same flat."""
+    if table not in snapshot.memo:
+        rows = table_rows(snapshot, table)
+        own = ("rank", "share", "table_budget")
+        flat = [
+            snapshot.flat[row["trial_id"]] | {key: row[key] for key in own if key in row}
+            for row in rows
+        ]
+        snapshot.memo[table] = rows, flat
+    found: tuple[Sequence[dict[str, Any]], Sequence[Mapping[str, Any]]] = snapshot.memo[table]
+    return found
+
+
 def known_columns(snapshot: Snapshot) -> tuple[str, ...]:
     """Return every column and parameter that can be shown, sorted by or filtered."""
+    if "known columns" not in snapshot.memo:
+        snapshot.memo["known columns"] = _known_columns(snapshot)
+    known: tuple[str, ...] = snapshot.memo["known columns"]
+    return known
+
+
+def _known_columns(snapshot: Snapshot) -> tuple[str, ...]:
     flat = dict.fromkeys(name for name in COLUMNS if name not in _HIDDEN)
-    for row in snapshot.rows[:1] + snapshot.rows[-1:]:
-        flat |= dict.fromkeys(flatten(row))
-    varied, constants = split_parameters(snapshot.rows, snapshot.record)
-    own = (*varied, *constants)
-    flat |= dict.fromkeys(f"parameters.{name}" if name in COLUMNS else name for name in own)
-    return (*(name for name in flat if name not in _HIDDEN), "share")
+    rows = snapshot.flat.values()
+    solved = [one for one in ("widths", "channels_list") if any(one in row for row in rows)]
+    for name in (*snapshot.record.config.get("parameters", {}), *solved):
+        flat[f"parameters.{name}" if name in COLUMNS else name] = None
+    return (*flat, "share")
 
 
-def _meets(row: Mapping[str, Any], filters: Sequence[Filter]) -> bool:
-    flat = flatten(row)
+def _meets(row: Mapping[str, Any], flat: Mapping[str, Any], filters: Sequence[Filter]) -> bool:
     for one in filters:
         if one.name not in flat:  # a constant of the file, in no trial's draw
-            flat[one.name] = row["config"].get(one.name.removeprefix("parameters."))
+            value = row["config"].get(one.name.removeprefix("parameters."))
+            flat = {**flat, one.name: value}
     return all(one.keeps(flat) for one in filters)
 
 

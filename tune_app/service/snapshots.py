@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from tune_app.results.store import Store, SweepRecord
-from tune_app.results.table import sweep_summary, trial_rows
+from tune_app.results.table import flatten, sweep_summary, trial_rows
 from tune_app.service.answers import digest
 
 FRESH_S = 1.0  # readers may see a sweep as it was so long ago
@@ -101,6 +101,16 @@ class Snapshot(Glance):
     @cached_property
     def by_id(self) -> dict[str, dict[str, Any]]:
         return {row["trial_id"]: row for row in self.rows}
+
+    @cached_property
+    def flat(self) -> dict[str, dict[str, Any]]:
+        """The trials by their ids, without dicts: parameters as columns."""
+        return {row["trial_id"]: flatten(row) for row in self.rows}
+
+    @cached_property
+    def memo(self) -> dict[Any, Any]:
+        """What was worked out of these trials, for those who ask again."""
+        return {}
 
 
 @dataclass
