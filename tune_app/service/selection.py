@@ -19,7 +19,7 @@ from tune_app.results.table import (
 from tune_app.service.filters import Filter, parse_filters, split_filters
 from tune_app.service.snapshots import Snapshot
 
-PAGE_SIZE = 50
+PAGE_SIZE = 25
 MOST_ROWS = 1000  # of a page
 MOST_VIEWS = 100  # of which something is remembered
 ALL = "all"  # every trial, whatever it came to

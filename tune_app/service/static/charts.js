@@ -58,7 +58,7 @@ const axes = (svg, height, x, y, labels, textX = short, textY = short) => {
     svg.append(make("line", { class: "gridline", x1: left, x2: right, y1: at, y2: at }), make("text", { x: left - 6, y: at + 4, "text-anchor": "end" }, textY(tick)));
   }
   for (const tick of x.ticks) svg.append(make("text", { x: x(tick), y: bottom + 15, "text-anchor": "middle" }, textX(tick)));
-  svg.append(make("line", { class: "axis", x1: left, x2: right, y1: bottom, y2: bottom }), make("text", { x: right, y: height - 4, "text-anchor": "end" }, labels[0]), make("text", { x: 4, y: top + 2, class: "hidden" }, labels[1]));
+  svg.append(make("line", { class: "axis", x1: left, x2: right, y1: bottom, y2: bottom }), make("text", { x: right, y: height - 4, "text-anchor": "end" }, labels[0]));
 };
 
 // Most of the values: a network that learnt nothing must not squeeze all others into a line.
@@ -131,7 +131,7 @@ export const drawPareto = (figure, data, { open, selected }) => {
   axes(svg, height, x, y, ["weights", data.label]);
   for (const budget of budgets) {
     const at = x(budget);
-    svg.append(make("line", { class: "budget", x1: at, x2: at, y1: ROOM.top, y2: height - ROOM.bottom }), make("text", { x: at - 4, y: height - ROOM.bottom - 6, "text-anchor": "end" }, short(budget)));
+    svg.append(make("line", { class: "budget", x1: at, x2: at, y1: ROOM.top, y2: height - ROOM.bottom }), make("text", { x: at - 4, y: height - ROOM.bottom - 6, "text-anchor": "end", class: "halo" }, `≤ ${short(budget)}`));
   }
   if (data.front.length) {
     let path = `M${x(data.front[0][0])},${y(data.front[0][1])}`;
@@ -214,13 +214,13 @@ export const drawParallel = (figure, data, { brushed, brushes }) => {
   scales.forEach((axis, place) => {
     const x = column(place);
     svg.append(make("line", { class: "axis", x1: x, x2: x, y1: top, y2: bottom }), make("text", { x, y: 16, "text-anchor": "middle", class: "strong" }, axis.name));
-    for (const [share, text] of axis.ticks) svg.append(make("text", { x: x + 5, y: high(share) + 4 }, text.length > 12 ? `${text.slice(0, 11)}…` : text));
+    for (const [share, text] of axis.ticks) svg.append(make("text", { x: x + 5, y: high(share) + 4, class: "halo" }, text.length > 12 ? `${text.slice(0, 11)}…` : text));
     const held = brushes[axis.name];
     if (held) svg.append(make("rect", { class: "brush", x: x - 7, width: 14, y: high(held[1]), height: Math.max(3, high(held[0]) - high(held[1])) }));
     svg.append(grip(svg, axis, x, top, bottom, height, held, brushed));
   });
   const x = column(scales.length);
-  svg.append(make("line", { class: "axis", x1: x, x2: x, y1: top, y2: bottom }), make("text", { x, y: 16, "text-anchor": "end", class: "strong" }, data.label.replace("validation ", "")), make("text", { x: x - 5, y: top + 4, "text-anchor": "end" }, short(best)), make("text", { x: x - 5, y: bottom + 4, "text-anchor": "end" }, short(low)));
+  svg.append(make("line", { class: "axis", x1: x, x2: x, y1: top, y2: bottom }), make("text", { x, y: 16, "text-anchor": "end", class: "strong" }, data.label.replace("validation ", "")), make("text", { x: x + 5, y: top + 4, class: "halo" }, short(best)), make("text", { x: x + 5, y: bottom + 4, class: "halo" }, short(low)));
   const more = data.ranked > lines.length ? `; the best ${lines.length} of ${data.ranked.toLocaleString("en")}` : "";
   figure.querySelector("figcaption p").textContent = `drag along an axis to filter the table; or focus an axis and use the arrow keys; Delete clears it${more}`;
 };
@@ -286,7 +286,7 @@ export const drawCurves = (figure, curves, { best = {} } = {}) => {
     const values = series.flatMap(({ steps }) => steps.map((one) => one[1]));
     const y = metricScale(values, kind === "accuracy" ? "max" : "min", isLog(kind, values), height);
     axes(svg, height, x, y, ["epoch", kind]);
-    svg.append(make("text", { x: ROOM.left, y: 10, class: "strong" }, kind));
+    svg.append(make("text", { x: ROOM.left + 4, y: 11, class: "strong halo" }, kind));
     for (const { trial, place, dash, steps } of series) {
       const line = make("path", { class: `line ${DASH[dash]} k${place % 5}`, d: steps.map(([at, value], index) => `${index ? "L" : "M"}${x(at).toFixed(1)},${y(value).toFixed(1)}`).join("") });
       line.style.fill = "none";
