@@ -9,11 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-import uvicorn
 from fastapi import FastAPI
 
 from tune_app.service.app import build_app
-from tune_app.service.server import listen, server_config
+from tune_app.service.server import Server, listen, server_config
 from tune_app.service.settings import Settings
 
 TOKEN = "t" * 43
@@ -89,7 +88,7 @@ def running(settings: Settings) -> Iterator[Served]:
     listener = listen(replace(settings, port=0))
     port = listener.getsockname()[1]
     app = build_app(replace(settings, port=port))
-    server = uvicorn.Server(server_config(app))
+    server = Server(server_config(app))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     while not server.started:
@@ -97,6 +96,7 @@ def running(settings: Settings) -> Iterator[Served]:
     try:
         yield Served(settings, port, app)
     finally:
+        server.let_go()
         server.should_exit = True
         thread.join(timeout=20)
         listener.close()

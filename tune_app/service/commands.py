@@ -1,7 +1,6 @@
 """The command line's equivalent of what a button does."""
 
 import json
-import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path

@@ -24,6 +24,7 @@ class Context:
     workshop: Workshop
     cache: AnswerCache = field(default_factory=AnswerCache)
     streams: int = 0  # of events that are open
+    ending: bool = False  # the service was told to stop: streams are closed
     requests: dict[tuple[str, int], int] = field(default_factory=dict)  # answered, by kind
 
 

@@ -50,7 +50,7 @@ async def _stream(request: Request, context: Context, sweep: str | None) -> Asyn
     try:
         yield f"retry: {RETRY_MS}\n\n"
         said, silent = "", 0.0
-        while not await request.is_disconnected():
+        while not context.ending and not await request.is_disconnected():
             state = await run_in_threadpool(_state, context, sweep)
             if state != said:
                 said, silent = state, 0.0

@@ -3,6 +3,7 @@
 import logging
 import socket
 from collections.abc import Callable, Sequence
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -47,7 +48,22 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
             say(line)
         logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
         config = server_config(build_app(settings))
-        uvicorn.Server(config).run(sockets=[listener])
+        Server(config).run(sockets=[listener])
+
+
+class Server(uvicorn.Server):
+    """A server that lets go of its streams when it is told to stop."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop on a signal."""
+        self.let_go()
+        super().handle_exit(sig, frame)
+
+    def let_go(self) -> None:
+        """End the streams, which would never end by themselves."""
+        app = self.config.app
+        assert isinstance(app, FastAPI)
+        app.state.context.ending = True
 
 
 def server_config(app: FastAPI) -> uvicorn.Config:
