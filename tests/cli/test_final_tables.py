@@ -11,8 +11,8 @@ from test_read_commands import call, said, shown
 
 from tune_app.cli.finals import print_finals, render_finals
 from tune_app.cli.output import make_console
-from tune_app.cli.tables import Format
 from tune_app.errors import TuneAppError
+from tune_app.results.tables import Format
 
 
 @pytest.fixture(autouse=True)

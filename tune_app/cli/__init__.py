@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from tune_app.cli import check, diagnose, export, final, launch, read, report
+from tune_app.cli import check, diagnose, export, final, launch, read, report, serve
 from tune_app.errors import TuneAppError
 from tune_app.sweep.signals import StopRequested, StopSignals
 
@@ -28,6 +28,7 @@ read.register(app)
 export.register(app)
 report.register(app)
 diagnose.register(app)
+serve.register(app)
 
 
 def main() -> None:

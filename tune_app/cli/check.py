@@ -10,10 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from tune_app.cli.launch import FileArgument
-from tune_app.cli.output import duration_text, make_console, size_text
+from tune_app.cli.output import make_console
 from tune_app.cli.run_options import DataOption, SettingsOption, data_path, parse_setting
 from tune_app.config.budget import format_budget
 from tune_app.errors import SweepFileError
+from tune_app.results.words import duration_text, size_text
 
 BAR_ROWS = 6
 JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tune_app.cli.options import STORAGE, StorageOption, SweepArgument
-from tune_app.cli.output import duration_text
 from tune_app.cli.run_options import DataOption, command_line, data_path
 from tune_app.errors import DiagnosisError
 from tune_app.results.store import open_store
 from tune_app.results.store.names import did_you_mean
+from tune_app.results.words import duration_text
 
 if TYPE_CHECKING:
     from tune_app.diagnostics.diagnosis import Diagnosis

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from tune_app.report.export_choice import Choice
 
 # Those of a network, and of a whole sweep.
-FORMATS = ("pt", "safetensors", "onnx", "pt2", "optuna")
+FORMATS = ("pt", "safetensors", "onnx", "pt2", "optuna", "tensorboard")
+_OF_SWEEPS = ("optuna", "tensorboard")
 
 
 def register(app: typer.Typer) -> None:
@@ -59,7 +60,7 @@ def export(
             "--format",
             metavar="NAME",
             help="Beside pt, the weights for PyTorch: safetensors, onnx, pt2. "
-            "optuna: the whole sweep, for optuna-dashboard.",
+            "optuna, tensorboard: the whole sweep, for these dashboards.",
         ),
     ] = None,
     storage: StorageOption = STORAGE,
@@ -74,13 +75,14 @@ def export(
     named = split_list(budget)
     budgets = () if "all" in named else read_budgets(budget) or ()
     store = open_store(storage)
-    if "optuna" in wanted:
+    if whole := [name for name in wanted if name in _OF_SWEEPS]:
         if len(wanted) > 1 or budget or trial:
+            kind = "a file" if whole[0] == "optuna" else "a folder"
             raise ExportError(
-                "--format optuna writes the whole sweep to a file: give it alone, without "
+                f"--format {whole[0]} writes the whole sweep to {kind}: give it alone, without "
                 "--budget and --trial"
             )
-        _export_studies(store, sweep, to)
+        (_export_studies if whole[0] == "optuna" else _export_runs)(store, sweep, to)
     elif "all" in named or len(budgets) > 1:
         if trial:
             raise ExportError("--budget and --trial exclude each other; give one of them")
@@ -194,6 +196,14 @@ def _export_studies(store: Store, sweep: str, to: Path) -> None:
     counts = ", ".join(f"{name} ({trials} trials)" for name, trials in studies.items())
     print(f"{to}: {counts}")
     print(f"next: optuna-dashboard sqlite:///{to}")
+
+
+def _export_runs(store: Store, sweep: str, to: Path) -> None:
+    from tune_app.report.tensorboard_export import export_tensorboard
+
+    count = export_tensorboard(store, sweep, to)
+    print(f"{to}: a run for each of {count} trials")
+    print(f"next: tensorboard --logdir {to}")
 
 
 def _reason(result: "Evaluation") -> str:

@@ -15,7 +15,8 @@ from tune_app.cli.options import (
 )
 from tune_app.cli.output import write_text
 from tune_app.cli.run_options import AddressOption, DataOption, launch_again
-from tune_app.cli.tables import Format, format_for
+from tune_app.cli.tables import format_for
+from tune_app.results.tables import Format
 
 
 def register(app: typer.Typer) -> None:

@@ -116,12 +116,10 @@ def resume(
 
 def stop(sweep: SweepArgument, storage: StorageOption = STORAGE) -> None:
     """Ask a running sweep to stop gracefully; it can be resumed."""
+    from tune_app.results.housekeeping import request_stop
     from tune_app.results.store import open_store
 
-    store = open_store(storage)
-    if store.get_sweep(sweep).status == "running":
-        # Its process reads this with each heartbeat.
-        store.update_sweep(sweep, status="stopping")
+    if request_stop(open_store(storage), sweep):
         print(f"sweep '{sweep}' was asked to stop; go on later with: tune-app resume {sweep}")
     else:
         print(f"sweep '{sweep}' is not running")

@@ -11,9 +11,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from tune_app.cli.output import duration_text
 from tune_app.config.budget import format_budget
 from tune_app.config.sweep import SweepConfig
+from tune_app.results.words import duration_text
 from tune_app.sweep.engine import Progress
 from tune_app.sweep.jobs import LiveTrial
 

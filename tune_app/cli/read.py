@@ -1,14 +1,12 @@
 """The commands that read the record and keep it in order; none needs Ray or torch."""
 
 import io
-from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from tune_app.cli.finals import Tables, pivot_tables, published_tables
 from tune_app.cli.options import (
     STORAGE,
     BudgetOption,
@@ -16,27 +14,19 @@ from tune_app.cli.options import (
     SweepArgument,
     YesOption,
     read_budgets,
-    split_list,
 )
-from tune_app.cli.output import confirm, make_console, size_text, write_text
-from tune_app.cli.tables import Format, format_for
+from tune_app.cli.output import confirm, make_console, write_text
+from tune_app.cli.tables import format_for
 from tune_app.cli.views import print_sweep_list, print_sweep_tables, print_trial
-from tune_app.errors import TuneAppError
 from tune_app.results import housekeeping
-from tune_app.results.final_layout import final_layouts
 from tune_app.results.formats import to_json
-from tune_app.results.layout import full_layout, ranked_layouts
-from tune_app.results.ranking import fits
-from tune_app.results.store import SweepRecord, open_store
+from tune_app.results.store import open_store
 from tune_app.results.table import (
-    ranked_rows,
-    sort_rows,
     sweep_summary,
-    table_budgets,
     trial_rows,
 )
-
-DEFAULT_TOP = 10
+from tune_app.results.tables import Format, shown_tables, trial_detail
+from tune_app.results.words import size_text
 
 
 class TrialFormat(StrEnum):
@@ -96,61 +86,27 @@ def show(
 ) -> None:
     """Show the ranked table of each weight budget, and the winners that were retrained."""
     format = format_for(format, output)
-    _refuse_together(published=published, pivot=pivot, all=all_, sort=sort, top=top)
     store = open_store(storage)
     record = store.get_sweep(sweep)
     rows = trial_rows(store, record)
-    budgets = read_budgets(budget) or table_budgets(record)
-    if published:
-        tables = published_tables(store, record, budgets)
-    elif pivot is not None:
-        tables = pivot_tables(rows, record, *_two_parameters(pivot), budgets)
-    elif all_:
-        shown = _every_row(rows, budgets)
-        shown = (sort_rows(shown, sort) if sort else shown)[:top]
-        layout = full_layout(shown, rows, record)
-        tables = Tables([layout], shown, layout.constants)
-    else:
-        tables = _ranked_tables(rows, record, budgets, top or DEFAULT_TOP, sort)
+    tables = shown_tables(
+        store,
+        record,
+        rows,
+        budgets=read_budgets(budget),
+        top=top,
+        every=all_,
+        sort=sort,
+        published=published,
+        pivot_by=pivot,
+    )
     if format is Format.table and not published and pivot is None:
         page = None if output is None else io.StringIO()
         print_sweep_tables(make_console(page), record, rows, tables.layouts)
         if page is not None:
             write_text(page.getvalue(), output)
     else:
-        write_text(tables.render(format, record.name), output)
-
-
-def _ranked_tables(
-    rows: Sequence[Mapping[str, Any]],
-    record: SweepRecord,
-    budgets: Sequence[int | None],
-    top: int,
-    sort: str | None,
-) -> Tables:
-    """Return the ranked tables, those of the final stage below; programs get what was ranked."""
-    shown = []
-    for limit in budgets:
-        best = ranked_rows(rows, record, limit)[:top]
-        shown += sort_rows(best, sort) if sort else best
-    ranked = ranked_layouts(rows, record, budgets=budgets, top=top, sort=sort)
-    final = final_layouts(rows, record, budgets=budgets)
-    return Tables([*ranked, *final], shown, ranked[0].constants)
-
-
-def _two_parameters(pivot: str) -> tuple[str, str]:
-    names = split_list([pivot])
-    if len(names) != 2:
-        raise TuneAppError(f"--pivot needs two parameters, like optimizer,lr, got '{pivot}'")
-    return names[0], names[1]
-
-
-def _refuse_together(**given: Any) -> None:
-    """Refuse what --published and --pivot leave no meaning."""
-    names = [f"--{name}" for name, value in given.items() if value]
-    kinds = {"--published", "--pivot"}.intersection(names)
-    if kinds and len(names) > 1:
-        raise TuneAppError(f"{' and '.join(names)} cannot be combined; take one")
+        write_text(tables.render(format, record.name, width=make_console().width), output)
 
 
 def trial(
@@ -162,16 +118,11 @@ def trial(
     """Show everything about one trial."""
     store = open_store(storage)
     record = store.get_sweep(sweep)
-    store.get_trial(sweep, trial_id)
-    row = next(row for row in trial_rows(store, record) if row["trial_id"] == trial_id)
-    history = [
-        {key: value for key, value in vars(epoch).items() if key not in ("sweep", "trial_id")}
-        for epoch in store.epochs(sweep, trial_id)
-    ]
+    detail = trial_detail(store, record, trial_id)
     if format is TrialFormat.json:
-        write_text(to_json({**row, "history": history}), None)
+        write_text(to_json(detail), None)
     else:
-        print_trial(make_console(), row, history)
+        print_trial(make_console(), detail, detail["history"])
 
 
 def rename(sweep: SweepArgument, new_name: str, storage: StorageOption = STORAGE) -> None:
@@ -240,15 +191,3 @@ def prune(
         return
     housekeeping.prune(store, pruning)
     print(f"removed the weights of {count} trials, {size} freed")
-
-
-def _every_row(rows: list[dict[str, Any]], budgets: tuple[int | None, ...]) -> list[dict[str, Any]]:
-    """Return what was drawn for `budgets` or fits them: by stage and budget, unranked last."""
-    chosen = [
-        row for row in rows if any(row["budget"] == limit or fits(row, limit) for limit in budgets)
-    ]
-    last = float("inf")
-    chosen.sort(
-        key=lambda row: (row["stage"] == "final", row["budget"] or last, row["rank"] or last)
-    )
-    return chosen

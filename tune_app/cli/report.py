@@ -7,9 +7,9 @@ import typer
 
 from tune_app.cli.diagnose import check_what, run_diagnostic
 from tune_app.cli.options import STORAGE, StorageOption, split_list
-from tune_app.cli.output import size_text
 from tune_app.cli.run_options import DataOption, data_path
 from tune_app.results.store import open_store
+from tune_app.results.words import size_text
 
 
 def register(app: typer.Typer) -> None:

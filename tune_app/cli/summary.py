@@ -4,14 +4,16 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from tune_app.cli.finals import print_finals, winners_json
-from tune_app.cli.output import duration_text, make_console
+from tune_app.cli.finals import print_finals
+from tune_app.cli.output import make_console
 from tune_app.cli.views import print_sweep_tables
 from tune_app.config.budget import format_budget
 from tune_app.results.layout import ranked_layouts
 from tune_app.results.store import open_store
 from tune_app.results.store.names import resume_command
 from tune_app.results.table import ranked_rows, table_budgets, trial_rows
+from tune_app.results.tables import winners_json
+from tune_app.results.words import duration_text
 from tune_app.sweep.session import Outcome
 
 ROWS_PER_BUDGET = 5
@@ -42,7 +44,7 @@ def outcome_json(outcome: Outcome, storage: Path) -> dict[str, Any]:
         "final_error": error,
         "resume": go_on,
         "ranked": ranked,
-        "winners": winners_json(store, record),
+        "winners": winners_json(rows, record),
     }
 
 

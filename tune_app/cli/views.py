@@ -8,7 +8,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tune_app.cli.output import age_text, duration_text, time_text
 from tune_app.config.budget import format_budget
 from tune_app.results.layout import (
     Layout,
@@ -22,6 +21,7 @@ from tune_app.results.ranking import is_number
 from tune_app.results.store import SweepRecord
 from tune_app.results.table import built_parameters, objective_of
 from tune_app.results.terminal import make_table, print_layouts
+from tune_app.results.words import age_text, duration_text, time_text
 
 _HISTORY = {
     "epoch": "epoch",

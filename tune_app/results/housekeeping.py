@@ -24,6 +24,14 @@ class Pruning:
     size_bytes: int
 
 
+def request_stop(store: Store, name: str) -> bool:
+    """Ask the process that runs a sweep to end it in order; False where nothing runs it."""
+    if store.get_sweep(name).status != "running":
+        return False
+    store.update_sweep(name, status="stopping")  # the process reads this with each heartbeat
+    return True
+
+
 def rename_sweep(store: Store, name: str, new_name: str) -> None:
     """Rename a sweep that nothing runs, and its folder."""
     store.refuse_if_live(name)

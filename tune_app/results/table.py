@@ -73,16 +73,21 @@ def ranked_rows(
     ]
 
 
-def sort_rows(rows: Sequence[Mapping[str, Any]], column: str) -> list[dict[str, Any]]:
+def sort_rows(
+    rows: Sequence[Mapping[str, Any]],
+    column: str,
+    flat: Sequence[Mapping[str, Any]] | None = None,
+) -> list[dict[str, Any]]:
     """Return rows sorted by a column or a parameter, missing values last.
 
-    Accuracies go from the largest, all else from the smallest; "-NAME" turns that around.
+    Accuracies go from the largest, all else from the smallest; "-NAME" turns that around. `flat`
+    are the rows as `flatten` returns them, where they are at hand.
     """
     name = column.removeprefix("-")
     name = next((key for key, heading in HEADINGS.items() if heading == name), name)
-    flat = [flatten(row) for row in rows]
-    known = dict.fromkeys(key for row in flat for key in row)
-    if rows and name not in known:
+    flat = [flatten(row) for row in rows] if flat is None else flat
+    if rows and not any(name in row for row in flat):
+        known = dict.fromkeys(key for row in flat for key in row)
         near = did_you_mean(name, [*known, *HEADINGS.values()])
         hint = near or f"the columns are {', '.join(known)}"
         raise TuneAppError(f"no column '{name}' to sort by: {hint}")

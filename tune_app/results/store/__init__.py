@@ -1,6 +1,6 @@
 """The Store: one record of sweeps, trials and epochs."""
 
-from tune_app.results.store.ownership import is_alive, this_process
+from tune_app.results.store.ownership import is_alive, process_of, this_process
 from tune_app.results.store.records import EpochRecord, SweepRecord, TrialRecord
 from tune_app.results.store.store import Store, open_store
 
@@ -11,5 +11,6 @@ __all__ = [
     "TrialRecord",
     "is_alive",
     "open_store",
+    "process_of",
     "this_process",
 ]

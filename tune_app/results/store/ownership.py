@@ -16,7 +16,11 @@ def this_process() -> dict[str, Any]:
 
     The last two tell a pid from the same number given out again later.
     """
-    pid = os.getpid()
+    return process_of(os.getpid())
+
+
+def process_of(pid: int) -> dict[str, Any]:
+    """Return what identifies a process of this host."""
     return {"pid": pid, "host": platform.node(), "boot": _boot_id(), "start": _start_ticks(pid)}
 
 

@@ -6,7 +6,7 @@ The SQL here and in store.py is what SQLite and PostgreSQL share.
 import json
 import math
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -120,17 +120,23 @@ def encode(record: type[Record], values: Mapping[str, Any]) -> dict[str, Any]:
 def from_row(record: type[R], row: Mapping[str, Any]) -> R:
     """Return the record that a row of its table holds; older tables lack some columns."""
     values = dict(row)
-    for name, (kind, _) in COLUMN_TYPES[record].items():
+    for name, decode in _DECODERS[record]:
         value = values.get(name)
-        if value is None:
-            continue
-        if kind is dict:
-            values[name] = json.loads(value)
-        elif kind is tuple:
-            values[name] = tuple(json.loads(value))
-        elif kind is bool:
-            values[name] = bool(value)
+        if value is not None:
+            values[name] = decode(value)
     return record(**values)
+
+
+_DECODE: dict[type, Callable[[Any], Any]] = {
+    dict: json.loads,
+    tuple: lambda text: tuple(json.loads(text)),
+    bool: bool,
+}
+# Only what is kept as something else: a sweep has thousands of trials.
+_DECODERS = {
+    record: [(name, _DECODE[kind]) for name, (kind, _) in columns.items() if kind in _DECODE]
+    for record, columns in COLUMN_TYPES.items()
+}
 
 
 def _plain(value: Any) -> Any:

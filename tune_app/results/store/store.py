@@ -203,6 +203,18 @@ class Store:
         """Return what ranking reads of each trial: a tenth of the time that `trials` takes."""
         return self._trial_rows(sweep, ", ".join(SCORE_COLUMNS))
 
+    def tally(self, sweep: str) -> list[dict[str, Any]]:
+        """Return a row for each stage and status: how many `trials`, and what they sum up to.
+
+        Milliseconds, whatever the number of trials; any change of a trial changes it.
+        """
+        return self._database.rows(
+            "SELECT stage, status, COUNT(*) AS trials, SUM(epochs) AS epochs,"
+            " SUM(seconds) AS seconds, MIN(started) AS started, MAX(ended) AS ended"
+            " FROM trials WHERE sweep = :sweep GROUP BY stage, status ORDER BY stage, status",
+            sweep=sweep,
+        )
+
     # ------------------------------------------------------------------ epochs
 
     def record_epoch(self, epoch: EpochRecord, **trial_fields: Any) -> None:

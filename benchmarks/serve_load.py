@@ -1,0 +1,151 @@
+"""What fifty readers of the dashboard cost a sweep that runs beside it.
+
+Pairs of the same sweep, one alone and one with `tune-app serve`, 50 readers (a request each 5 s,
+with the ETag of the one before) and 5 streams of events; which of a pair comes first alternates.
+
+    python benchmarks/serve_load.py --pairs 5 [--storage DIR]
+"""
+
+import argparse
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+READERS, READ_EACH_S, STREAMS = 50, 5.0, 5
+SWEEP = Path(__file__).parents[1] / "search_spaces" / "digits_cnn.yaml"
+
+
+def run_sweep(storage: Path, name: str, trials: int) -> float:
+    """Run the demo's sweep and return the seconds between its first trial and its last."""
+    command = [sys.executable, "-m", "tune_app.cli", "run", str(SWEEP), "--name", name]
+    command += ["--storage", str(storage), "--trials", str(trials), "--json"]
+    subprocess.run(command, check=True, stdout=subprocess.PIPE)
+    shown = [sys.executable, "-m", "tune_app.cli", "show", name, "--all", "--format", "json"]
+    done = subprocess.run(
+        [*shown, "--storage", str(storage)], check=True, stdout=subprocess.PIPE, text=True
+    )
+    rows = json.loads(done.stdout)
+    return max(row["ended"] for row in rows) - min(row["started"] for row in rows)
+
+
+@contextmanager
+def serving(storage: Path) -> Iterator[tuple[str, subprocess.Popen]]:
+    """Run the service on a free port."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "tune_app.cli", "serve", "--port", str(port)]
+    child = subprocess.Popen([*command, "--storage", str(storage)], stdout=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}"
+    while True:
+        try:
+            urllib.request.urlopen(f"{url}/healthz").close()
+            break
+        except OSError:
+            time.sleep(0.2)
+    try:
+        yield url, child
+    finally:
+        child.terminate()
+        child.wait()
+
+
+class Readers:
+    """People who look at a sweep's page, and pages that listen."""
+
+    def __init__(self, url: str, name: str) -> None:
+        self.url, self.name = url, name
+        self.answers: Counter[int] = Counter()
+        self.waits: list[float] = []
+        self._ended = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._read, args=(i,), daemon=True) for i in range(READERS)
+        ] + [threading.Thread(target=self._listen, daemon=True) for _ in range(STREAMS)]
+
+    def __enter__(self) -> "Readers":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+
+    def _read(self, number: int) -> None:
+        address = f"{self.url}/sweeps/{self.name}"
+        etag = ""
+        self._ended.wait(READ_EACH_S * number / READERS)
+        while not self._ended.is_set():
+            started = time.monotonic()
+            request = urllib.request.Request(address, headers={"If-None-Match": etag})
+            try:
+                with urllib.request.urlopen(request, timeout=30) as answer:
+                    answer.read()
+                    etag, status = answer.headers["ETag"], answer.status
+            except urllib.error.HTTPError as error:
+                status = error.code
+            except OSError:
+                status = 0
+            self.answers[status] += 1
+            self.waits.append(time.monotonic() - started)
+            self._ended.wait(max(0.0, READ_EACH_S - (time.monotonic() - started)))
+
+    def _listen(self) -> None:
+        while not self._ended.is_set():
+            try:
+                address = f"{self.url}/api/v1/events?sweep={self.name}"
+                with urllib.request.urlopen(address, timeout=30) as stream:
+                    for _ in stream:
+                        if self._ended.is_set():
+                            return
+            except OSError:
+                self._ended.wait(1)
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--pairs", type=int, default=5)
+    arguments.add_argument("--trials", type=int, default=24)
+    given = arguments.parse_args()
+    alone, read, shares, waits = [], [], [], []
+    with tempfile.TemporaryDirectory() as folder:
+        storage = Path(folder)
+        for pair in range(given.pairs):
+            for loaded in (False, True) if pair % 2 == 0 else (True, False):
+                name = f"pair{pair}-{'read' if loaded else 'alone'}"
+                if not loaded:
+                    alone.append(run_sweep(storage, name, given.trials))
+                    continue
+                with serving(storage) as (url, child), Readers(url, name) as readers:
+                    before, started = cpu_seconds(child.pid), time.monotonic()
+                    read.append(run_sweep(storage, name, given.trials))
+                    spent = cpu_seconds(child.pid) - before
+                    shares.append(spent / (time.monotonic() - started))
+                    waits += readers.waits
+                    print(f"  answers {dict(readers.answers)}", flush=True)
+            ratio = read[-1] / alone[-1]
+            print(f"pair {pair}: alone {alone[-1]:.1f} s, read {read[-1]:.1f} s, {ratio:.3f}")
+    ratios = [own / other for own, other in zip(read, alone, strict=True)]
+    print(f"slower by {statistics.median(ratios) - 1:.1%} (median of {len(ratios)} pairs)")
+    print(f"the service used {statistics.median(shares):.1%} of a core")
+    print(f"a reader waited {1000 * statistics.median(waits):.0f} ms (median)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,258 @@
+"""One question, three ways to ask it: the command line, Python and REST answer alike."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+import typer
+from served import TOKEN, Served, running
+from typer.testing import CliRunner
+
+import tune_app
+from tune_app.cli import final, read
+from tune_app.config.files import parse_sweep
+from tune_app.errors import (
+    EnvironmentalError,
+    SweepBusyError,
+    SweepFileError,
+    TuneAppError,
+    UnknownSweepError,
+    UnknownTrialError,
+)
+from tune_app.results.finals import final_rows
+from tune_app.results.store import open_store
+from tune_app.results.table import ranked_rows, sort_rows, sweep_summary, trial_rows
+from tune_app.service.client import Service
+
+SWEEPS = ["made", "curve"]
+
+
+@pytest.fixture
+def client(service: Served) -> Service:
+    return tune_app.connect(service.url)
+
+
+@pytest.fixture
+def store(storage: Path):
+    return open_store(storage)
+
+
+def typed(storage: Path, *arguments: str) -> str:
+    app = typer.Typer()
+    read.register(app)
+    final.register(app)
+    result = CliRunner().invoke(app, [*arguments, "--storage", str(storage)])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_the_list_is_the_same_three_ways(client, store, storage):
+    cli = json.loads(typed(storage, "list", "--json"))
+    python = [sweep_summary(store, sweep) for sweep in store.list_sweeps()]
+    rest = client.sweeps()
+    assert cli == python
+    assert [{key: sweep[key] for key in cli[0]} for sweep in rest] == cli
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_all_trials_are_the_same_three_ways(name, client, store, storage):
+    cli = json.loads(typed(storage, "show", name, "--all", "--format", "json"))
+    rows = trial_rows(store, store.get_sweep(name))
+    rest = client.sweep(name).ranked_rows(every=True)
+    paged = client.sweep(name).trials()
+    assert rest == cli
+    by_id = {row["trial_id"]: row for row in rows}
+    assert {row["trial_id"]: row for row in cli} == by_id
+    assert {row["trial_id"]: row for row in paged} == by_id
+
+
+@pytest.mark.parametrize(
+    ("name", "budget"), [("made", "20k"), ("made", "100k"), ("made", None), ("curve", None)]
+)
+def test_ranked_tables_are_the_same_three_ways(name, budget, client, store, storage):
+    option = ["--budget", budget] if budget else []
+    cli = json.loads(typed(storage, "show", name, *option, "--top", "7", "--format", "json"))
+    record = store.get_sweep(name)
+    budgets = [int(budget[:-1]) * 1000] if budget else record.budgets or [None]
+    python = [
+        row
+        for limit in budgets
+        for row in ranked_rows(trial_rows(store, record), record, limit)[:7]
+    ]
+    assert client.sweep(name).ranked_rows(budget=budget, top=7) == cli == python
+    best = client.sweep(name).best(budget=budget)
+    assert best == ranked_rows(trial_rows(store, record), record, budgets[-1])[0]
+
+
+@pytest.mark.parametrize("format", ["csv", "json", "markdown", "latex", "html", "table"])
+def test_ranked_tables_are_the_same_in_every_format(format, client, storage, tmp_path):
+    path = tmp_path / "table"
+    if format == "table":  # the command says more around it; the tables themselves are the same
+        cli = typed(storage, "show", "made", "--pivot", "optimizer,kernel_size", "--format", format)
+        assert (
+            client.sweep("made").table(format, pivot="optimizer,kernel_size").split() == cli.split()
+        )
+        return
+    typed(storage, "show", "made", "--format", format, "--output", str(path))
+    assert client.sweep("made").table(format) == path.read_text()
+
+
+def test_pivot_tables_are_the_same_two_ways(client, storage):
+    by = "optimizer,kernel_size"
+    cli = typed(storage, "show", "made", "--pivot", by, "--format", "csv")
+    assert client.sweep("made").table("csv", pivot=by) == cli
+
+
+def test_the_winners_are_the_same_two_ways(client, store):
+    record = store.get_sweep("made")
+    python = [
+        {**row, "budget": budget}
+        for budget in record.budgets
+        for row in final_rows(store, record, budget)
+    ]
+    assert client.sweep("made").winners() == python
+    assert python
+
+
+@pytest.mark.parametrize("trial", ["t0001", "t0005", "f0001"])
+def test_a_trial_is_the_same_three_ways(trial, client, store, storage):
+    cli = json.loads(typed(storage, "trial", "made", trial, "--format", "json"))
+    assert client.sweep("made").trial(trial) == cli
+    curves = client.get("/sweeps/made/curves", trials=trial)["curves"][trial]
+    assert curves == cli["history"]
+    assert cli["val_accuracy"] == store.get_trial("made", trial).val_accuracy
+
+
+def test_sorting_is_that_of_the_command_line_with_what_failed_last(client, store):
+    rows = client.sweep("made").trials(sort="val_loss")
+    record = store.get_sweep("made")
+    expected = sort_rows(trial_rows(store, record), "val_loss")
+    spoilt = ("failed", "diverged")
+    order = [row["trial_id"] for row in expected if row["status"] not in spoilt]
+    assert [row["trial_id"] for row in rows if row["status"] not in spoilt][:20] == order[:20]
+    last = next(place for place, row in enumerate(rows) if row["status"] in spoilt)
+    assert all(row["status"] in spoilt for row in rows[last:])
+    turned = client.sweep("made").trials(sort="-val_loss")
+    assert all(row["status"] in spoilt for row in turned[last:])
+    assert turned[0]["val_loss"] == max(
+        row["val_loss"] for row in rows[:last] if row["val_loss"] is not None
+    )
+
+
+@pytest.mark.parametrize(
+    ("where", "keeps"),
+    [
+        (["lr>=0.01"], lambda row: row["parameters"]["lr"] >= 0.01),
+        (["optimizer=adam|sgd"], lambda row: row["parameters"]["optimizer"] in ("adam", "sgd")),
+        (["optimizer!=adam", "lr<1e-2"],
+         lambda row: row["parameters"]["optimizer"] != "adam" and row["parameters"]["lr"] < 1e-2),
+        (["weights<=20k"], lambda row: row["weights"] is not None and row["weights"] <= 20_000),
+        (["momentum>0"], lambda row: (row["parameters"].get("momentum") or 0) > 0),
+        (["status=failed"], lambda row: row["status"] == "failed"),
+        (["trial_id~t001"], lambda row: "t001" in row["trial_id"]),
+        (["budget=20k", "kernel_size=3"],
+         lambda row: row["budget"] == 20_000 and row["parameters"]["kernel_size"] == 3),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_filter_keeps_what_it_says(where, keeps, client):
+    every = client.sweep("made").trials()
+    kept = client.sweep("made").trials(where=where)
+    assert {row["trial_id"] for row in kept} == {row["trial_id"] for row in every if keeps(row)}
+
+
+def test_a_download_has_every_row_of_the_view_not_those_of_a_page(service):
+    said = service.get("/api/v1/sweeps/made/trials.csv?where=optimizer%3Dadam&sort=-lr&size=3")
+    rows = list(csv.DictReader(io.StringIO(said.text)))
+    page = service.get("/api/v1/sweeps/made/trials?where=optimizer%3Dadam&size=3").json()
+    assert len(rows) == page["matching"] > 3
+    rates = [float(row["lr"]) for row in rows if row["status"] not in ("failed", "diverged")]
+    assert rates == sorted(rates, reverse=True)
+
+
+def test_many_readers_get_what_one_got_and_304_if_they_have_it(service):
+    for path in ("/", "/sweeps/made", "/api/v1/sweeps/made/charts", "/api/v1/sweeps"):
+        first = service.get(path)
+        again = service.get(path, If_None_Match=first.headers["etag"])
+        assert (again.status, again.body) == (304, b"")
+    packed = service.get("/sweeps/made", Accept_Encoding="gzip")
+    assert packed.headers["content-encoding"] == "gzip"
+
+
+def test_a_change_is_seen_within_two_seconds(service, client):
+    before = service.get("/sweeps/curve").headers["etag"]
+    client.sweep("curve").note("seen")
+    assert client.sweeps()[-1]["note"] or any(one["note"] == "seen" for one in client.sweeps())
+    assert service.get("/sweeps/curve").headers["etag"] != before
+
+
+def test_the_first_event_is_the_state_and_the_next_is_a_change(client):
+    stream = client.events("curve")
+    first = next(stream)
+    client.sweep("curve").note(f"after {first['revision']}")
+    second = next(stream)
+    assert first["sweep"] == second["sweep"] == "curve"
+    assert first["revision"] != second["revision"]
+    stream.close()
+
+
+def test_a_client_raises_what_the_command_line_would(client, service, closed):
+    with pytest.raises(UnknownSweepError, match="did you mean 'made'"):
+        client.sweep("mad")
+    with pytest.raises(UnknownTrialError, match="no trial 't9999'"):
+        client.sweep("made").trial("t9999")
+    with pytest.raises(SweepFileError) as wrong:
+        client.run("name: x\nmodel: cnm\n")
+    with pytest.raises(SweepFileError) as local:
+        parse_sweep("name: x\nmodel: cnm\n", source="the search file")
+    assert wrong.value.problems == local.value.problems
+    assert client.check("name: x\nmodel: cnm\n") == list(local.value.problems)
+    with pytest.raises(SweepBusyError, match="not running"):
+        client.sweep("made").stop()
+    with pytest.raises(TuneAppError, match="a token is needed"):
+        tune_app.connect(closed.url)
+    assert tune_app.connect(closed.url, token=TOKEN).sweeps()
+    with pytest.raises(EnvironmentalError, match="no service answers"):
+        tune_app.connect("http://127.0.0.1:9")
+
+
+def test_verbs_of_a_client_do_what_they_say(storage: Path, settings, tmp_path):
+    from conftest import make_storage
+
+    made = make_storage(tmp_path)
+    from dataclasses import replace
+
+    with running(replace(settings, storage=tmp_path)) as served:
+        client = tune_app.connect(served.url)
+        sweep = client.sweep("curve")
+        sweep.rename("bend")
+        assert sweep.name == "bend"
+        assert [one["name"] for one in client.sweeps()].count("bend") == 1
+        with pytest.raises(SweepBusyError, match="archive 'bend' first"):
+            sweep.delete()
+        sweep.archive()
+        assert "bend" not in [one["name"] for one in client.sweeps()]
+        assert "bend" in [one["name"] for one in client.sweeps(archived=True)]
+        sweep.archive(undo=True)
+        sweep.archive()
+        sweep.delete()
+        assert "bend" not in [one["name"] for one in client.sweeps(archived=True)]
+        assert "freed" in client.sweep("made").prune(top=1)["message"]
+    made.close()
+
+
+def test_a_name_from_the_network_cannot_lead_out_of_the_data_root(service, tmp_path, settings):
+    secret = tmp_path / "secret.npz"
+    secret.write_bytes(b"x")
+    settings.data_root.mkdir(exist_ok=True)
+    (settings.data_root / "link.npz").symlink_to(secret)
+    for path in (str(secret), "../secret.npz", "~/x.npz", "link.npz", "/etc/passwd", "."):
+        text = f"name: own\ndataset: {{name: arrays, path: '{path}'}}\nmodel: fcn\n"
+        text += "parameters: {width: 4}\n"
+        for route in ("/api/v1/sweeps", "/api/v1/forecast"):
+            said = service.post(route, {"source": text})
+            assert said.status == 422
+            assert said.json()["error"]["problems"][0]["key"] == "dataset.path"
+    assert service.get("/api/v1/queue").json() == []

@@ -1,0 +1,40 @@
+"""Sizes and times in words."""
+
+import time
+from datetime import datetime
+
+
+def size_text(size_bytes: int) -> str:
+    """Return "1.4 MB"."""
+    size = float(size_bytes)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size_bytes} B" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
+def time_text(seconds_since_1970: float | None) -> str:
+    """Return a local time without seconds, "" for None."""
+    if seconds_since_1970 is None:
+        return ""
+    return datetime.fromtimestamp(seconds_since_1970).strftime("%Y-%m-%d %H:%M")
+
+
+def age_text(seconds_since_1970: float) -> str:
+    """Return "3 min ago"."""
+    age = max(0.0, time.time() - seconds_since_1970)
+    for limit, unit, size in ((90, "s", 1), (5400, "min", 60), (129_600, "h", 3600)):
+        if age < limit:
+            return f"{age / size:.0f} {unit} ago"
+    return f"{age / 86_400:.0f} days ago"
+
+
+def duration_text(seconds: float) -> str:
+    """Return "1 h 05 min", "5 min 03 s" or "7.2 s"."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02} s"
+    return f"{minutes // 60} h {minutes % 60:02} min"

@@ -1,0 +1,161 @@
+"""The service put together."""
+
+import json
+import logging
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from importlib import metadata
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tune_app.errors import TuneAppError
+from tune_app.results.store import open_store
+from tune_app.service import (
+    changing,
+    events,
+    files,
+    login,
+    metrics,
+    pages,
+    reading,
+    rendering,
+    tables,
+)
+from tune_app.service.answers import answer_errors
+from tune_app.service.audit import AuditLog
+from tune_app.service.context import Context
+from tune_app.service.guard import Guard
+from tune_app.service.launcher import Launcher
+from tune_app.service.selection import View, default_table, select
+from tune_app.service.settings import Settings
+from tune_app.service.snapshots import Snapshots
+from tune_app.service.workshop import Workshop
+
+DESCRIPTION = """The verbs of the `tune-app` command line over HTTP, with the same words and rules.
+
+Bodies are JSON. Where the service has a token, each request carries it:
+`Authorization: Bearer TOKEN`. Every error is `{"error": {"code", "message", "request_id",
+"problems"}}`. A GET changes nothing.
+"""
+LOG = logging.getLogger("tune_app.service")
+WARMED = 3  # sweeps
+TOKEN_SCHEME = {"type": "http", "scheme": "bearer"}
+
+
+def build_app(settings: Settings) -> FastAPI:
+    """Return the service of a storage, not yet started."""
+    store = open_store(settings.storage)
+    context = Context(
+        settings=settings,
+        store=store,
+        snapshots=Snapshots(store),
+        launcher=Launcher(store, settings),
+        workshop=Workshop(settings),
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        context.launcher.start()
+        threading.Thread(target=_warm_up, args=(context,), daemon=True).start()
+        resting = _every(60.0, context.workshop.rest)
+        try:
+            yield
+        finally:
+            resting.set()
+            context.launcher.close()
+            context.workshop.close()
+            store.close()
+
+    app = FastAPI(
+        title="tune-app",
+        version=metadata.version("tune-app"),
+        description=DESCRIPTION,
+        docs_url=None,  # their scripts would come from another site
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
+        lifespan=lifespan,
+        redirect_slashes=False,
+    )
+    app.state.context = context
+    for router in (
+        metrics.router,
+        reading.router,
+        tables.router,
+        changing.router,
+        files.router,
+        events.router,
+        pages.router,
+        login.router,
+    ):
+        app.include_router(router)
+    rendering.mount_static(app)
+    answer_errors(app, rendering.error_page)
+    _describe_token(app)
+    app.add_middleware(_Counted, context=context)
+    app.add_middleware(
+        Guard,
+        settings=settings,
+        audit=AuditLog(settings.folder / "audit.jsonl"),
+        error_page=rendering.error_page,
+    )
+    return app
+
+
+def openapi_text() -> str:
+    """Return the OpenAPI document as it is checked in, the same in every version."""
+    made = build_app(Settings(Path("tune_results"), Path("data"))).openapi()
+    made["info"]["version"] = "0"
+    return json.dumps(made, indent=1, sort_keys=True) + "\n"
+
+
+class _Counted:
+    """Counts answers for the metrics."""
+
+    def __init__(self, app: ASGIApp, context: Context) -> None:
+        self.app, self.context = app, context
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                key = scope["method"], message["status"]
+                self.context.requests[key] = self.context.requests.get(key, 0) + 1
+            await send(message)
+
+        await self.app(scope, receive, counted if scope["type"] == "http" else send)
+
+
+def _describe_token(app: FastAPI) -> None:
+    """Say in the OpenAPI document that a token may be needed."""
+    made = app.openapi()
+    made.setdefault("components", {})["securitySchemes"] = {"token": TOKEN_SCHEME}
+    made["security"] = [{"token": []}, {}]
+
+
+def _warm_up(context: Context) -> None:
+    """Do beforehand what a first reader would wait for: imports, and the newest sweeps' trials."""
+    import tune_app.report.figures.parallel
+    import tune_app.report.figures.progress
+    import tune_app.report.figures.rungs
+    import tune_app.report.figures.scatter  # noqa: F401
+
+    try:
+        for glance in context.snapshots.glances()[:WARMED]:
+            snapshot = context.snapshots.snapshot(glance.record.name)
+            select(snapshot, View(table=default_table(snapshot)))
+    except TuneAppError as error:  # readers will be told
+        LOG.warning("%s", error)
+
+
+def _every(seconds: float, action: Callable[[], None]) -> threading.Event:
+    """Call `action` again and again until the event that is returned is set."""
+    ended = threading.Event()
+
+    def go_on() -> None:
+        while not ended.wait(seconds):
+            action()
+
+    threading.Thread(target=go_on, daemon=True).start()
+    return ended

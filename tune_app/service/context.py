@@ -1,0 +1,35 @@
+"""What every route works with."""
+
+from dataclasses import dataclass, field
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from tune_app.results.store import Store
+from tune_app.service.answers import AnswerCache
+from tune_app.service.launcher import Launcher
+from tune_app.service.settings import Settings
+from tune_app.service.snapshots import Snapshots
+from tune_app.service.workshop import Workshop
+
+
+@dataclass
+class Context:
+    """The parts of a running service."""
+
+    settings: Settings
+    store: Store
+    snapshots: Snapshots
+    launcher: Launcher
+    workshop: Workshop
+    cache: AnswerCache = field(default_factory=AnswerCache)
+    streams: int = 0  # of events that are open
+    ending: bool = False  # the service was told to stop: streams are closed
+    requests: dict[tuple[str, int], int] = field(default_factory=dict)  # answered, by kind
+
+
+def _context(request: Request) -> Context:
+    return cast(Context, request.app.state.context)
+
+
+ContextOf = Annotated[Context, Depends(_context)]

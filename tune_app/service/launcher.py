@@ -1,0 +1,250 @@
+"""Runs sweeps as processes of their own, so many at once; they outlive the service.
+
+What runs is known from the record, which has each sweep's process and its heartbeat. The queue
+only holds what has not come that far.
+"""
+
+import contextlib
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tune_app.config.sweep import SweepConfig
+from tune_app.errors import SweepBusyError, SweepExistsError, TuneAppError
+from tune_app.results.layout import printable
+from tune_app.results.store import Store, is_alive, process_of
+from tune_app.service.commands import run_arguments
+from tune_app.service.queue import Job, Queue
+from tune_app.service.settings import Settings
+
+LOG = logging.getLogger("tune_app.service")
+TICK_S = 0.5
+LOG_TAIL = 4_000  # characters of what a process said that are kept as its message
+_ACTIVE = ("running", "stopping")
+
+
+class Launcher:
+    """Starts what is queued when there is room, in a thread of its own."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self.store, self.settings = store, settings
+        self.queue = Queue(settings.folder / "queue")
+        self.cores = settings.cores or os.cpu_count() or 1
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._lock = threading.RLock()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="launcher", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look after the queue."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the thread; what runs goes on."""
+        self._ended.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=5)
+
+    def jobs(self) -> list[Job]:
+        """Return what waits, starts, or could not be started; oldest first."""
+        return self.queue.jobs()
+
+    def add_run(
+        self,
+        source: str,
+        config: SweepConfig,
+        *,
+        name: str | None = None,
+        new: bool = False,
+        trials: int | None = None,
+        no_final: bool = False,
+    ) -> Job:
+        """Queue a search file, under a name that is free.
+
+        Raises:
+            SweepExistsError: The name is taken, by a sweep or in the queue.
+        """
+        with self._lock:
+            name = self._free_name(name or config.name, new=new)
+            job = Job(name, "run", (), self._cores_of(config))
+            resources = config.resources
+            shares = self._shares_cores and resources.max_concurrent == "auto"
+            arguments = run_arguments(
+                str(self.queue.source_path(job)),
+                name=name,
+                trials=trials,
+                no_final=no_final,
+                max_concurrent=max(1, job.cores // resources.cpus_per_trial) if shares else None,
+                data_path=config.dataset.path,
+            )
+            job = replace(job, arguments=tuple(arguments))
+            self._require_room()
+            self.queue.folder.mkdir(parents=True, exist_ok=True)
+            self.queue.source_path(job).write_text(source, encoding="utf-8")
+            self.queue.put(job)
+        return job
+
+    def add_more(self, name: str, verb: str, arguments: Sequence[str]) -> Job:
+        """Queue more of a sweep that nothing runs: `resume`, or `final`.
+
+        Raises:
+            UnknownSweepError: There is no such sweep.
+            SweepBusyError: It runs, or waits in the queue.
+        """
+        with self._lock:
+            record = self.store.get_sweep(name)
+            self.store.refuse_if_live(name)
+            if any(job.name == name and job.status != "refused" for job in self.jobs()):
+                raise SweepBusyError(f"sweep '{name}' is in the queue already")
+            self._require_room()
+            self._forget_refused(name)
+            config = SweepConfig.from_dict(record.config)
+            job = Job(name, verb, tuple(arguments), self._cores_of(config))
+            self.queue.put(job)
+        return job
+
+    def cancel(self, name: str) -> None:
+        """Take a sweep out of the queue; one that is starting is stopped.
+
+        Raises:
+            TuneAppError: It is not in the queue.
+        """
+        with self._lock:
+            found = [job for job in self.jobs() if job.name == name]
+            if not found:
+                raise TuneAppError(f"'{name}' is not in the queue")
+            for job in found:
+                if job.process is not None and is_alive(job.process, None):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(int(job.process["pid"]), signal.SIGTERM)
+                self.queue.remove(job)
+
+    def tick(self) -> None:
+        """See what became of what was started, and start what there is room for."""
+        with self._lock:
+            for job in self.jobs():
+                if job.status == "starting":
+                    self._follow(job)
+            self._reap()
+            active = {
+                sweep.name: self._cores_of(SweepConfig.from_dict(sweep.config))
+                for sweep in self.store.list_sweeps(archived=True)
+                if sweep.status in _ACTIVE
+            }
+            jobs = self.jobs()
+            active |= {job.name: job.cores for job in jobs if job.status == "starting"}
+            for job in jobs:
+                if job.status != "queued":
+                    continue
+                room = len(active) < self.settings.sweeps_at_once
+                if not room or (active and sum(active.values()) + job.cores > self.cores):
+                    break  # in their order: a small one does not overtake
+                active[job.name] = job.cores
+                self._start(job)
+
+    def _watch(self) -> None:
+        while not self._ended.wait(TICK_S):
+            try:
+                self.tick()
+            except Exception:
+                LOG.exception("the queue could not be looked after")
+
+    def _start(self, job: Job) -> None:
+        settings = self.settings
+        command = [sys.executable, "-P", "-m", "tune_app.cli", *job.arguments]
+        command += ["--storage", str(settings.storage.absolute())]
+        command += ["--data", str(settings.data_root)]
+        command += ["--address", settings.address] if settings.address else []
+        environment = {key: value for key, value in os.environ.items() if key != "TUNE_APP_TOKEN"}
+        environment |= {"RAY_USAGE_STATS_ENABLED": "0", "COLUMNS": "100"}
+        try:
+            with self.queue.log_path(job).open("wb") as log:
+                child = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,  # a signal for the service is none for a sweep
+                    env=environment,
+                )
+        except OSError as err:
+            self.queue.put(replace(job, status="refused", message=f"cannot be started: {err}"))
+            return
+        self._children[job.job_id] = child
+        self.queue.put(replace(job, status="starting", process=process_of(child.pid)))
+
+    def _follow(self, job: Job) -> None:
+        """Forget a job that the record knows to run; keep what one said that ended before."""
+        pid = (job.process or {}).get("pid")
+        try:
+            record = self.store.get_sweep(job.name)
+        except TuneAppError:
+            record = None
+        if record is not None and record.owner is not None and record.owner.get("pid") == pid:
+            self.queue.remove(job)
+            return
+        child = self._children.get(job.job_id)
+        code = None if child is None else child.poll()
+        if code is None and is_alive(job.process, None):
+            return
+        if code == 0 or (record is not None and job.verb == "run"):
+            self.queue.remove(job)  # it was quicker than we look, or there was nothing to do
+            return
+        self.queue.put(replace(job, status="refused", message=self._said(job)))
+
+    def _said(self, job: Job) -> str:
+        try:
+            text = self.queue.log_path(job).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            text = ""
+        lines = [printable(line) for line in text[-LOG_TAIL:].splitlines() if line.strip()]
+        errors = [place for place, line in enumerate(lines) if line.startswith("error: ")]
+        said = lines[errors[-1] :] if errors else lines[-3:]
+        return "\n".join(said).removeprefix("error: ") or "it ended without a word"
+
+    def _reap(self) -> None:
+        ended = [job_id for job_id, child in self._children.items() if child.poll() is not None]
+        for job_id in ended:
+            del self._children[job_id]
+
+    def _free_name(self, name: str, *, new: bool) -> str:
+        self._forget_refused(name)
+        taken = {sweep.name for sweep in self.store.list_sweeps(archived=True)}
+        taken |= {job.name for job in self.jobs()}
+        # Files of a sweep that the record does not know are not written over either.
+        if name not in taken and not self.store.sweep_folder(name).exists():
+            return name
+        if not new:
+            raise SweepExistsError(
+                f"a sweep named '{name}' exists: resume it, or choose another name"
+            )
+        number = 2
+        while f"{name}-{number}" in taken or self.store.sweep_folder(f"{name}-{number}").exists():
+            number += 1
+        return f"{name}-{number}"
+
+    def _forget_refused(self, name: str) -> None:
+        for job in self.jobs():
+            if job.name == name and job.status == "refused":
+                self.queue.remove(job)
+
+    def _require_room(self) -> None:
+        most = self.settings.limits.queued
+        if len(self.jobs()) >= most:
+            raise SweepBusyError(f"{most} sweeps wait already")
+
+    @property
+    def _shares_cores(self) -> bool:
+        return self.settings.sweeps_at_once > 1 or self.settings.cores is not None
+
+    def _cores_of(self, config: SweepConfig) -> int:
+        """Return how many cores a sweep takes: what its file says, or its share of all."""
+        resources = config.resources
+        if resources.max_concurrent == "auto":
+            return max(resources.cpus_per_trial, self.cores // self.settings.sweeps_at_once)
+        return resources.cpus_per_trial * resources.max_concurrent

@@ -1,0 +1,261 @@
+"""The objects that are answered, for the OpenAPI document."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, StringConstraints
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+TrialId = Annotated[str, StringConstraints(pattern=r"^[a-z][0-9]{1,9}$")]
+BudgetText = Annotated[str, StringConstraints(pattern=r"^[0-9][0-9_.]{0,12}[kKmM]?$")]
+
+
+class ProblemModel(BaseModel):
+    """One thing wrong in a search file."""
+
+    line: int | None
+    key: str
+    text: str
+
+
+class ErrorDetail(BaseModel):
+    code: str
+    message: str
+    request_id: str
+    problems: list[ProblemModel]
+
+
+class ErrorModel(BaseModel):
+    """What every error is answered with."""
+
+    error: ErrorDetail
+
+
+class SweepModel(BaseModel):
+    """A line of `tune-app list --json`, and the state of a running sweep."""
+
+    name: str
+    status: str
+    dataset: str
+    model: str
+    budgets: list[int]
+    trials: int
+    best: dict[str, float | None]
+    objective: str
+    created: float
+    ended: float | None
+    note: str
+    archived: bool
+    statuses: dict[str, int]
+    planned: int
+    epochs: int
+    epochs_per_second: float | None
+    seconds_left: float | None
+    stop_reason: str | None
+    revision: str
+
+
+class SweepDetail(SweepModel):
+    """Everything the record says of a sweep, but for its trials."""
+
+    config: dict[str, Any]
+    source: str
+    command: str
+    versions: dict[str, Any]
+    git_commit: str | None
+    hardware: dict[str, Any]
+    seed: int
+    resolved: dict[str, Any]
+    refused: dict[str, int]
+    epochs_saved: int | None
+    final: dict[str, Any]
+    baselines: list[dict[str, Any]]
+    test_readings: list[dict[str, Any]]
+
+
+class TrialModel(BaseModel):
+    """A trial, as `tune-app show --all --format json` has it."""
+
+    sweep: str
+    trial_id: str
+    stage: str
+    status: str
+    rank: int | None
+    budget: int | None
+    weights: int | None
+    macs: int | None
+    parameters: dict[str, Any]
+    config: dict[str, Any]
+    sampler: str
+    val_accuracy: float | None
+    val_loss: float | None
+    best_epoch: int | None
+    epochs: int
+    seconds: float
+    seed: int
+    stop_reason: str | None
+    checkpoint: str | None
+    error: str | None
+    number: int
+    fill_share: float | None
+    attempts: int
+    train_accuracy: float | None
+    train_loss: float | None
+    test_accuracy: float | None
+    test_loss: float | None
+    source: str | None
+    created: float
+    started: float | None
+    ended: float | None
+    node: str | None
+
+
+class EpochModel(BaseModel):
+    """What one epoch measured."""
+
+    epoch: int
+    attempt: int
+    started: float | None
+    seconds: float | None
+    train_loss: float | None
+    train_accuracy: float | None
+    val_loss: float | None
+    val_accuracy: float | None
+    lr: float | None
+    grad_norm: float | None
+
+
+class TrialDetail(TrialModel):
+    """A trial with its epochs, as `tune-app trial --format json` has it."""
+
+    history: list[EpochModel]
+
+
+class TrialPage(BaseModel):
+    """Some of the trials of a sweep."""
+
+    trials: list[TrialModel]
+    matching: int
+    total: int
+    page: int
+    pages: int
+
+
+class CurvesModel(BaseModel):
+    """The epochs of several trials, by trial."""
+
+    curves: dict[str, list[EpochModel]]
+
+
+class ChartsModel(BaseModel):
+    """The numbers of a sweep's charts."""
+
+    revision: str
+    metric: str
+    mode: str
+    label: str
+    budgets: list[int]
+    points: list[list[Any]]
+    shown: int
+    ranked: int
+    front: list[list[float]]
+    progress: dict[str, Any]
+    parallel: dict[str, Any]
+    rungs: dict[str, list[dict[str, int]]]
+
+
+class ImportanceModel(BaseModel):
+    method: str
+    budget: int | None
+    trials: int
+    shares: dict[str, float]
+    left_out: dict[str, str]
+    reason: str | None
+
+
+class FigureModel(BaseModel):
+    """A figure that can be fetched as SVG or PNG."""
+
+    name: str
+    title: str
+    caption: str
+
+
+class FiguresModel(BaseModel):
+    figures: list[FigureModel]
+    left_out: list[str]
+
+
+class CheckModel(BaseModel):
+    """What is wrong with a search file; nothing, if `problems` is empty."""
+
+    problems: list[ProblemModel]
+    name: str | None
+    trials: int | None
+    budgets: list[int] | None
+
+
+class KeyModel(BaseModel):
+    """A key of a search file, and what it means."""
+
+    key: str
+    text: str
+
+
+class BudgetForecastModel(BaseModel):
+    budget: int | None
+    draws: int
+    fit: int
+    over: int
+    unbuildable: int
+    share: float
+    trials: int
+    expected_epochs: int
+    seconds_per_epoch: list[float]
+
+
+class HistogramModel(BaseModel):
+    """Weights of random draws, in bins of equal width on a logarithmic scale."""
+
+    budget: int | None
+    counts: list[int]
+    edges: list[float]
+
+
+class ForecastModel(BaseModel):
+    """What to expect of a search file, as `tune-app check --json` has it."""
+
+    name: str
+    trials: int
+    planned_epochs: int
+    expected_epochs: int
+    seconds: dict[str, float]
+    concurrent: int
+    disk_bytes: int
+    final_trainings: int
+    final_seconds: float
+    budgets: list[BudgetForecastModel]
+    histograms: list[HistogramModel]
+
+
+class QueuedModel(BaseModel):
+    """A sweep that is to run: what is done for it, and its place among those that wait."""
+
+    name: str
+    status: str
+    verb: str
+    command: str
+    place: int | None
+    message: str | None
+
+
+class DoneModel(BaseModel):
+    """What was done, in words, and the command that does the same."""
+
+    message: str
+    command: str
+    name: str | None = None
+
+
+class Health(BaseModel):
+    status: str
+    version: str
