@@ -155,7 +155,7 @@ def test_sorting_is_that_of_the_command_line_with_what_failed_last(client, store
         (["budget=20k", "kernel_size=3"],
          lambda row: row["budget"] == 20_000 and row["parameters"]["kernel_size"] == 3),
     ],
-    ids=str,
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )  # fmt: skip
 def test_a_filter_keeps_what_it_says(where, keeps, client):
     every = client.sweep("made").trials()
