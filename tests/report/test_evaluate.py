@@ -251,7 +251,7 @@ def test_weights_of_another_network_are_named(folder):
     [
         (
             ["--format", "pt,tflite"],
-            "no format 'tflite', expected one of pt, safetensors, onnx, pt2, optuna",
+            "no format 'tflite', expected one of pt, safetensors, onnx, pt2, optuna, tensorboard",
         ),
         (
             ["--budget", "all", "--trial", "t0001"],

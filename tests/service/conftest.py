@@ -39,6 +39,13 @@ def storage(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def own_storage(tmp_path: Path) -> Path:
+    """One for a test that changes it."""
+    make_storage(tmp_path / "own").close()
+    return tmp_path / "own"
+
+
 @pytest.fixture(scope="module")
 def settings(storage: Path) -> Settings:
     return Settings(storage, storage / "data", limits=OPEN)

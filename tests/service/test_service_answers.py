@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -218,13 +219,8 @@ def test_a_client_raises_what_the_command_line_would(client, service, closed):
         tune_app.connect("http://127.0.0.1:9")
 
 
-def test_verbs_of_a_client_do_what_they_say(storage: Path, settings, tmp_path):
-    from conftest import make_storage
-
-    made = make_storage(tmp_path)
-    from dataclasses import replace
-
-    with running(replace(settings, storage=tmp_path)) as served:
+def test_verbs_of_a_client_do_what_they_say(own_storage: Path, settings):
+    with running(replace(settings, storage=own_storage)) as served:
         client = tune_app.connect(served.url)
         sweep = client.sweep("curve")
         sweep.rename("bend")
@@ -240,7 +236,6 @@ def test_verbs_of_a_client_do_what_they_say(storage: Path, settings, tmp_path):
         sweep.delete()
         assert "bend" not in [one["name"] for one in client.sweeps(archived=True)]
         assert "freed" in client.sweep("made").prune(top=1)["message"]
-    made.close()
 
 
 def test_a_name_from_the_network_cannot_lead_out_of_the_data_root(service, tmp_path, settings):

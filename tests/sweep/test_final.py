@@ -146,6 +146,7 @@ class TestRuns:
             assert trial.test_accuracy == pytest.approx(right.mean(), abs=1e-12)
             assert {file.name for file in path.parent.iterdir()} == {path.name, "test_outputs.npz"}
 
+    @pytest.mark.slow
     def test_what_was_trained_is_kept_and_only_what_is_new_is_added(self, launch):
         run_sweep(config_of(final=None), launch)
         store = open_store(launch.storage)
@@ -213,6 +214,7 @@ class TestRuns:
         assert isinstance(outcome.final_error, DataError)
         assert open_store(launch.storage).get_sweep("small").status == "complete"
 
+    @pytest.mark.slow
     def test_one_failed_training_leaves_the_others(self, launch):
         from ray import cloudpickle
 

@@ -41,6 +41,7 @@ def export_and_evaluate(storage, name, data_root):
         assert evaluation.agrees, (trial.trial_id, evaluation)
 
 
+@pytest.mark.slow
 def test_a_network_whose_widths_were_solved_is_exported_and_measures_the_same(
     tmp_path, ray_session
 ):
