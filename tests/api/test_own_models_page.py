@@ -16,7 +16,7 @@ BLOCK = re.compile(r'^```(python|yaml)(?: title="([\w.]+)")?\n(.*?)^```', re.M |
 
 
 @pytest.mark.usefixtures("ray_session")
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_the_page_runs_as_it_stands(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TUNE_APP_DATA", str(tmp_path))

@@ -92,7 +92,8 @@ def _items(given: Any) -> Iterable[Any]:
     # A torch data set has no end of its own: its items are counted by its length.
     if hasattr(given, "__len__"):
         return (given[index] for index in range(len(given)))
-    return iter(given)
+    items: Iterable[Any] = given
+    return items
 
 
 def _is_array(value: Any) -> bool:

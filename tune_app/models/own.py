@@ -230,9 +230,10 @@ class OwnModel:
             return planned.weights <= budget and planned.macs <= max_macs
 
         # What the last network of this budget had is close to what this one will have.
-        low, high = 0, self._solved.get(budget, 1)
-        while holds(high):
-            low, high = high, high + 1 if high > low + 1 else 2 * high
+        near = self._solved.get(budget, 1)
+        low, high = (near, near + 1) if holds(near) else (0, near)
+        while low and holds(high):
+            low, high = high, 2 * high
             if high > LARGEST_FILL:
                 size = self.weights({**config, name: low}, input_shape, outputs)
                 raise BuildError(

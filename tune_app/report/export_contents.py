@@ -65,7 +65,7 @@ def _read_parameters(model: str, config: Mapping[str, Any]) -> dict[str, Any]:
     """
     fields = parameter_fields(model)
     if is_function(model):
-        listed, spelled = "", ()
+        listed, spelled = "", ("", "", "")
         config = {name: value for name, value in config.items() if name != SOLVED_NAME}
     else:
         listed, _, spelled = SIZES[model]

@@ -23,7 +23,7 @@ from tune_app.models.network import plan_network
 from tune_app.models.own import Model
 
 SURVEY_DRAWS = 1000
-OWN_SURVEY_DRAWS = 200  # of a model of one's own, which takes some 10 ms to be counted
+OWN_SURVEY_DRAWS = 100  # of a model of one's own, which takes some 20 ms to be counted
 RARE_SHARE = 0.01  # of random draws that fit a budget; below it a search is told so
 SOLVED_FROM = {"fcn": ("layers", "taper"), "cnn": ("conv_layers", "channel_growth")}
 REJECTIONS = 200  # random draws that are tried before a walk

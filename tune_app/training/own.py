@@ -80,7 +80,8 @@ class OwnTraining:
                 else:
                     measured = self._measured(said, count + 1, model, data, config["loss"])
                     measured.setdefault("seconds", time.perf_counter() - started)
-                    result = EpochResult(**dict.fromkeys(_NAMES) | measured)
+                    values: dict[str, Any] = dict.fromkeys(_NAMES) | measured
+                    result = EpochResult(**values)
                 count = result.epoch
                 yield result
 
