@@ -16,7 +16,7 @@ BLOCK = re.compile(r'^```(python|yaml)(?: title="([\w.]+)")?\n(.*?)^```', re.M |
 
 
 @pytest.mark.usefixtures("ray_session")
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(300)
 def test_the_page_runs_as_it_stands(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TUNE_APP_DATA", str(tmp_path))
@@ -52,9 +52,7 @@ def test_the_page_runs_as_it_stands(tmp_path, monkeypatch):
     assert code_folder(Path("best")).joinpath("my_nets.py").is_file()
     result = evaluate_export("best", tmp_path)
     assert result.agrees
-    assert result.is_exact or result.device != "cpu"
-    report = sweep.report("strange.html")
-    assert "my_nets:small" in report.read_text(encoding="utf-8")
+    assert all(one.difference < 1e-5 for file in result.files for one in file.comparisons)
     extended = tune_app.resume(sweep, trials=5, quiet=True)
     assert [row["status"] for row in extended.trials()].count("failed") == 0
     assert len(extended.trials()) == 5
