@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "diagnostics": MODELLING | {"results", "report"},
     "service": MODELLING | {"results", "sweep", "report", "diagnostics"},
     "cli": MODELLING | {"results", "sweep", "report", "diagnostics", "service"},
+    "api": MODELLING | {"results", "sweep", "report", "diagnostics", "service", "cli"},
 }
 
 # A package, and the only rooms that may import it.
@@ -39,7 +40,10 @@ FENCES = {
 }
 
 HEAVY = ("ray", "torch", "optuna", "matplotlib", "pandas", "sklearn")
-LIGHT_MODULES = ("tune_app", "tune_app.config", "tune_app.results", "tune_app.cli")
+LIGHT_MODULES = (
+    *("tune_app", "tune_app.config", "tune_app.results", "tune_app.cli"),
+    "tune_app.api.storage",
+)
 
 
 def imported_names(path: Path) -> Iterator[str]:

@@ -1,17 +1,57 @@
-"""Hyperparameter search for small networks under weight budgets."""
+"""Hyperparameter search for small networks under weight budgets.
 
+import tune_app
+
+sweep = tune_app.run_sweep("search_spaces/digits_cnn.yaml")
+sweep.ranked(budget="5k")
+sweep.export("best", budget="5k")
+"""
+
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tune_app.api.run import resume, run_sweep
+    from tune_app.api.storage import Storage, Sweep, open_storage
+    from tune_app.api.table import Table
+    from tune_app.config.files import load_sweep_file
+    from tune_app.config.sweep import SweepConfig
+    from tune_app.report.exported import load_export
     from tune_app.service.client import connect
 
-__all__ = ["connect"]
+# Found when they are asked for: `import tune_app` waits for neither torch nor Ray.
+_PLACES = {
+    "Storage": "api.storage",
+    "Sweep": "api.storage",
+    "SweepConfig": "config.sweep",
+    "Table": "api.table",
+    "connect": "service.client",
+    "load_export": "report.exported",
+    "load_sweep_file": "config.files",
+    "open_storage": "api.storage",
+    "resume": "api.run",
+    "run_sweep": "api.run",
+}
+
+__all__ = [
+    "Storage",
+    "Sweep",
+    "SweepConfig",
+    "Table",
+    "connect",
+    "load_export",
+    "load_sweep_file",
+    "open_storage",
+    "resume",
+    "run_sweep",
+]
 
 
 def __getattr__(name: str) -> Any:
-    # Imported when first asked for: a command that does not need it must not wait for it.
-    if name == "connect":
-        from tune_app.service.client import connect
+    if name not in _PLACES:
+        raise AttributeError(f"module 'tune_app' has no attribute '{name}'")
+    return getattr(import_module(f"tune_app.{_PLACES[name]}"), name)
 
-        return connect
-    raise AttributeError(f"module 'tune_app' has no attribute '{name}'")
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

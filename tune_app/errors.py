@@ -5,6 +5,7 @@ TuneAppError                            exit code 2: a mistake in the file or th
 ├── SweepFileError        ValueError    a search file is wrong; holds every problem of it
 ├── BudgetError           ValueError    no configuration meets a weight budget
 ├── BuildError            ValueError    a configuration that no network can be built from
+├── FunctionError         ValueError    a function of the user's own cannot be found or called
 ├── ExportError           ValueError    an export cannot be written or read
 ├── DiagnosisError        ValueError    these trials cannot be diagnosed in this way
 ├── UnknownSweepError     LookupError   no sweep of that name in the store
@@ -66,6 +67,10 @@ class BudgetError(TuneAppError, ValueError):
 
 class BuildError(TuneAppError, ValueError):
     """No network can be built from this configuration: in a search, a refused draw."""
+
+
+class FunctionError(TuneAppError, ValueError):
+    """A function of the user's own, named in a search file or given in Python, is of no use."""
 
 
 class ExportError(TuneAppError, ValueError):

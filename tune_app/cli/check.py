@@ -11,7 +11,13 @@ from rich.text import Text
 
 from tune_app.cli.launch import FileArgument
 from tune_app.cli.output import make_console
-from tune_app.cli.run_options import DataOption, SettingsOption, data_path, parse_setting
+from tune_app.cli.run_options import (
+    DataOption,
+    SettingsOption,
+    data_path,
+    function_folders,
+    parse_setting,
+)
 from tune_app.config.budget import format_budget
 from tune_app.errors import SweepFileError
 from tune_app.results.words import duration_text, size_text
@@ -36,9 +42,11 @@ def check(
     from tune_app.data.sets import data_shape
     from tune_app.sweep.cluster import cpu_count
     from tune_app.sweep.forecast import forecast, forecast_json
+    from tune_app.sweep.own import find_own
 
     shape = data_shape(config.dataset, data_path(data))
-    result = forecast(config, shape, samples=samples, cpus=cpu_count())
+    own = find_own(config, function_folders(file))
+    result = forecast(config, shape, samples=samples, cpus=cpu_count(), model=own.model)
     if as_json:
         print(json.dumps({"name": config.name, **forecast_json(result)}, indent=2))
     else:

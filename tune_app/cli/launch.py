@@ -19,6 +19,7 @@ from tune_app.cli.run_options import (
     SettingsOption,
     command_line,
     data_path,
+    function_folders,
     launch_again,
     parse_setting,
 )
@@ -77,6 +78,7 @@ def run(
         address=address,
         command=command_line(),
         source=file.read_text(encoding="utf-8"),
+        folders=function_folders(file),
     )
     config = named(config, storage, new=new)
     announcer.opening(config)

@@ -34,6 +34,13 @@ def data_path(data: Path | None) -> Path:
     return data.expanduser() if data else Path.home() / ".cache" / "tune_app"
 
 
+def function_folders(file: Path) -> tuple[Path, ...]:
+    """Return where the functions that a search file names are looked for."""
+    from tune_app.config.functions import code_folder
+
+    return file.parent, code_folder(file.parent), Path()
+
+
 def command_line() -> str:
     """Return the command that runs, for the record."""
     return shlex.join(["tune-app", *sys.argv[1:]])

@@ -139,6 +139,11 @@ def _combination_rules(draft: Draft) -> Findings:
     if any(not isinstance(own, Constant) or own.when for own in space.values()):
         return
     try:
-        resolve_parameters(model, {name: _constant(draft, name) for name in space}, fill=fill)
+        resolve_parameters(
+            model,
+            {name: _constant(draft, name) for name in space},
+            fill=fill,
+            more=draft.takes_any,
+        )
     except SpaceError as error:
         yield ("parameters",), f"{error}; all of them are constants, so no trial could run"

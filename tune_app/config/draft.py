@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
+from tune_app.config.functions import is_function
 from tune_app.config.parameters import NETWORKS, parameter_fields
 from tune_app.config.reading import Location
 from tune_app.config.space import Parameter
@@ -30,14 +31,25 @@ class Draft:
 
     @cached_property
     def fields(self) -> dict[str, FieldInfo]:
-        """All parameters that this sweep's model reads; of any model if it is not known."""
+        """All parameters that are known to be read here; of any model if it is not known."""
         models = [self.get("model")] if self.get("model") else list(NETWORKS)
         return {name: info for model in models for name, info in parameter_fields(model).items()}
+
+    @property
+    def own_model(self) -> bool:
+        """Whether a function of the user's own builds the networks."""
+        return is_function(self.get("model") or "")
+
+    @property
+    def takes_any(self) -> bool:
+        """Whether a function of the user's own may read parameters of any name."""
+        return self.own_model or self.get("training") is not None
 
     @cached_property
     def parameters(self) -> dict[str, Parameter]:
         """The parameters that could be read and that something reads."""
-        places = [(name, ("parameters", name)) for name in self.names if name in self.fields]
+        read = [name for name in self.names if name in self.fields or self.takes_any]
+        places = [(name, ("parameters", name)) for name in read]
         return {name: self.known[at] for name, at in places if at in self.known}
 
     def has_default(self, name: str) -> bool:

@@ -25,6 +25,8 @@ def name_rules(draft: Draft) -> Findings:
     unknown = [name for name in draft.names if name not in draft.fields]
     for name in unknown[:MOST_TOLD]:
         owner = next((model for model in NETWORKS if name in NETWORKS[model].model_fields), None)
+        if draft.own_model or (owner is None and draft.takes_any):
+            continue
         if owner is None:
             near = did_you_mean(_SYNONYMS.get(name, name), draft.fields)
             text = f"nothing reads a parameter of this name{near or '; remove it'}"
@@ -73,6 +75,11 @@ def size_rules(draft: Draft) -> Findings:
     model = draft.get("model")
     if model is None:
         return
+    if draft.own_model:
+        yield from _own_size_rules(draft)
+        return
+    if draft.get("fill") is not None:
+        yield ("fill",), f"is for a model of one's own, and {model} fills its own sizes; remove it"
     listed, solved, spelled = SIZES[model]
     fill = draft.get("budget_mode") == "fill"
     if fill and listed in draft.names:
@@ -88,6 +95,24 @@ def size_rules(draft: Draft) -> Findings:
     for name in spelled:
         if listed in draft.names and name in draft.names and not fill:
             yield ("parameters", name), f"{listed} says it already; remove one of the two"
+
+
+def _own_size_rules(draft: Draft) -> Findings:
+    solved = draft.get("fill")
+    if draft.get("budget_mode") == "fill" and ("fill",) in draft.known and solved is None:
+        yield (
+            ("fill",),
+            "is missing; it names the integer parameter of your function that a budget decides",
+        )
+    if solved is not None and draft.get("budget_mode") == "cap":
+        yield ("fill",), "is read in budget_mode: fill only; remove one of the two"
+    if solved is not None and solved in draft.names:
+        yield (
+            ("parameters", solved),
+            "is what fill mode solves from the budget; remove it, or use budget_mode: cap",
+        )
+    if "fill" in draft.names:
+        yield ("parameters", "fill"), "is a word of search files; give the parameter another name"
 
 
 def condition_rules(draft: Draft) -> Findings:
@@ -163,10 +188,10 @@ def reader_rules(draft: Draft) -> Findings:
     model = draft.get("model")
     if model is None:
         return
-    listed, _, spelled = SIZES[model]
+    listed, _, spelled = ("", "", ()) if draft.own_model else SIZES[model]
     wrong = _wrong_names(draft)
     for name, parameter in draft.parameters.items():
-        if name in spelled and listed in draft.names:
+        if name not in draft.fields or (name in spelled and listed in draft.names):
             continue
         for rule in draft.fields[name].metadata:
             if not isinstance(rule, ReadWhere | ReadUnless) or rule.parent in wrong:

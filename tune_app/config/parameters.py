@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 from pydantic.fields import FieldInfo
 
-from tune_app.config.fields import Flag, Number, Section, Whole, one_of
+from tune_app.config.fields import Flag, Number, Section, Whole, one_of, thaw
+from tune_app.config.functions import is_function
 from tune_app.config.reading import Reading
 from tune_app.config.space import Parameter
 from tune_app.errors import SpaceError
@@ -211,24 +212,29 @@ SIZES = {
 
 
 def parameter_fields(model: str) -> dict[str, FieldInfo]:
-    """Return every parameter that a sweep of this model reads."""
-    return {**NETWORKS[model].model_fields, **TrainingParameters.model_fields}
+    """Return every parameter that a sweep of this model reads, but for those of a function."""
+    network = {} if is_function(model) else NETWORKS[model].model_fields
+    return {**network, **TrainingParameters.model_fields}
 
 
-def resolve_parameters(model: str, values: Mapping[str, Any], *, fill: bool) -> dict[str, Any]:
+def resolve_parameters(
+    model: str, values: Mapping[str, Any], *, fill: bool, more: bool = False
+) -> dict[str, Any]:
     """Return a trial's complete configuration: `values`, and defaults for the rest, as JSON has it.
 
     Sizes come in one way only: `widths`, or `layers` and the like; in fill mode without the
-    `width` or `channels` that is yet to be solved.
+    `width` or `channels` that is yet to be solved. Where a function builds the network, or with
+    `more`, where one trains it, values that nothing here knows are kept as they are.
 
     Raises:
         SpaceError: `values` do not combine, or one of them is wrong or unknown.
     """
     fields = parameter_fields(model)
-    if unknown := [name for name in values if name not in fields]:
+    unknown = [name for name in values if name not in fields]
+    if unknown and not (more or is_function(model)):
         raise SpaceError(one_of(unknown[0], fields, noun="parameter"))
-    parts = [NETWORKS[model], TrainingParameters]
-    config: dict[str, Any] = {}
+    config: dict[str, Any] = {name: thaw(values[name]) for name in unknown}
+    parts = [TrainingParameters] if is_function(model) else [NETWORKS[model], TrainingParameters]
     for part in parts:
         own = {name: value for name, value in values.items() if name in part.model_fields}
         try:
@@ -238,6 +244,9 @@ def resolve_parameters(model: str, values: Mapping[str, Any], *, fill: bool) -> 
             reading.fields(part, own)
             (name,), text = reading.findings[0]
             raise SpaceError(f"{name}: {text}") from None
+    if is_function(model):
+        _check_training(config)
+        return config
     listed, solved, spelled = SIZES[model]
     if values.get(listed) is not None:
         if given := [name for name in spelled if name in values]:
@@ -252,13 +261,17 @@ def resolve_parameters(model: str, values: Mapping[str, Any], *, fill: bool) -> 
             if solved in values:
                 raise SpaceError(f"{solved} is solved in fill mode, and given")
             del config[solved]
-    _check_combination(model, config)
+    _check_training(config)
+    _check_network(model, config)
     return config
 
 
-def _check_combination(model: str, config: Mapping[str, Any]) -> None:
+def _check_training(config: Mapping[str, Any]) -> None:
     if config["nesterov"] and config["optimizer"] == "sgd" and config["momentum"] == 0:
         raise SpaceError("nesterov needs a momentum above 0")
+
+
+def _check_network(model: str, config: Mapping[str, Any]) -> None:
     if config["batch_norm"] and config["batch_size"] == 1:
         raise SpaceError("batch_norm needs a batch_size of at least 2")
     if isinstance(rates := config["dropout"], list):

@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     PlainSerializer,
@@ -14,8 +15,9 @@ from pydantic import (
 
 from tune_app.config.checks import find_problems
 from tune_app.config.draft import Draft
-from tune_app.config.fields import Phrase, Section, show
-from tune_app.config.parameters import TrainingParameters
+from tune_app.config.fields import Phrase, Section, Text, did_you_mean, show
+from tune_app.config.functions import checked_function, is_function
+from tune_app.config.parameters import NETWORKS, TrainingParameters
 from tune_app.config.reading import Location, ReadBy, Reading, flatten
 from tune_app.config.sections import (
     REGRESSION_SETS,
@@ -74,6 +76,31 @@ def _joined(findings: list[tuple[Location, str]]) -> str:
     return "; ".join(f"{key_of(at)}: {text}" for at, text in findings)
 
 
+_NAMED = r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_]\S*$"
+
+
+def _checked_model(model: str) -> str:
+    if model not in NETWORKS and not is_function(model):
+        near = did_you_mean(model, NETWORKS)
+        raise SpaceError(f"must be {_A_MODEL}, got {show(model)}{near}")
+    return model
+
+
+_A_MODEL = "fcn, cnn, or a function of your own like my_nets:build"
+Model = Annotated[
+    Text,
+    AfterValidator(_checked_model),
+    Phrase(_A_MODEL),
+    WithJsonSchema({"anyOf": [{"enum": list(NETWORKS)}, {"type": "string", "pattern": _NAMED}]}),
+]
+OwnFunction = Annotated[
+    Text,
+    AfterValidator(checked_function),
+    Phrase("a function of your own like my_training:train"),
+    WithJsonSchema({"type": "string", "pattern": _NAMED}),
+]
+
+
 class SweepConfig(Section):
     """A sweep's complete description, read once and checked whole."""
 
@@ -83,8 +110,9 @@ class SweepConfig(Section):
         Phrase("up to 64 letters, digits, dots, dashes and underscores, a letter or digit first"),
     ] = Field(description="what the sweep is called in the storage")
     dataset: DatasetConfig = Field(description="what is learnt from")
-    model: Literal["fcn", "cnn"] = Field(
-        description="the kind of network: fully connected, or convolutional"
+    model: Model = Field(
+        description="the kind of network: fully connected, convolutional, or what a function of "
+        "your own returns, see [own models](own-models.md)"
     )
     budgets: Budgets = Field(
         default=(), description="weights that a network may have, with a ranking for each"
@@ -93,6 +121,11 @@ class SweepConfig(Section):
         default="cap",
         description="cap: at most a budget; fill: widths are solved to come as close as possible "
         "from below",
+    )
+    fill: Text | None = Field(
+        default=None,
+        description="of a model of your own, the integer parameter that fill mode solves; "
+        "implies budget_mode: fill",
     )
     max_macs: Weights | None = Field(
         default=None, description="multiply-adds per image that a network may take"
@@ -106,6 +139,11 @@ class SweepConfig(Section):
         Phrase("a mapping of names to values and ranges"),
         WithJsonSchema({"type": "object"}),
     ] = Field(default={}, description="the search space: constants and what varies")
+    training: OwnFunction | None = Field(
+        default=None,
+        description="a function of your own that trains in the place of ours, see "
+        "[own models](own-models.md)",
+    )
     search: SearchConfig = Field(
         default=SearchConfig(), description="how configurations are chosen"
     )
@@ -143,6 +181,12 @@ class SweepConfig(Section):
         return SearchSpace(self.parameters)
 
     @property
+    def own_functions(self) -> tuple[str, ...]:
+        """The functions of the user's own that it names: to run it is to run their code."""
+        named = (self.model if is_function(self.model) else None, self.training)
+        return tuple(reference for reference in named if reference is not None)
+
+    @property
     def epochs(self) -> int:
         """The epochs of every trial; of the longest where they vary."""
         epochs = self.parameters.get("epochs")
@@ -170,9 +214,14 @@ class SweepConfig(Section):
 
 
 def complete(raw: Any) -> Any:
-    """Return plain data with what a regression implies written out: its objective and its loss."""
+    """Return plain data with what other keys imply written out.
+
+    That is the objective and the loss of a regression, and fill mode where `fill` says of what.
+    """
     if not isinstance(raw, Mapping):
         return raw
+    if raw.get("fill") is not None:
+        raw = {"budget_mode": "fill", **raw}
     dataset = raw.get("dataset")
     name = dataset.get("name") if isinstance(dataset, Mapping) else getattr(dataset, "name", None)
     if name not in REGRESSION_SETS:

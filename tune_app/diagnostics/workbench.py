@@ -105,7 +105,7 @@ class Subject:
     def plan(self) -> NetworkPlan:
         return trial_plan(self.sweep, self.trial)
 
-    def network(self) -> nn.Sequential:
+    def network(self) -> nn.Module:
         """Return the trained network, to be evaluated, on the bench's device.
 
         Raises:
@@ -118,11 +118,11 @@ class Subject:
             )
         return self._placed(trained_network(self.bench.store, self.sweep, self.trial))
 
-    def fresh_network(self) -> nn.Sequential:
+    def fresh_network(self) -> nn.Module:
         """Return the network as the trial's seed initialises it."""
         return self._placed(initial_network(self.sweep, self.trial))
 
-    def _placed(self, network: nn.Sequential) -> nn.Sequential:
+    def _placed(self, network: nn.Module) -> nn.Module:
         network = network.to(self.bench.device).eval()
         prepare_layout(network)
         return network
@@ -144,7 +144,7 @@ class Subject:
             )
         return kept
 
-    def network_at(self, path: Path) -> nn.Sequential:
+    def network_at(self, path: Path) -> nn.Module:
         """Return the network with weights of `kept_weights`."""
         network = initial_network(self.sweep, self.trial)
         network.load_state_dict(load_weights(path)[0])

@@ -2,6 +2,16 @@
 
 from tune_app.models.fill import fill_widths
 from tune_app.models.network import build_network, plan_network
+from tune_app.models.own import Model, OwnModel, find_model
 from tune_app.models.plan import LayerPlan, NetworkPlan
 
-__all__ = ["LayerPlan", "NetworkPlan", "build_network", "fill_widths", "plan_network"]
+__all__ = [
+    "LayerPlan",
+    "Model",
+    "NetworkPlan",
+    "OwnModel",
+    "build_network",
+    "fill_widths",
+    "find_model",
+    "plan_network",
+]

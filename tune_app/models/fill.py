@@ -9,6 +9,7 @@ from typing import Any
 from tune_app.config.sizes import geometric_sizes
 from tune_app.errors import BuildError
 from tune_app.models.network import plan_network
+from tune_app.models.own import Model, OwnModel
 from tune_app.models.plan import NetworkPlan, Shape
 
 FULL = 0.97  # the share of its budget that a network uses wherever integer widths allow
@@ -27,7 +28,7 @@ SIZES = {
 
 
 def fill_widths(
-    model: str,
+    model: Model,
     config: Mapping[str, Any],
     input_shape: Shape,
     outputs: int,
@@ -42,12 +43,14 @@ def fill_widths(
     single layers leave it to use more of the budget: by a tenth if that brings 99.5 % of it, by a
     quarter for 99 %, by a half for 98 %, and as far as it takes for 97 %, but by no more than
     fourfold where `max_macs` is what keeps the asked ratio from the budget. The same arguments
-    give the same widths.
+    give the same widths. Of a model of the user's own it is the parameter that it names.
 
     Raises:
         BuildError: Even one unit per layer is above `budget` or `max_macs`, or the layers do
             not fit the input.
     """
+    if isinstance(model, OwnModel):
+        return model.solve(config, input_shape, outputs, budget=budget, max_macs=max_macs)
     key, count_name, ratio_name, unit = SIZES[model]
     layers = config[count_name]
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from tune_app.config.functions import is_function
 from tune_app.config.sizes import layer_sizes
+from tune_app.errors import BuildError
 from tune_app.models.cnn import plan_cnn
 from tune_app.models.fcn import plan_fcn
+from tune_app.models.own import Model, OwnModel
 from tune_app.models.plan import NetworkPlan, Shape
 
 if TYPE_CHECKING:
@@ -21,13 +24,19 @@ CNN_OPTIONS = (
 
 
 def plan_network(
-    model: str, config: Mapping[str, Any], input_shape: Shape, outputs: int
+    model: Model, config: Mapping[str, Any], input_shape: Shape, outputs: int
 ) -> NetworkPlan:
-    """Return the plan of the network that `config` describes; torch is not needed.
+    """Return the plan of the network that `config` describes.
+
+    Only a function of the user's own needs torch for it.
 
     Raises:
         BuildError: No such network can be built.
     """
+    if isinstance(model, OwnModel):
+        return model.plan(config, input_shape, outputs)
+    if is_function(model):
+        raise BuildError(f"{model} builds this network, and was not loaded")
     sizes = layer_sizes(model, config)
     if model == "fcn":
         options = {name: config[name] for name in FCN_OPTIONS}
@@ -37,9 +46,11 @@ def plan_network(
 
 
 def build_network(
-    model: str, config: Mapping[str, Any], input_shape: Shape, outputs: int
-) -> nn.Sequential:
+    model: Model, config: Mapping[str, Any], input_shape: Shape, outputs: int
+) -> nn.Module:
     """Return the network that `config` describes, initialised from torch's global generator."""
+    if isinstance(model, OwnModel):
+        return model.call(config, input_shape, outputs)
     from tune_app.models.build import build_plan  # torch: only who builds waits for it
 
     return build_plan(plan_network(model, config, input_shape, outputs), config["weight_init"])

@@ -29,7 +29,7 @@ class LayerPlan:
     """
 
     name: str
-    kind: Literal["conv", "separable", "linear", "flatten", "gap"]
+    kind: str  # conv, separable, linear, flatten, gap; of a model of one's own, a class's name
     in_shape: Shape  # (channels, height, width) or (features,)
     out_shape: Shape  # after pooling
     weights: int = 0

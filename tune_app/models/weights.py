@@ -1,11 +1,12 @@
 """Counting on a built network: what the closed forms of a plan must equal."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from tune_app.models.plan import Shape
+from tune_app.models.plan import LayerPlan, Shape
 
 
 def count_weights(model: nn.Module) -> int:
@@ -17,25 +18,61 @@ def count_weights(model: nn.Module) -> int:
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
+@dataclass(frozen=True)
+class LayerCosts:
+    """What a forward pass through a built network showed."""
+
+    layers: tuple[LayerPlan, ...]  # every module with weights of its own, in the model's order
+    out_shape: Shape  # of one example
+
+    @classmethod
+    def of(cls, model: nn.Module, input_shape: Shape) -> "LayerCosts":
+        """Count in a pass of two zero images on the model's device, in evaluation mode.
+
+        `meta` will do. Multiply-adds are those of convolutions and linear layers. A tensor
+        that layers share counts for the first of them.
+        """
+        shapes: dict[nn.Module, tuple[Shape, Shape, int]] = {}
+
+        def note(layer: Any, inputs: Any, output: Any) -> None:
+            ends = [
+                tuple(end.shape[1:]) if isinstance(end, Tensor) else ()
+                for end in (inputs[0] if inputs else None, output)
+            ]
+            macs = 0
+            if isinstance(layer, _MULTIPLYING) and isinstance(output, Tensor):
+                macs = output[0].numel() * layer.weight[0].numel()
+            before = shapes.get(layer, ((), (), 0))[2]
+            shapes[layer] = (ends[0], ends[1], before + macs)
+
+        was_training = model.training
+        hooks = [layer.register_forward_hook(note) for layer in model.modules()]
+        device = next((weight.device for weight in model.parameters()), None)
+        try:
+            with torch.no_grad():
+                output = model.eval()(torch.zeros(2, *input_shape, device=device))
+        finally:
+            model.train(was_training)
+            for hook in hooks:
+                hook.remove()
+        seen: set[Tensor] = set()
+        layers = []
+        for name, layer in model.named_modules():
+            own = [w for w in layer.parameters(recurse=False) if w.requires_grad and w not in seen]
+            seen.update(own)
+            in_shape, out_shape, macs = shapes.get(layer, ((), (), 0))
+            if own or macs:
+                weights = sum(weight.numel() for weight in own)
+                kind = type(layer).__name__
+                layers.append(
+                    LayerPlan(name or "network", kind, in_shape, out_shape, weights, macs)
+                )
+        return cls(tuple(layers), tuple(output.shape[1:]) if isinstance(output, Tensor) else ())
+
+
+_MULTIPLYING = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
+
+
 def count_macs(model: nn.Module, input_shape: Shape) -> int:
-    """Return the multiply-adds of convolutions and linear layers, counted in a forward pass.
-
-    The pass is of one zero image on the model's device (`meta` will do), in evaluation mode.
-    """
-    total = 0
-
-    def add(layer: Any, _inputs: Any, output: Tensor) -> None:
-        nonlocal total
-        total += output.numel() * layer.weight[0].numel()
-
-    counted = [m for m in model.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
-    hooks = [layer.register_forward_hook(add) for layer in counted]
-    was_training = model.training
-    try:
-        with torch.no_grad():
-            model.eval()(torch.zeros(1, *input_shape, device=next(model.parameters()).device))
-    finally:
-        model.train(was_training)
-        for hook in hooks:
-            hook.remove()
-    return total
+    """Return the multiply-adds of convolutions and linear layers, as `LayerCosts` counts them."""
+    return sum(layer.macs for layer in LayerCosts.of(model, input_shape).layers)

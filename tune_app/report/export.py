@@ -13,7 +13,9 @@ from safetensors.torch import save
 from torch import Tensor
 
 from tune_app.config.files import dump_sweep, parse_sweep
+from tune_app.config.functions import code_folder
 from tune_app.errors import ExportError, StorageError
+from tune_app.models.network import plan_network
 from tune_app.report.export_choice import Choice, pick_trial
 from tune_app.report.export_contents import (
     input_dtype,
@@ -39,6 +41,7 @@ from tune_app.report.exported import (
 from tune_app.report.inference_time import inference_seconds
 from tune_app.report.model_card import model_card
 from tune_app.report.predict_script import predict_script
+from tune_app.report.trial_model import trial_model
 from tune_app.results.store import Store, TrialRecord
 from tune_app.training.checkpoints import load_weights
 from tune_app.training.device import processor_name
@@ -74,12 +77,13 @@ def write_export(
     They are config.yaml, a search file with this one configuration; weights.pt, a plain state
     dict; preprocessing.npz; metrics.json; README.md, a model card; and predict.py, which needs
     network.onnx or network.pt2: without "onnx" among `formats`, the latter is always written. The
-    files of an earlier export are replaced.
+    files of a sweep's own functions are in code/. The files of an earlier export are replaced.
 
     Raises:
         ExportError: Its weights are gone, or the folder is taken, or a format that it cannot be
             written in: it would differ from PyTorch by more than 1e-5. Nothing was written then.
         StorageError: It cannot be written.
+        FunctionError: The function that builds the network is not there any more.
     """
     weights = _best_weights(store, choice.trial)
     config = to_search_file(choice)
@@ -91,7 +95,8 @@ def write_export(
     dtype = input_dtype(choice.sweep)
     notes = to_notes(origin, dtype, text)
     _check_directory(directory)
-    _, network = build_exported(config, origin, CONFIG_FILE)
+    model = trial_model(store, choice.sweep)
+    _, network = build_exported(config, model, CONFIG_FILE)
     network.load_state_dict(weights)
     whole = NormalizedNetwork(network, origin, dtype).eval()
     with _beside(directory) as folder:
@@ -112,11 +117,14 @@ def write_export(
         }
         (folder / CONFIG_FILE).write_text(text, encoding="utf-8")
         (folder / METRICS_FILE).write_text(_to_json(metrics), encoding="utf-8")
+        if (kept := code_folder(store.sweep_folder(choice.sweep.name))).is_dir():
+            shutil.copytree(kept, code_folder(folder))
         write_preprocessing(folder / PREPROCESSING_FILE, origin, dtype)
         script = predict_script(origin, dtype, onnx="onnx" in formats)
         (folder / SCRIPT_FILE).write_text(script, encoding="utf-8")
         names = sorted({path.name for path in folder.iterdir()} | {CARD_FILE})
-        card = model_card(choice, config, metrics, names)
+        plan = plan_network(model, choice.trial.config, origin.input_shape, origin.outputs)
+        card = model_card(choice, config, plan, metrics, names)
         (folder / CARD_FILE).write_text(card, encoding="utf-8")
     return names
 
@@ -139,6 +147,7 @@ def _beside(directory: Path) -> Iterator[Path]:
             directory.mkdir(exist_ok=True)
             for name in NETWORK_FILES:
                 (directory / name).unlink(missing_ok=True)
+            shutil.rmtree(code_folder(directory), ignore_errors=True)
             for path in unfinished.iterdir():
                 path.replace(directory / path.name)
         finally:

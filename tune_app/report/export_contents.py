@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from tune_app.config.functions import is_function
 from tune_app.config.parameters import SIZES, ReadUnless, ReadWhere, parameter_fields
 from tune_app.config.sections import ExportedNetwork, FinalConfig, SchedulerConfig, SearchConfig
 from tune_app.config.space import Constant
 from tune_app.config.sweep import SweepConfig
 from tune_app.errors import ExportError
+from tune_app.models.own import SOLVED_NAME
 from tune_app.report.export_choice import Choice
 from tune_app.report.scores import macro_f1
 from tune_app.results.store import Store, SweepRecord, TrialRecord
@@ -32,6 +34,7 @@ def to_search_file(choice: Choice) -> SweepConfig:
         name=f"{sweep.name[: LONGEST_NAME - len(trial.trial_id) - 1]}-{trial.trial_id}",
         dataset=config.dataset,
         model=config.model,
+        training=config.training,
         objective=config.objective,
         parameters={
             name: Constant(value=value)
@@ -61,7 +64,11 @@ def _read_parameters(model: str, config: Mapping[str, Any]) -> dict[str, Any]:
     Momentum is not beside adam, nor the number of layers where widths are listed.
     """
     fields = parameter_fields(model)
-    listed, _, spelled = SIZES[model]
+    if is_function(model):
+        listed, spelled = "", ("", "", "")
+        config = {name: value for name, value in config.items() if name != SOLVED_NAME}
+    else:
+        listed, _, spelled = SIZES[model]
     unread = spelled if config.get(listed) is not None else ()
     return {
         name: value
@@ -70,7 +77,7 @@ def _read_parameters(model: str, config: Mapping[str, Any]) -> dict[str, Any]:
         and name not in unread
         and all(
             rule.holds(config[rule.parent])
-            for rule in fields[name].metadata
+            for rule in (fields[name].metadata if name in fields else ())
             if isinstance(rule, ReadWhere | ReadUnless)
         )
     }

@@ -12,12 +12,14 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from tune_app.config.files import load_sweep_file
+from tune_app.config.functions import Function, code_folder
 from tune_app.config.parameters import resolve_parameters
 from tune_app.config.sections import ExportedNetwork
 from tune_app.config.sweep import SweepConfig
 from tune_app.data.batches import Normalize
 from tune_app.errors import BuildError, ExportError, SpaceError
 from tune_app.models.network import build_network
+from tune_app.models.own import Model, OwnModel, find_model
 
 CONFIG_FILE = "config.yaml"
 WEIGHTS_FILE = "weights.pt"
@@ -58,14 +60,20 @@ class LoadedExport:
         return outputs
 
 
-def load_export(directory: str | Path, weights_file: str = WEIGHTS_FILE) -> LoadedExport:
+def load_export(
+    directory: str | Path, weights_file: str = WEIGHTS_FILE, *, model: Function | None = None
+) -> LoadedExport:
     """Return the network that `tune-app export` wrote to `directory`.
 
-    Its weights are those of `weights_file`: weights.pt, or weights.safetensors.
+    Its weights are those of `weights_file`: weights.pt, or weights.safetensors. Where config.yaml
+    names a function as its model, that is run, from the file in `code/` of the export and from
+    nowhere else: load such an export only from whom you would run a program from. `model` is
+    called in its place.
 
     Raises:
         ExportError: It is no export, or its files do not fit each other.
         SweepFileError: Its config.yaml is wrong.
+        FunctionError: The function that it names is not there.
     """
     directory = Path(directory)
     names = (CONFIG_FILE, weights_file, METRICS_FILE)
@@ -83,22 +91,34 @@ def load_export(directory: str | Path, weights_file: str = WEIGHTS_FILE) -> Load
             "it has no 'exported' section"
         )
     metrics = _load_metrics(directory / METRICS_FILE)
-    settings, network = build_exported(config, origin, str(directory / CONFIG_FILE))
+    built: Model
+    if model is not None:
+        built = OwnModel(config.model, model)
+    else:
+        built = find_model(config.model, None, [code_folder(directory)])
+    settings, network = build_exported(config, built, str(directory / CONFIG_FILE))
     _load_into(network, directory / weights_file)
     return LoadedExport(network.eval(), config, settings, origin, metrics)
 
 
 def build_exported(
-    config: SweepConfig, origin: ExportedNetwork, source: str
+    config: SweepConfig, model: Model, source: str
 ) -> tuple[dict[str, Any], nn.Module]:
     """Return the settings of an export's only configuration, and its network, not yet trained.
+
+    `model` is what `config` names, loaded.
 
     Raises:
         ExportError: There is no such network; the text names `source`.
     """
+    origin = config.exported
+    assert origin is not None
+    more = config.training is not None
     try:
-        settings = resolve_parameters(config.model, config.space.constants_for({}), fill=False)
-        network = build_network(config.model, settings, origin.input_shape, origin.outputs)
+        settings = resolve_parameters(
+            config.model, config.space.constants_for({}), fill=False, more=more
+        )
+        network = build_network(model, settings, origin.input_shape, origin.outputs)
     except (SpaceError, BuildError) as error:
         raise ExportError(f"{source}: {error}") from error
     return settings, network

@@ -6,8 +6,7 @@ from typing import Any
 
 from tune_app.config.sections import ExportedNetwork
 from tune_app.config.sweep import SweepConfig
-from tune_app.models.network import plan_network
-from tune_app.models.plan import Shape
+from tune_app.models.plan import NetworkPlan, Shape
 from tune_app.report.export_choice import Choice
 from tune_app.report.exported import ONNX_FILE
 from tune_app.report.scores import wilson_interval
@@ -22,6 +21,7 @@ _FILES = {
     "config.yaml": "every parameter of the network and of its training",
     "preprocessing.npz": "the normalisation's constants and the names of the classes",
     "metrics.json": "what was measured, and with what",
+    "code": "the functions that config.yaml names, which load_export and evaluate run",
 }
 _TIMES = (
     "Times are medians in PyTorch, on one thread of the CPU that exported it, "
@@ -74,17 +74,20 @@ Shapes leave out the batch. `tune-app run config.yaml` trains this configuration
 
 
 def model_card(
-    choice: Choice, config: SweepConfig, metrics: Mapping[str, Any], files: Collection[str]
+    choice: Choice,
+    config: SweepConfig,
+    plan: NetworkPlan,
+    metrics: Mapping[str, Any],
+    files: Collection[str],
 ) -> str:
     """Return the card's Markdown.
 
-    `config` is the exported search file, `metrics` what metrics.json holds, `files` the names of
-    those that lie beside the card.
+    `config` is the exported search file, `plan` its network's, `metrics` what metrics.json holds,
+    `files` the names of those that lie beside the card.
     """
     sweep, trial = choice.sweep, choice.trial
     origin = config.exported
     assert origin is not None
-    plan = plan_network(config.model, trial.config, origin.input_shape, origin.outputs)
     layers = [
         (layer.name, layer.kind, _shape(layer.in_shape), _shape(layer.out_shape), layer.weights)
         for layer in plan.layers
@@ -93,7 +96,7 @@ def model_card(
     final = trial.stage == "final"
     return _CARD.format(
         title=f"{sweep.name}, trial {trial.trial_id}",
-        kind=_KINDS[config.model],
+        kind=_KINDS.get(config.model, f"`{config.model}`"),
         weights=plan.weights,
         dataset=sweep.dataset,
         chosen=f"\n\n{which_replicate(choice)}" if final else "",

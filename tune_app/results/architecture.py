@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
+from tune_app.config.fields import show
+from tune_app.config.functions import is_function
+from tune_app.config.parameters import TrainingParameters
 from tune_app.config.sizes import layer_sizes
 
 
@@ -18,6 +21,10 @@ def architecture_text(
     >>> architecture_text("cnn", config, [1, 28, 28], 10)
     '3 conv 16-32-64, k3, gap'
     """
+    if is_function(model):
+        known = {*TrainingParameters.model_fields, "fill"}
+        values = [f"{name} {show(value)}" for name, value in config.items() if name not in known]
+        return ": ".join(filter(None, [model, ", ".join(values)]))
     sizes = "-".join(map(str, layer_sizes(model, config)))
     activation = config.get("activation", "relu")
     own = [] if activation == "relu" else [str(activation)]

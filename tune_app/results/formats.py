@@ -125,6 +125,11 @@ def to_latex(title: str, layouts: Sequence[Layout]) -> str:
 
 def to_html(title: str, layouts: Sequence[Layout]) -> str:
     """Return a page that needs nothing else."""
+    return _PAGE.format(title=html.escape(title), body=html_tables(layouts))
+
+
+def html_tables(layouts: Sequence[Layout]) -> str:
+    """Return the tables and the lines around them, to be set into a page."""
     parts = []
     for layout, constants in zip(layouts, constants_above(layouts), strict=True):
         if constants:
@@ -141,7 +146,7 @@ def to_html(title: str, layouts: Sequence[Layout]) -> str:
             lines.append("</tbody>")
         parts.append("\n".join([*lines, "</table>"]))
         parts += [f"<p>{html.escape(_sentence(note))}.</p>" for note in layout.notes]
-    return _PAGE.format(title=html.escape(title), body="\n".join(parts))
+    return "\n".join(parts)
 
 
 def _sentence(text: str) -> str:

@@ -154,7 +154,7 @@ def built_parameters(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return what was drawn for a trial, and the widths that were solved for it."""
     solved = {
         name: row["config"][name]
-        for name in ("widths", "channels_list")
+        for name in ("widths", "channels_list", row.get("config", {}).get("fill"))
         if row.get("config", {}).get(name) is not None
     }
     return {**row.get("parameters", {}), **solved}

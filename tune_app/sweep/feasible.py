@@ -20,8 +20,10 @@ from tune_app.config.sweep import SweepConfig
 from tune_app.errors import BudgetError, BuildError, SpaceError
 from tune_app.models.fill import fill_widths
 from tune_app.models.network import plan_network
+from tune_app.models.own import Model
 
 SURVEY_DRAWS = 1000
+OWN_SURVEY_DRAWS = 100  # of a model of one's own, which takes some 20 ms to be counted
 RARE_SHARE = 0.01  # of random draws that fit a budget; below it a search is told so
 SOLVED_FROM = {"fcn": ("layers", "taper"), "cnn": ("conv_layers", "channel_growth")}
 REJECTIONS = 200  # random draws that are tried before a walk
@@ -70,12 +72,21 @@ class FeasibleSpace:
     """The configurations of a sweep that can be built and fit.
 
     `input_shape` is (channels, height, width) for images and (features,) otherwise; `outputs`
-    counts classes, or is 1 for a regression.
+    counts classes, or is 1 for a regression. `model` is the loaded function where `config` names
+    one.
     """
 
-    def __init__(self, config: SweepConfig, input_shape: tuple[int, ...], outputs: int) -> None:
+    def __init__(
+        self,
+        config: SweepConfig,
+        input_shape: tuple[int, ...],
+        outputs: int,
+        model: Model | None = None,
+    ) -> None:
         self.space = config.space
-        self.model = config.model
+        self.model: Model = config.model if model is None else model
+        self._kind, self._more = config.model, config.training is not None
+        self._draws = SURVEY_DRAWS if isinstance(self.model, str) else OWN_SURVEY_DRAWS
         self.fill = config.budget_mode == "fill"
         self.max_macs = config.max_macs
         self.budgets: tuple[int | None, ...] = config.budgets or (None,)
@@ -95,8 +106,7 @@ class FeasibleSpace:
         Raises:
             BuildError, SpaceError: No such network can be built, or the values do not combine.
         """
-        values = self.space.constants_for({**parameters, "budget": budget}) | dict(parameters)
-        config = resolve_parameters(self.model, values, fill=self.fill)
+        config = self.resolved(parameters, budget)
         if self.fill and budget is not None:
             solved = fill_widths(
                 self.model,
@@ -107,11 +117,20 @@ class FeasibleSpace:
                 max_macs=self.max_macs,
             )
             # The solved sizes take the place of what they were solved from.
-            kept = {name: v for name, v in config.items() if name not in SOLVED_FROM[self.model]}
-            config = {**kept, **solved}
+            replaced = SOLVED_FROM.get(self._kind, ())
+            config = {name: v for name, v in config.items() if name not in replaced} | solved
         network = plan_network(self.model, config, self.input_shape, self.outputs)
         share = network.weights / budget if self.fill and budget else None
         return Draw(dict(parameters), config, network.weights, network.macs, budget, share)
+
+    def resolved(self, parameters: Mapping[str, Any], budget: int | None) -> dict[str, Any]:
+        """Return the complete configuration of `parameters`, without what a budget solves.
+
+        Raises:
+            SpaceError: The values do not combine.
+        """
+        values = self.space.constants_for({**parameters, "budget": budget}) | dict(parameters)
+        return resolve_parameters(self._kind, values, fill=self.fill, more=self._more)
 
     def resolve(self, parameters: Mapping[str, Any], budget: int | None) -> Draw:
         """Return the draw that `parameters` make under `budget`.
@@ -153,8 +172,9 @@ class FeasibleSpace:
                 values[name] = drawn[name] = sample_parameter(parameter, rng)
         return drawn
 
-    def survey(self, budget: int | None, draws: int = SURVEY_DRAWS) -> Survey:
+    def survey(self, budget: int | None, draws: int | None = None) -> Survey:
         """Return what `draws` random configurations look like under `budget`; remembered."""
+        draws = draws or self._draws
         if budget not in self._surveys or self._surveys[budget].draws < draws:
             built = self._random_plans(budget, draws)
             pool = tuple(

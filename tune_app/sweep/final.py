@@ -24,10 +24,10 @@ from tune_app.sweep.engine import Ended, Watch
 from tune_app.sweep.feasible import Draw
 from tune_app.sweep.job_queue import JobQueue
 from tune_app.sweep.jobs import Job
+from tune_app.sweep.own import OwnFunctions
 from tune_app.sweep.search import ENDED
 from tune_app.sweep.session import Outcome, Session, budget_name, count_outcome
 from tune_app.sweep.signals import StopRequested, StopSignals, signal_name
-from tune_app.sweep.trainable import TrainEpochs
 from tune_app.training.baselines import run_baselines
 
 _FINAL_SEEDS = 1  # sets their entropy apart from that of the search's seeds
@@ -83,14 +83,12 @@ class FinalSession(Session):
         # As much longer as there is more to learn from.
         self.time_limit_s = self.config.resources.trial_time_limit_s * kept
 
-    def _run_tune(self, watch: Watch | None, train: TrainEpochs) -> Ended:
+    def _run_tune(self, watch: Watch | None, own: OwnFunctions) -> Ended:
         jobs = list(self._jobs())
         ended = Ended("complete", None)
         if jobs:
             queue = JobQueue(jobs, self.recorder.ledger, on_start=self.recorder.add)
-            ended = self._tune(
-                queue, watch, train, trial_time_limit_s=self.time_limit_s, final=True
-            )
+            ended = self._tune(queue, watch, own, trial_time_limit_s=self.time_limit_s, final=True)
         if ended.status == "complete":
             self._run_baselines()
         return ended

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from tune_app.config.functions import Function
 from tune_app.config.sweep import SweepConfig
 from tune_app.data.sets import load_final_data
 from tune_app.errors import TuneAppError
@@ -12,10 +13,9 @@ from tune_app.sweep.cluster import ClusterResources
 from tune_app.sweep.engine import OUT_OF_TIME, Watch
 from tune_app.sweep.final import FinalSession, with_final_plan
 from tune_app.sweep.launch import Launch, ray_and_data, require_same_data, surroundings
+from tune_app.sweep.own import OwnFunctions, find_recorded
 from tune_app.sweep.session import Outcome
 from tune_app.sweep.signals import StopSignals
-from tune_app.sweep.trainable import TrainEpochs
-from tune_app.training.loop import train_epochs
 
 
 def run_final(
@@ -26,23 +26,27 @@ def run_final(
     top: int | None = None,
     seeds: int | None = None,
     watch: Watch | None = None,
-    train: TrainEpochs = train_epochs,
+    model: Function | None = None,
+    train: Function | None = None,
 ) -> Outcome:
     """Retrain the winners of a sweep's search over seeds and test them; see final.py.
 
     What was trained already is kept. `budgets`, `top` and `seeds` are those of the search file,
-    or all, 3 and 5, if left out.
+    or all, 3 and 5, if left out. `model` and `train` are the sweep's own functions, if not those
+    that it keeps.
 
     Raises:
         UnknownSweepError, SweepBusyError: There is no such sweep, or a live process owns it.
         BudgetError, SpaceError: There is nothing to train for what is asked.
         DataError: The data set is not what the sweep began with.
+        FunctionError: A function of its own is not there.
     """
     store = open_store(launch.storage)
     record = store.get_sweep(name)
     store.refuse_if_live(name)
     record = with_final_plan(store, record, budgets=budgets, top=top, seeds=seeds)
     config = SweepConfig.from_dict(record.config)
+    own = find_recorded(store, record, model=model, train=train)
     with (
         StopSignals() as signals,
         ray_and_data(config, launch, signals, record.resolved) as (cluster, data, _),
@@ -50,7 +54,7 @@ def run_final(
         require_same_data(data, record)
         resumed = [*record.run_flags.get("resumed", []), surroundings(launch)]
         record = replace(record, run_flags={**record.run_flags, "resumed": resumed})
-        return _run_final(record, store, launch, cluster, signals, watch, train)
+        return _run_final(record, store, launch, cluster, signals, watch, own)
 
 
 def wants_final(config: SweepConfig) -> bool:
@@ -65,7 +69,7 @@ def with_final(
     cluster: ClusterResources,
     signals: StopSignals,
     watch: Watch | None,
-    train: TrainEpochs,
+    own: OwnFunctions,
 ) -> Outcome:
     """Return the outcome of a search with that of the final stage, if it is to follow."""
     record = store.get_sweep(outcome.name)
@@ -78,7 +82,7 @@ def with_final(
     try:
         if config.final is not None:
             record = with_final_plan(store, record)
-        final = _run_final(record, store, launch, cluster, signals, watch, train)
+        final = _run_final(record, store, launch, cluster, signals, watch, own)
     except TuneAppError as error:  # the search stands, and its caller has yet to show it
         return replace(outcome, final_error=error)
     if final.status == "complete":
@@ -95,9 +99,9 @@ def _run_final(
     cluster: ClusterResources,
     signals: StopSignals,
     watch: Watch | None,
-    train: TrainEpochs,
+    own: OwnFunctions,
 ) -> Outcome:
     data = load_final_data(SweepConfig.from_dict(record.config).dataset, launch.data_root)
     note_test_reading(store, record.name, "the final stage")
     session = FinalSession(store, record, cluster, data, signals)
-    return session.run(watch=watch, train=train)
+    return session.run(watch=watch, own=own)

@@ -11,6 +11,7 @@ import torch
 from tune_app.config.sweep import SweepConfig
 from tune_app.data.sets import DataShape
 from tune_app.models.network import build_network
+from tune_app.models.own import Model
 from tune_app.sweep.feasible import Draw, FeasibleSpace, Survey
 from tune_app.sweep.given import grid_draws
 from tune_app.sweep.schedule import rungs_of
@@ -77,13 +78,22 @@ class Forecast:
         return sum(budget.disk_bytes for budget in self.budgets)
 
 
-def forecast(config: SweepConfig, shape: DataShape, *, samples: int, cpus: int) -> Forecast:
+def forecast(
+    config: SweepConfig,
+    shape: DataShape,
+    *,
+    samples: int,
+    cpus: int,
+    model: Model | None = None,
+) -> Forecast:
     """Return what to expect of a sweep, from `samples` draws per budget and some timed steps.
+
+    `model` is the loaded function where `config` names one.
 
     Raises:
         BudgetError: No configuration meets a budget.
     """
-    feasible = FeasibleSpace(config, shape.input_shape, shape.outputs)
+    feasible = FeasibleSpace(config, shape.input_shape, shape.outputs, model)
     require_budgets(feasible)
     trials = config.search.trials
     if config.search.sampler == "grid":
@@ -151,7 +161,7 @@ def _of_budget(
     above = [draw for draw in survey.pool if draw.weights > floor]
     pool = sorted(above or survey.pool, key=lambda draw: draw.macs)
     timed = [pool[round(share * (len(pool) - 1))] for share in (0.2, 0.5, 0.8)][:TIMED_DRAWS]
-    low, middle, high = sorted(_timed(config, shape, draw) for draw in timed)
+    low, middle, high = sorted(_timed(feasible.model, shape, draw) for draw in timed)
     epochs = expected_epochs(config, trials)
     weights = statistics.mean(draw.weights for draw in pool)
     disk = trials * (4 * weights + FILE_BYTES) + epochs * RECORD_BYTES_PER_EPOCH
@@ -162,9 +172,9 @@ def _of_budget(
     return BudgetForecast(survey, trials, epochs, (low, middle, high), disk, final, final_seconds)
 
 
-def _timed(config: SweepConfig, shape: DataShape, draw: Draw) -> float:
-    model = build_network(config.model, draw.config, shape.input_shape, shape.outputs)
-    return seconds_per_epoch(model, shape, draw.config)
+def _timed(model: Model, shape: DataShape, draw: Draw) -> float:
+    network = build_network(model, draw.config, shape.input_shape, shape.outputs)
+    return seconds_per_epoch(network, shape, draw.config)
 
 
 def weights_histogram(weights: tuple[int, ...], bins: int = 24) -> tuple[list[int], list[float]]:

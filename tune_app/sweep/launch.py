@@ -30,6 +30,7 @@ class Launch:
     address: str | None = None
     command: str = ""
     source: str = ""
+    folders: tuple[Path, ...] = ()  # where a search file's own functions are looked for
 
 
 @contextmanager

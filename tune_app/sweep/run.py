@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tune_app.config.functions import Function
 from tune_app.config.sweep import SweepConfig
 from tune_app.data.sets import SearchData, data_shape
 from tune_app.errors import SpaceError, SweepExistsError
@@ -14,11 +15,17 @@ from tune_app.sweep.feasible import FeasibleSpace
 from tune_app.sweep.final_run import with_final
 from tune_app.sweep.given import grid_draws, own_configurations
 from tune_app.sweep.launch import Launch, ray_and_data, require_same_data, surroundings
+from tune_app.sweep.own import (
+    OwnFunctions,
+    describe_own,
+    find_own,
+    find_recorded,
+    keep_code,
+    name_own,
+)
 from tune_app.sweep.session import Outcome, SearchSession
 from tune_app.sweep.signals import StopSignals
 from tune_app.sweep.smallest import require_budgets
-from tune_app.sweep.trainable import TrainEpochs
-from tune_app.training.loop import train_epochs
 
 
 def named(config: SweepConfig, storage: Path, *, new: bool = False) -> SweepConfig:
@@ -58,22 +65,27 @@ def run_sweep(
     launch: Launch,
     *,
     watch: Watch | None = None,
-    train: TrainEpochs = train_epochs,
+    model: Function | None = None,
+    train: Function | None = None,
 ) -> Outcome:
     """Run a new sweep to its end.
 
     `watch` is entered with the sweep's progress before the first trial and left after the last.
-    `train` stands in the place of `train_epochs`.
+    `model` builds the networks and `train` trains them, in the place of what the file says; the
+    record names them. Functions that the file names are looked for in `launch.folders`.
 
     Raises:
         SweepExistsError: The name is taken; see `named`.
+        FunctionError: A function of its own is not there, or does not fit the parameters.
         SpaceError, BudgetError, UnknownSweepError: The file asks for what cannot be.
         DataMissingError, DataError, StorageError, ClusterError: Before the first trial.
         StopRequested: SIGINT or SIGTERM came before the first trial.
     """
+    config = name_own(config, model, train)
     with StopSignals() as signals:
         named(config, launch.storage)
-        feasible = _feasible(config, launch)
+        own = find_own(config, launch.folders, model=model, train=train)
+        feasible = _feasible(config, launch, own)
         require_budgets(feasible)
         config = _complete(config, feasible)
         store = open_store(launch.storage)
@@ -81,11 +93,12 @@ def run_sweep(
             store.get_sweep(config.search.start_from)
         with ray_and_data(config, launch, signals) as (cluster, data, kernels):
             plan_placement(config, cluster)
-            record = _record(config, launch, data, kernels)
+            record = _record(config, launch, data, kernels, own)
             store.create_sweep(record)
+            keep_code(store, config.name, own)
             session = SearchSession(store, record, feasible, cluster, data, signals)
-            outcome = session.run(watch=watch, train=train)
-            return with_final(outcome, store, launch, cluster, signals, watch, train)
+            outcome = session.run(watch=watch, own=own)
+            return with_final(outcome, store, launch, cluster, signals, watch, own)
 
 
 def resume_sweep(
@@ -94,18 +107,20 @@ def resume_sweep(
     *,
     trials: int | None = None,
     watch: Watch | None = None,
-    train: TrainEpochs = train_epochs,
+    model: Function | None = None,
+    train: Function | None = None,
 ) -> Outcome | None:
     """Go on with a sweep from its record: unfinished trials first, then new ones.
 
     `trials` extends it to that many. The final stage follows, unless it is done; where only that
     is left, the outcome's counts are those of the search as it was. Returns None where there is
-    nothing left to do.
+    nothing left to do. `model` and `train` are the sweep's own functions, if not those it keeps.
 
     Raises:
         UnknownSweepError, SweepBusyError: There is no such sweep, or a live process owns it.
         SpaceError: It has more trials than `trials` already.
         DataError: The data set is not what the sweep began with.
+        FunctionError: A function of its own is not there any more.
     """
     store = open_store(launch.storage)
     record = store.get_sweep(name)
@@ -121,8 +136,10 @@ def resume_sweep(
         search = config.search.model_copy(update={"trials": trials})
         config = config.model_copy(update={"search": search})
     store.refuse_if_live(name)
+    config = name_own(config, model, train)
+    own = find_recorded(store, replace(record, config=config.to_dict()), model=model, train=train)
     with StopSignals() as signals:
-        feasible = _feasible(config, launch)
+        feasible = _feasible(config, launch, own)
         require_budgets(feasible)
         with ray_and_data(config, launch, signals, record.resolved) as (cluster, data, _):
             require_same_data(data, record)
@@ -134,13 +151,18 @@ def resume_sweep(
                 run_flags={**record.run_flags, "resumed": resumed},
             )
             session = SearchSession(store, record, feasible, cluster, data, signals)
-            outcome = session.run(watch=watch, train=train)
-            return with_final(outcome, store, launch, cluster, signals, watch, train)
+            outcome = session.run(watch=watch, own=own)
+            return with_final(outcome, store, launch, cluster, signals, watch, own)
 
 
-def _feasible(config: SweepConfig, launch: Launch) -> FeasibleSpace:
+def _feasible(config: SweepConfig, launch: Launch, own: OwnFunctions) -> FeasibleSpace:
     shape = data_shape(config.dataset, launch.data_root)
-    return FeasibleSpace(config, shape.input_shape, shape.outputs)
+    if shape.task == "regression" and config.objective.metric == "val_accuracy":
+        raise SpaceError(
+            "objective.metric: the targets are decimal numbers, a regression, without accuracy; "
+            "use val_loss"
+        )
+    return FeasibleSpace(config, shape.input_shape, shape.outputs, own.model)
 
 
 def _complete(config: SweepConfig, feasible: FeasibleSpace) -> SweepConfig:
@@ -168,12 +190,18 @@ def _complete(config: SweepConfig, feasible: FeasibleSpace) -> SweepConfig:
 
 
 def _record(
-    config: SweepConfig, launch: Launch, data: SearchData, kernels: dict[str, Any]
+    config: SweepConfig,
+    launch: Launch,
+    data: SearchData,
+    kernels: dict[str, Any],
+    own: OwnFunctions,
 ) -> SweepRecord:
     # bf16 is taken only when asked for: on the processors measured so far it either does not
     # help (no native bf16) or its cost in accuracy at small sizes is unknown.
     precision = "fp32" if config.resources.precision == "auto" else config.resources.precision
     noted = surroundings(launch)
+    functions = describe_own(own)
+    code = {"code": [str(folder) for folder in own.folders]} if functions else {}
     return SweepRecord(
         name=config.name,
         dataset=config.dataset.name,
@@ -199,7 +227,12 @@ def _record(
             "data_digest": data.digest,
             "train_count": len(data.x_train),
             "validation_count": len(data.x_val),
+            **({"functions": functions} if functions else {}),
         },
         owner=this_process(),
-        run_flags={"address": launch.address, "data_root": str(launch.data_root.absolute())},
+        run_flags={
+            "address": launch.address,
+            "data_root": str(launch.data_root.absolute()),
+            **code,
+        },
     )

@@ -18,11 +18,12 @@ from tune_app.sweep.engine import Ended, Progress, Watch, plan_placement, run_tu
 from tune_app.sweep.feasible import FeasibleSpace
 from tune_app.sweep.job_queue import JobQueue
 from tune_app.sweep.jobs import Ledger
+from tune_app.sweep.own import OwnFunctions
 from tune_app.sweep.recorder import Recorder
 from tune_app.sweep.schedule import Rungs, rung_key, rungs_of
 from tune_app.sweep.search import BudgetSearcher, best_so_far_by_epoch
 from tune_app.sweep.signals import StopRequested, StopSignals
-from tune_app.sweep.trainable import TrainEpochs, TrialSettings
+from tune_app.sweep.trainable import TrialSettings
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Session(ABC):
         self.recorder = Recorder(store, self.name, Ledger(), self.refused)
 
     @abstractmethod
-    def _run_tune(self, watch: Watch | None, train: TrainEpochs) -> Ended: ...
+    def _run_tune(self, watch: Watch | None, own: OwnFunctions) -> Ended: ...
 
     @abstractmethod
     def _ended_fields(self, ended: Ended) -> dict[str, Any]:
@@ -78,7 +79,7 @@ class Session(ABC):
     def _remember(self) -> None:  # noqa: B027 - a stage may have nothing to take up
         """Take up what earlier processes left of this stage."""
 
-    def run(self, *, watch: Watch | None, train: TrainEpochs) -> Outcome:
+    def run(self, *, watch: Watch | None, own: OwnFunctions) -> Outcome:
         """Run what is left of the stage and write how it ended.
 
         Raises:
@@ -100,7 +101,7 @@ class Session(ABC):
                 stop_reason=None,
             )
             self._remember()
-            ended = self._run_tune(watch, train)
+            ended = self._run_tune(watch, own)
         except StopRequested as stop:
             self._close(Ended("interrupted", str(stop), stop.number))
             go_on = resume_command(self.name, self.store.storage)
@@ -120,7 +121,7 @@ class Session(ABC):
         self,
         searcher: BudgetSearcher | JobQueue,
         watch: Watch | None,
-        train: TrainEpochs,
+        own: OwnFunctions,
         *,
         rungs: Rungs | None = None,
         time_limit_s: float | None = None,
@@ -130,6 +131,7 @@ class Session(ABC):
     ) -> Ended:
         """Run Tune over all that `searcher` has."""
         config, resolved = self.config, self.record.resolved
+        own = own.for_workers()
         placement = plan_placement(config, self.cluster)
         progress = Progress(
             config=config,
@@ -140,7 +142,7 @@ class Session(ABC):
             final=final,
         )
         settings = TrialSettings(
-            model=config.model,
+            model=own.model,
             metric=config.objective.metric,
             mode=config.objective.mode,
             precision=resolved["precision"],
@@ -150,7 +152,7 @@ class Session(ABC):
             use_gpu=placement.gpus_per_trial > 0,
             weights_every=None if final else config.record.weights_every,
             final=final,
-            train_epochs=train,
+            train_epochs=own.train,
         )
         self.signals.note()
         return run_tune(
@@ -231,13 +233,13 @@ class SearchSession(Session):
                     searcher.learn(trial, self.store.epochs(teacher, trial.trial_id))
         searcher.begin()
 
-    def _run_tune(self, watch: Watch | None, train: TrainEpochs) -> Ended:
+    def _run_tune(self, watch: Watch | None, own: OwnFunctions) -> Ended:
         if self.searcher.exhausted:  # and resumed for the final stage
             return Ended("complete", None)
         return self._tune(
             self.searcher,
             watch,
-            train,
+            own,
             rungs=self.rungs,
             time_limit_s=self.config.search.time_limit_s,
             budgets=self.feasible.budgets,

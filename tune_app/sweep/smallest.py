@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from tune_app.config.budget import format_budget
-from tune_app.config.parameters import TrainingParameters, resolve_parameters
+from tune_app.config.parameters import TrainingParameters
 from tune_app.config.space import Choice, Constant, IntRange, Parameter
 from tune_app.errors import BudgetError, BuildError, SpaceError
 from tune_app.models.network import plan_network
+from tune_app.models.own import SOLVED_NAME, OwnModel
 from tune_app.sweep.feasible import Draw, FeasibleSpace
 
 _CORNERS = 5_000  # combinations of extreme sizes that are looked at
@@ -86,9 +87,10 @@ def _narrowest(space: FeasibleSpace, parameters: Mapping[str, Any], budget: int 
     """Return the draw of `parameters`; in fill mode that of width 1 in every layer."""
     if not space.fill:
         return space.plan(parameters, budget)
-    values = space.space.constants_for({**parameters, "budget": budget}) | dict(parameters)
-    config = resolve_parameters(space.model, values, fill=True)
-    if space.model == "fcn":
+    config = space.resolved(parameters, budget)
+    if isinstance(space.model, OwnModel):
+        config |= {space.model.fill or "": 1, SOLVED_NAME: space.model.fill}
+    elif space.model == "fcn":
         config["widths"] = [1] * int(config["layers"])
     else:
         config["channels_list"] = [1] * int(config["conv_layers"])

@@ -26,6 +26,7 @@ from torch import nn
 from tune_app.data.sets import SearchData
 from tune_app.errors import StorageError
 from tune_app.models.network import build_network
+from tune_app.models.own import Model
 from tune_app.models.weights import count_weights
 from tune_app.sweep.jobs import MESSAGE, Job, Message
 from tune_app.sweep.kept import BestWeights, Resumption
@@ -54,7 +55,7 @@ WEIGHTS_FOLDER = "weights"
 class TrialSettings:
     """What all trials of a sweep share."""
 
-    model: str
+    model: Model
     metric: str
     mode: str
     precision: str

@@ -38,15 +38,15 @@ class DivergedError(TuneAppError, ArithmeticError):
 
 @dataclass(frozen=True)
 class EpochResult:
-    """What one finished epoch measured."""
+    """What one finished epoch measured; None for what a training of one's own does not say."""
 
     epoch: int  # 1 after the first pass over the data
-    train_loss: float  # over the epoch's batches, each before its step; labels not smoothed
+    train_loss: float | None  # over the epoch's batches, each before its step; labels not smoothed
     train_accuracy: float | None  # as train_loss; None for regression
     val_loss: float | None  # None without validation examples
     val_accuracy: float | None
-    lr: float  # of the last step
-    grad_norm: float  # before clipping, mean over up to 32 steps of the epoch
+    lr: float | None  # of the last step
+    grad_norm: float | None  # before clipping, mean over up to 32 steps of the epoch
     seconds: float  # training and validation
 
 

@@ -92,7 +92,7 @@ def limits_lost(config: SweepConfig) -> list[str]:
         names = ", ".join(map(format_budget, config.budgets))
         lost.append(f"the budgets {names}: networks of any size are drawn")
     if config.budget_mode == "fill":
-        lost.append(f"{SIZES[config.model][1]}, which a budget decides here")
+        lost.append(f"{config.fill or SIZES[config.model][1]}, which a budget decides here")
     if config.max_macs is not None:
         lost.append(f"max_macs {format_budget(config.max_macs)}")
     return lost

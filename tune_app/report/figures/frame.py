@@ -30,6 +30,9 @@ class ReportFigure:
         with styled(theme):
             return self.draw(theme)
 
+    def _repr_html_(self) -> str:
+        return f"<figure>{to_svg(self)}<figcaption>{escape(self.caption)}</figcaption></figure>"
+
 
 def save(
     figure: ReportFigure,

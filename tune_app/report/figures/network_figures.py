@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
+from tune_app.config.functions import is_function
 from tune_app.config.sweep import SweepConfig
 from tune_app.data.sets import SearchData, load_search_data, load_test_data
 from tune_app.data.source import Array
-from tune_app.errors import DataError, EnvironmentalError, SpaceError
+from tune_app.errors import DataError, EnvironmentalError, FunctionError, SpaceError
 from tune_app.report.figures.confusion import confusion_figure, count_confusion, errors_figure
 from tune_app.report.figures.frame import ReportFigure
 from tune_app.report.figures.network import network_figure
@@ -36,6 +37,7 @@ from tune_app.report.figures.trial_network import (
     trial_plan,
 )
 from tune_app.report.figures.weights_shown import first_layer, first_layer_figure
+from tune_app.report.trial_model import trial_model
 from tune_app.results.store import Store, SweepRecord, TrialRecord
 
 Say = Callable[[str], None]
@@ -64,7 +66,7 @@ class _Subject:
         """Tell of `figures` that what they need cannot be read, in place of raising that."""
         try:
             yield
-        except (EnvironmentalError, SpaceError) as error:
+        except (EnvironmentalError, FunctionError, SpaceError) as error:
             self.on_left_out(f"{figures} of trial {self.trial.trial_id}: {error}")
 
 
@@ -85,16 +87,19 @@ def network_figures(
     caller writes that down. What could not be made is told to `on_left_out`, with the reason.
     """
     subject = _Subject(store, sweep, trial, data_root, on_test_reading, on_left_out)
-    plan = trial_plan(sweep, trial)
-    figures = [network_figure(plan, name=subject.name("network"))]
+    figures = []
     network = None
+    if not is_function(sweep.model):  # of whose parts nothing is known
+        figures.append(network_figure(trial_plan(sweep, trial), name=subject.name("network")))
     with subject.leaving_out("what the trained weights show"):
         network = trained_network(store, sweep, trial)
-        layer = first_layer(plan, network.state_dict(), sweep.resolved["classes"])
-        figures.append(first_layer_figure(layer, name=subject.name("first-layer")))
+        if not is_function(sweep.model):
+            plan = trial_plan(sweep, trial)
+            layer = first_layer(plan, network.state_dict(), sweep.resolved["classes"])
+            figures.append(first_layer_figure(layer, name=subject.name("first-layer")))
     if sweep.resolved["task"] == "classification":
         return figures + _answer_figures(subject, network)
-    if network is not None and plan.input_shape == (1,):
+    if network is not None and sweep.resolved["input_shape"] == [1]:
         with subject.leaving_out("fitted function"):
             figures.append(_before_and_after(subject, network))
     return figures
@@ -149,7 +154,8 @@ def _answer_figures(subject: _Subject, network: nn.Module | None) -> list[Report
             figures.append(errors)
         if network is not None:
             rows = first_of_each_class(labels, FIRST_IMAGES)
-            before = initial_network(sweep, subject.trial)
+            model = trial_model(subject.store, sweep)
+            before = initial_network(sweep, subject.trial, model)
             figures.append(
                 predictions_figure(
                     images[rows],
@@ -200,7 +206,8 @@ def _search_data(sweep: SweepRecord, data_root: Path) -> SearchData:
 def _before_and_after(subject: _Subject, network: nn.Module) -> ReportFigure:
     sweep = subject.sweep
     data = _search_data(sweep, subject.data_root)
-    before = _curve("before training", initial_network(sweep, subject.trial), sweep, data)
+    first = initial_network(sweep, subject.trial, trial_model(subject.store, sweep))
+    before = _curve("before training", first, sweep, data)
     after = _curve("after training", network, sweep, data)
     return fitted_figure(
         _fitted(data, [replace(before, is_trained=False), after]),

@@ -11,7 +11,9 @@ from tune_app.data.batches import Normalize
 from tune_app.data.source import Array
 from tune_app.errors import StorageError
 from tune_app.models.network import build_network, plan_network
+from tune_app.models.own import Model
 from tune_app.models.plan import NetworkPlan
+from tune_app.report.trial_model import trial_model
 from tune_app.results.store import Store, SweepRecord, TrialRecord
 from tune_app.training.checkpoints import load_weights
 from tune_app.training.evaluate import predict
@@ -27,16 +29,21 @@ class Answers:
     confidence: Array  # float32 (N,): the softmax probability of the predicted class
 
 
-def trial_plan(sweep: SweepRecord, trial: TrialRecord) -> NetworkPlan:
-    """Return the plan of a trial's network."""
-    return plan_network(sweep.model, trial.config, *_ends(sweep))
+def trial_plan(sweep: SweepRecord, trial: TrialRecord, model: Model | None = None) -> NetworkPlan:
+    """Return the plan of a trial's network; `model` is that of `trial_model`."""
+    return plan_network(model or sweep.model, trial.config, *_ends(sweep))
 
 
-def initial_network(sweep: SweepRecord, trial: TrialRecord) -> nn.Sequential:
-    """Return the network that the trial began with: its seed draws the same weights again."""
+def initial_network(
+    sweep: SweepRecord, trial: TrialRecord, model: Model | None = None
+) -> nn.Module:
+    """Return the network that the trial began with: its seed draws the same weights again.
+
+    `model` is that of `trial_model`, needed where a function of one's own builds the networks.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(trial.seed)
-        return build_network(sweep.model, trial.config, *_ends(sweep))
+        return build_network(model or sweep.model, trial.config, *_ends(sweep))
 
 
 def trained_weights(store: Store, trial: TrialRecord) -> dict[str, Tensor]:
@@ -59,9 +66,12 @@ def trained_weights(store: Store, trial: TrialRecord) -> dict[str, Tensor]:
     return weights
 
 
-def trained_network(store: Store, sweep: SweepRecord, trial: TrialRecord) -> nn.Sequential:
-    """Return the network that the trial ended with. Raises what `trained_weights` raises."""
-    network = initial_network(sweep, trial)
+def trained_network(store: Store, sweep: SweepRecord, trial: TrialRecord) -> nn.Module:
+    """Return the network that the trial ended with.
+
+    Raises what `trained_weights` and `trial_model` raise.
+    """
+    network = initial_network(sweep, trial, trial_model(store, sweep))
     network.load_state_dict(trained_weights(store, trial))
     return network
 

@@ -1,0 +1,1 @@
+"""The same verbs as the command line's, in Python: for scripts and notebooks."""

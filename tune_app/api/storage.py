@@ -1,0 +1,175 @@
+"""Reading sweeps in Python: what `list`, `show`, `export` and `report` do. Needs no Ray."""
+
+import os
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tune_app.api.table import Table
+from tune_app.config.budget import format_budget, parse_budget
+from tune_app.config.sweep import SweepConfig
+from tune_app.errors import BudgetError, UnknownTrialError
+from tune_app.results.layout import full_layout, ranked_layouts
+from tune_app.results.store import Store, SweepRecord, TrialRecord, open_store
+from tune_app.results.table import ranked_rows, table_budgets, trial_rows
+
+if TYPE_CHECKING:
+    from tune_app.report.figures.frame import ReportFigure
+
+Budget = int | str | None  # 20_000, "20k"
+
+
+def open_storage(folder: str | Path | None = None) -> "Storage":
+    """Return the sweeps of a storage folder: `TUNE_APP_STORAGE`, else ./tune_results."""
+    return Storage(open_store(storage_path(folder)))
+
+
+def storage_path(folder: str | Path | None) -> Path:
+    """Return the folder of the record and of all files."""
+    return Path(folder or os.environ.get("TUNE_APP_STORAGE") or "tune_results").expanduser()
+
+
+def data_path(folder: str | Path | None) -> Path:
+    """Return the data root: `TUNE_APP_DATA`, else ~/.cache/tune_app."""
+    named = folder or os.environ.get("TUNE_APP_DATA")
+    return Path(named).expanduser() if named else Path.home() / ".cache" / "tune_app"
+
+
+class Storage:
+    """The sweeps of one folder: `storage["name"]`, or all of them in a loop, newest first."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def __getitem__(self, name: str) -> "Sweep":
+        """Return the sweep of that name.
+
+        Raises:
+            UnknownSweepError: There is none.
+        """
+        self.store.get_sweep(name)
+        return Sweep(self.store, name)
+
+    def __iter__(self) -> Iterator["Sweep"]:
+        return (Sweep(self.store, record.name) for record in self.store.list_sweeps())
+
+    def __len__(self) -> int:
+        return len(self.store.list_sweeps())
+
+    def __repr__(self) -> str:
+        names = ", ".join(record.name for record in self.store.list_sweeps())
+        return f"<sweeps in {self.store.storage}: {names or 'none'}>"
+
+
+class Sweep:
+    """A recorded sweep. What it returns is read from the record at that moment."""
+
+    def __init__(self, store: Store, name: str) -> None:
+        self.store, self.name = store, name
+
+    @property
+    def record(self) -> SweepRecord:
+        """All that is recorded of the sweep itself."""
+        return self.store.get_sweep(self.name)
+
+    @property
+    def status(self) -> str:
+        """One of pending, running, stopping, complete, stopped, interrupted."""
+        return self.record.status
+
+    @property
+    def config(self) -> SweepConfig:
+        """What was searched."""
+        return SweepConfig.from_dict(self.record.config)
+
+    def ranked(self, budget: Budget = None, *, top: int | None = None) -> Table:
+        """Return the ranked table of a budget, of each budget one below the other if left out.
+
+        Raises:
+            SpaceError: `budget` is no number of weights.
+        """
+        record = self.record
+        rows = trial_rows(self.store, record)
+        limits = table_budgets(record) if budget is None else (parse_budget(budget),)
+        shown = [row for limit in limits for row in ranked_rows(rows, record, limit)[:top]]
+        layouts = ranked_layouts(rows, record, budgets=limits, top=top)
+        return Table(tuple(shown), tuple(layouts))
+
+    def trials(self) -> Table:
+        """Return every trial, failed ones and those of the final stage too."""
+        record = self.record
+        rows = trial_rows(self.store, record)
+        return Table(tuple(rows), (full_layout(rows, rows, record),))
+
+    def best(self, budget: Budget = None) -> TrialRecord:
+        """Return the best trial of the search that fits a budget.
+
+        Raises:
+            BudgetError: The sweep has several budgets, and none is said.
+            UnknownTrialError: No trial that fits has a result.
+        """
+        limits = table_budgets(self.record)
+        if budget is None and len(limits) > 1:
+            names = ", ".join(format_budget(limit) for limit in limits if limit is not None)
+            raise BudgetError(
+                f"sweep '{self.name}' has a best trial for each of its budgets: choose one of "
+                f"{names} with budget="
+            )
+        rows = self.ranked(budget, top=1)
+        if not rows:
+            raise UnknownTrialError(f"no trial of sweep '{self.name}' that fits has a result")
+        return self.store.get_trial(self.name, rows[0]["trial_id"])
+
+    def export(
+        self,
+        to: str | Path,
+        *,
+        budget: Budget = None,
+        trial: str | None = None,
+        formats: Collection[str] = ("pt",),
+    ) -> TrialRecord:
+        """Write a network to the folder `to`, as `tune-app export` does; return its trial.
+
+        `formats` are among pt, safetensors, onnx and pt2.
+
+        Raises:
+            ExportError: There is none to choose, its weights are gone, or the folder is taken.
+        """
+        from tune_app.report.export import export_trial
+
+        limit = None if budget is None else parse_budget(budget)
+        return export_trial(
+            self.store, self.name, Path(to), budget=limit, trial_id=trial, formats=formats
+        )
+
+    def report(self, to: str | Path, *, data_root: str | Path | None = None) -> Path:
+        """Write tables, figures and the protocol to FILE.html, FILE.md or FILE.tex.
+
+        Raises:
+            TuneAppError: `to` ends otherwise.
+            StorageError: It cannot be written.
+        """
+        from tune_app.report.report import check_target, write_report
+        from tune_app.sweep.importance import sweep_importance
+
+        check_target(Path(to))
+        importance = {self.name: sweep_importance(self.store, self.record)}
+        write_report(self.store, [self.name], Path(to), data_path(data_root), importance=importance)
+        return Path(to)
+
+    def figures(self) -> list["ReportFigure"]:
+        """Return the figures of the search, as a report has them; a notebook shows each."""
+        from tune_app.report.figures.sweeps import sweep_figures
+        from tune_app.sweep.importance import sweep_importance
+
+        record = self.record
+        return list(sweep_figures(self.store, record, sweep_importance(self.store, record)))
+
+    def __repr__(self) -> str:
+        return f"<sweep {self.name}: {self.status}>\n\n{self.ranked(top=_SHOWN)}"
+
+    def _repr_html_(self) -> str:
+        return self.ranked(top=_SHOWN)._repr_html_()
+
+
+_SHOWN = 5
