@@ -18,6 +18,8 @@ def check_source(source: str) -> dict[str, Any]:
     """Return what is wrong with a search file, and what it is if nothing is."""
     try:
         config = parse_sweep(source, source=SOURCE)
+        if refused := own_code(config):
+            raise SweepFileError(SOURCE, refused)
     except SweepFileError as error:
         problems = problems_json(error.problems)
         return {"problems": problems, "name": None, "trials": None, "budgets": None}
@@ -33,10 +35,11 @@ def read_source(source: str, settings: Settings) -> SweepConfig:
     """Return the sweep that a search file describes, if it may be run from the network.
 
     Raises:
-        SweepFileError: It is wrong, names a path outside the data root, or asks for too much.
+        SweepFileError: It is wrong, names a function or a path outside the data root, or asks for
+            too much.
     """
     config = parse_sweep(source, source=SOURCE)
-    problems = []
+    problems = own_code(config)
     if config.dataset.path is not None:
         try:
             overrides = own_data(config, settings.data_root)
@@ -49,6 +52,15 @@ def read_source(source: str, settings: Settings) -> SweepConfig:
     if problems:
         raise SweepFileError(SOURCE, problems)
     return config
+
+
+def own_code(config: SweepConfig) -> list[Problem]:
+    """Return a problem for each function that a file names: none is run for the network."""
+    refusal = "names a function; those are run from local files only: tune-app run FILE"
+    return [
+        Problem(None, "model" if reference == config.model else "training", refusal)
+        for reference in config.own_functions
+    ]
 
 
 def own_data(config: SweepConfig, root: Path) -> list[tuple[str, str]]:
