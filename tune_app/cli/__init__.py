@@ -4,9 +4,12 @@ Commands import what they need when they run: `--help` and the reading commands 
 for torch or Ray.
 """
 
+import atexit
 import os
 import signal
 import sys
+from contextlib import suppress
+from typing import NoReturn
 
 import typer
 
@@ -41,14 +44,27 @@ def main() -> None:
             raise
         # While Ray starts, its own handler turns the signal into an exit with its number.
         print("stopped by SIGTERM", file=sys.stderr)
-        sys.exit(128 + signal.SIGTERM)
+        _exit_now(128 + signal.SIGTERM)
     except TuneAppError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except StopRequested as stop:
         print(stop, file=sys.stderr)
-        sys.exit(128 + stop.number)
+        _exit_now(128 + stop.number)
     except BrokenPipeError:
         # The reader of our output left; nothing more can be said to it, at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+
+
+def _exit_now(code: int) -> NoReturn:
+    """End with this code, whatever was being started.
+
+    A Ray in the middle of its start has threads whose C++ objects abort the process when the
+    interpreter takes them down; its processes are ended by what it registered to run at exit.
+    """
+    with suppress(Exception):
+        atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -122,7 +122,7 @@ def _start(object_store_bytes: int) -> None:
         os.environ.setdefault(name, setting)
     os.environ.pop("RAY_ADDRESS", None)  # it would be read in place of a start
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _handlers_of_signals_kept():
             warnings.simplefilter("ignore")
             ray.init(
                 num_cpus=cpu_count(),
@@ -141,6 +141,19 @@ def _start(object_store_bytes: int) -> None:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+@contextmanager
+def _handlers_of_signals_kept() -> Iterator[None]:
+    """Leave SIGTERM to who has it: Ray's own handler exits where that may be swallowed."""
+    from ray._private import utils
+
+    before = utils.set_sigterm_handler
+    utils.set_sigterm_handler = lambda handler: None
+    try:
+        yield
+    finally:
+        utils.set_sigterm_handler = before
 
 
 def _probe(address: str) -> None:

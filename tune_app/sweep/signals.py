@@ -32,11 +32,18 @@ class StopSignals:
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
+        outer = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+        if isinstance(outer, StopSignals):
+            outer._raise_again()
         self.install()
         return self
 
     def install(self) -> None:
-        """Take the signals over; again after Ray, whose start sets handlers of its own."""
+        """Take the signals over; again after Ray, whose start sets handlers of its own.
+
+        One that came meanwhile is raised, in case that it was swallowed where it was raised.
+        """
+        self._raise_again()
         if threading.current_thread() is threading.main_thread():
             for number in NUMBERS:
                 before = signal.signal(number, self._handle)
@@ -44,7 +51,13 @@ class StopSignals:
 
     def note(self) -> None:
         """From now on note the first signal instead of raising."""
+        self._raise_again()
         self._noting = True
+
+    def _raise_again(self) -> None:
+        # Raised within an import or a finalizer it may have been swallowed there.
+        if self.received is not None and not self._noting:
+            raise StopRequested(self.received)
 
     def __exit__(
         self,
