@@ -6,7 +6,6 @@ for torch or Ray.
 
 import atexit
 import os
-import signal
 import sys
 from contextlib import suppress
 from typing import NoReturn
@@ -39,12 +38,6 @@ def main() -> None:
     try:
         with StopSignals():
             app()
-    except SystemExit as end:
-        if end.code != signal.SIGTERM:
-            raise
-        # While Ray starts, its own handler turns the signal into an exit with its number.
-        print("stopped by SIGTERM", file=sys.stderr)
-        _exit_now(128 + signal.SIGTERM)
     except TuneAppError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)

@@ -79,10 +79,11 @@ def ray_cluster(address: str | None, *, object_store_bytes: int) -> Iterator[Clu
     if ray.is_initialized():
         yield _resources(local=False)
         return
-    if address:
-        _join(address)
-    else:
-        _start(object_store_bytes)
+    with _handlers_of_signals_kept():
+        if address:
+            _join(address)
+        else:
+            _start(object_store_bytes)
     try:
         yield _resources(local=not address)
     finally:
@@ -122,7 +123,7 @@ def _start(object_store_bytes: int) -> None:
         os.environ.setdefault(name, setting)
     os.environ.pop("RAY_ADDRESS", None)  # it would be read in place of a start
     try:
-        with warnings.catch_warnings(), _handlers_of_signals_kept():
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             ray.init(
                 num_cpus=cpu_count(),

@@ -39,7 +39,7 @@ class StopSignals:
         return self
 
     def install(self) -> None:
-        """Take the signals over; again after Ray, whose start sets handlers of its own.
+        """Take the signals over; again after Ray, whose start may set handlers of its own.
 
         One that came meanwhile is raised, in case that it was swallowed where it was raised.
         """
