@@ -133,8 +133,28 @@ def submitted(tmp_path, monkeypatch):
 def test_slurm_starts_ray_on_every_node_and_the_sweep_on_the_first(submitted, tmp_path):
     seen = submitted("file.yaml", "--trials", "8")
     assert seen["words"] == [
-        *"ray symmetric-run --address n1:24567 --min-nodes 2 --num-cpus 8 --".split(),
-        *"tune-app run --time-limit 110m file.yaml --trials 8 --address n1:24567".split(),
+        *[
+            "ray",
+            "symmetric-run",
+            "--address",
+            "n1:24567",
+            "--min-nodes",
+            "2",
+            "--num-cpus",
+            "8",
+            "--",
+        ],
+        *[
+            "tune-app",
+            "run",
+            "--time-limit",
+            "110m",
+            "file.yaml",
+            "--trials",
+            "8",
+            "--address",
+            "n1:24567",
+        ],
     ]
     env = seen["env"]
     assert env["RAY_AUTH_MODE"] == "token"

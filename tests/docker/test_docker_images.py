@@ -96,7 +96,7 @@ def guarded_url() -> Iterator[str]:
     """A service on the loopback that answers 200 to the token `right` and 401 to all else."""
 
     class Guarded(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802 - its name in the base class
+        def do_GET(self) -> None:
             right = self.headers.get("Authorization") == "Bearer right"
             self.send_response(200 if right else 401)
             self.end_headers()
