@@ -1,4 +1,4 @@
-"""The documentation: built without a warning, nothing fetched from elsewhere, examples that work."""
+"""The documentation: built without a warning, nothing fetched from elsewhere, true examples."""
 
 import re
 import subprocess

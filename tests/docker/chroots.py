@@ -41,20 +41,23 @@ class Stage:
 
     def command(self, words: list[str], **environment: str) -> list[str]:
         """Return the command that runs `words` in here, in a process namespace of its own."""
+        mounted = (
+            f"mount -t proc proc {self.root}/proc && mount -t tmpfs -o size=2g shm"
+            f" {self.root}/dev/shm && exec {shlex.join(self.inner(words, **environment))}"
+        )
+        (self.root / "dev" / "shm").mkdir(exist_ok=True)
+        return ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", mounted]
+
+    def inner(self, words: list[str], **environment: str) -> list[str]:
+        """Return the command that runs `words` in here, once the namespaces are there."""
         env = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
         env |= _of_this_machine() | {"HOME": "/root" if self.user == "0:0" else "/home/ray"}
         env |= self.env | environment
-        inside = [
+        return [
             *("chroot", f"--userspec={self.user}", str(self.root)),
             *("env", "-i", f"--chdir={self.folder}", *(f"{k}={v}" for k, v in env.items())),
             *words,
         ]
-        mounted = (
-            f"mount -t proc proc {self.root}/proc && mount -t tmpfs -o size=2g shm"
-            f" {self.root}/dev/shm && exec {shlex.join(inside)}"
-        )
-        (self.root / "dev" / "shm").mkdir(exist_ok=True)
-        return ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", mounted]
 
     def run(self, words: list[str], **environment: str) -> str:
         """Run `words` in here and return what they print.

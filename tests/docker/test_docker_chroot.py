@@ -1,5 +1,6 @@
 """Both Dockerfiles carried out in a Debian chroot, and the containers' commands run in it."""
 
+import json
 import os
 import re
 import shutil
@@ -74,9 +75,55 @@ def test_the_image_has_what_nodes_need_and_runs_as_nobody_special(image):
     assert image.run(["sh", "-c", "find / -xdev -perm -4000 -newer /opt/tune_app"]) == ""
 
 
+class Containers:
+    """Containers of compose.yaml that share one network, with one address, and one chroot."""
+
+    def __init__(self, image: Stage, network: str) -> None:
+        self.image, self.services = image, read_compose()["services"]
+        self.enter = ["ip", "netns", "exec", network]
+        self.first: subprocess.Popen[bytes] | None = None
+
+    def words(self, service: str, words: list[str]) -> list[str]:
+        """Return how `words` run in `service`: beside what runs there, as `docker exec` would."""
+        given = self.services[service]["environment"]
+        environment = {name: value for name, value in given.items() if value}
+        if self.first is None:
+            return [*self.enter, *self.image.command(words, **environment)]
+        (child,) = (
+            Path(f"/proc/{self.first.pid}/task/{self.first.pid}/children").read_text().split()
+        )
+        inside = self.image.inner(words, **environment)
+        return [*self.enter, "nsenter", f"--target={child}", "--mount", "--pid", *inside]
+
+    def start(self, service: str, log: Path) -> "subprocess.Popen[bytes]":
+        """Start the command of a service as it stands, and wait until it is healthy."""
+        command = [word.replace("$$", "$") for word in self.services[service]["command"]]
+        with log.open("wb") as file:
+            running = subprocess.Popen(self.words(service, command), stdout=file, stderr=file)
+        if self.first is None:
+            time.sleep(1)
+            self.first = running
+        deadline = time.monotonic() + 600
+        while self.healthy(service).returncode:
+            assert running.poll() is None, f"{service} ended: {log.read_text()[-3000:]}"
+            assert time.monotonic() < deadline, f"{service}: {log.read_text()[-3000:]}"
+            time.sleep(5)
+        return running
+
+    def healthy(self, service: str, token: str | None = None) -> "subprocess.CompletedProcess[str]":
+        """Run the health check of a service, with another token where one is given."""
+        check = self.services[service]["healthcheck"]["test"][1:]
+        words = [*check[:-1], token or check[-1]]
+        return subprocess.run(self.words(service, words), capture_output=True, text=True)
+
+    def run(self, service: str, line: str) -> str:
+        ran = subprocess.run(self.words(service, line.split()), capture_output=True, text=True)
+        assert ran.returncode == 0, f"{line}:\n{ran.stdout[-2000:]}\n{ran.stderr[-2000:]}"
+        return ran.stdout
+
+
 @pytest.fixture
-def node(image: Stage, work: Path) -> Iterator[list[str]]:
-    """A network of its own with one address, which the containers' names lead to."""
+def containers(image: Stage) -> Iterator[Containers]:
     name = f"tune_app_{os.getpid()}"
     for words in (
         ["netns", "add", name],
@@ -88,37 +135,30 @@ def node(image: Stage, work: Path) -> Iterator[list[str]]:
         subprocess.run(["ip", *words], check=True)
     hosts = "127.0.0.1 localhost\n10.254.0.2 ray-head ui\n"
     (image.root / "etc" / "hosts").write_text(hosts)
+    found = Containers(image, name)
     try:
-        yield ["ip", "netns", "exec", name]
+        yield found
     finally:
+        if found.first is not None:
+            found.first.terminate()
+            found.first.wait(90)
         subprocess.run(["ip", "netns", "delete", name], check=True)
 
 
-def test_the_head_of_compose_takes_a_sweep_and_only_with_its_token(image, node):
-    services = read_compose()["services"]
-    image.run(["make-tokens", "/run/tokens"])
-    environment = {k: v for k, v in services["head"]["environment"].items() if v}
-    command = [word.replace("$$", "$") for word in services["head"]["command"]]
-    command[-1] = command[-1].replace("--num-cpus=0", "--num-cpus=2")  # no workers here
-    check = services["head"]["healthcheck"]["test"][1:]
-
-    def words(inner: list[str]) -> list[str]:
-        return [*node, *image.command(inner, **environment)]
-
-    with subprocess.Popen(words(command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as head:
-        try:
-            deadline = time.monotonic() + 300
-            while subprocess.run(words(check), capture_output=True).returncode:
-                assert head.poll() is None, head.stdout.read().decode()[-3000:]
-                assert time.monotonic() < deadline, "the head was not healthy after 300 s"
-                time.sleep(3)
-            (image.root / "tmp" / "wrong").write_text(
-                "not the token of this cluster, but as long\n"
-            )
-            refused = subprocess.run(
-                words([*check[:-1], "/tmp/wrong"]), capture_output=True, text=True
-            )
-            assert "HTTP Error 403" in refused.stderr
-        finally:
-            head.terminate()
-            head.wait(60)
+def test_compose_takes_a_sweep_and_only_with_its_tokens(image, containers, work):
+    image.run(containers.services["tokens"]["command"])
+    head = containers.services["head"]["command"]
+    head[-1] = head[-1].replace("--num-cpus=0", "--num-cpus=2")  # there are no workers here
+    containers.start("head", work / "head.log")
+    (image.root / "tmp" / "wrong").write_text("as long as a token, and not that of this cluster\n")
+    assert "HTTP Error 403" in containers.healthy("head", "/tmp/wrong").stderr
+    containers.run(
+        "head",
+        "tune-app run search_spaces/digits_cnn.yaml --address ray-head:6379"
+        " --trials 4 --epochs 2 --budget 2k --no-final",
+    )
+    rows = json.loads(containers.run("head", "tune-app show digits_cnn --all --format json"))
+    assert len(rows) == 4
+    assert {row["status"] for row in rows} <= {"finished", "stopped"}
+    containers.start("ui", work / "ui.log")
+    assert "HTTP Error 401" in containers.healthy("ui", "/tmp/wrong").stderr
