@@ -98,25 +98,28 @@ class Containers:
         inside = self.image.inner(words, **environment)
         return [*self.enter, "nsenter", f"--target={child}", "--mount", "--pid", *inside]
 
-    def start(self, service: str, log: Path) -> "subprocess.Popen[bytes]":
+    def start(self, service: str, log: Path) -> None:
         """Start the command of a service as it stands, and wait until it is healthy."""
         command = [word.replace("$$", "$") for word in self.services[service]["command"]]
-        with log.open("wb") as file:
-            running = subprocess.Popen(self.words(service, command), stdout=file, stderr=file)
-        if self.first is None:
-            time.sleep(1)
-            self.first = running
-        deadline = time.monotonic() + 600
-        while self.healthy(service).returncode:
-            assert running.poll() is None, f"{service} ended: {log.read_text()[-3000:]}"
+        deadline = time.monotonic() + 900
+        running = None
+        while running is None or self.healthy(service).returncode:
             assert time.monotonic() < deadline, f"{service}: {log.read_text()[-3000:]}"
+            if running is None or running.poll() is not None:  # as `restart: on-failure`
+                if self.first is running:
+                    self.first = None
+                with log.open("ab") as file:
+                    running = subprocess.Popen(
+                        self.words(service, command), stdout=file, stderr=file
+                    )
+                time.sleep(1)
+                self.first = self.first or running
             time.sleep(5)
-        return running
 
     def healthy(self, service: str, token: str | None = None) -> "subprocess.CompletedProcess[str]":
         """Run the health check of a service, with another token where one is given."""
         check = self.services[service]["healthcheck"]["test"][1:]
-        words = [*check[:-1], token or check[-1]]
+        words = [*check[:2], token or check[2], *check[3:]]
         return subprocess.run(self.words(service, words), capture_output=True, text=True)
 
     def run(self, service: str, line: str) -> str:
@@ -128,18 +131,13 @@ class Containers:
 @pytest.fixture
 def containers(image: Stage) -> Iterator[Containers]:
     name = f"tune_app_{os.getpid()}"
-    for words in (
-        ["netns", "add", name],
-        ["-n", name, "link", "set", "lo", "up"],
-        ["-n", name, "link", "add", "node", "type", "dummy"],
-        ["-n", name, "addr", "add", "10.254.0.2/24", "dev", "node"],
-        ["-n", name, "link", "set", "node", "up"],
-    ):
-        subprocess.run(["ip", *words], check=True)
-    hosts = "127.0.0.1 localhost\n10.254.0.2 ray-head ui\n"
-    (image.root / "etc" / "hosts").write_text(hosts)
+    subprocess.run(["ip", "netns", "add", name], check=True)
     found = Containers(image, name)
     try:
+        subprocess.run(["ip", "-n", name, "link", "set", "lo", "up"], check=True)
+        subprocess.run(["ip", "-n", name, "addr", "add", "10.254.0.2/24", "dev", "lo"], check=True)
+        hosts = "127.0.0.1 localhost\n10.254.0.2 ray-head ui\n"
+        (image.root / "etc" / "hosts").write_text(hosts)
         yield found
     finally:
         if found.first is not None:

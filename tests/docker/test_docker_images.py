@@ -113,7 +113,7 @@ def guarded_url() -> Iterator[str]:
 @pytest.mark.parametrize(("token", "status"), [("right\n", 0), ("wrong", 1)])
 def test_a_node_is_healthy_only_if_it_takes_the_token(guarded_url, tmp_path, token, status):
     (tmp_path / "token").write_text(token)
-    check = [sys.executable, DOCKER / "healthcheck.py", guarded_url, tmp_path / "token"]
+    check = [sys.executable, DOCKER / "healthcheck.py", tmp_path / "token", guarded_url]
     ran = subprocess.run(check, capture_output=True, text=True)
     assert ran.returncode == status
     assert ran.stderr == ("" if status == 0 else f"{guarded_url}: HTTP Error 401: Unauthorized\n")
