@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -92,11 +93,14 @@ class Containers:
         environment = {name: value for name, value in given.items() if value}
         if self.first is None:
             return [*self.enter, *self.image.command(words, **environment)]
-        (child,) = (
-            Path(f"/proc/{self.first.pid}/task/{self.first.pid}/children").read_text().split()
-        )
         inside = self.image.inner(words, **environment)
-        return [*self.enter, "nsenter", f"--target={child}", "--mount", "--pid", *inside]
+        return [*self.enter, "nsenter", f"--target={self.process()}", "--mount", "--pid", *inside]
+
+    def process(self) -> int:
+        """Return the process of the first container that is number 1 inside."""
+        assert self.first is not None
+        children = Path(f"/proc/{self.first.pid}/task/{self.first.pid}/children")
+        return int(children.read_text())
 
     def start(self, service: str, log: Path) -> None:
         """Start the command of a service as it stands, and wait until it is healthy."""
@@ -141,8 +145,12 @@ def containers(image: Stage) -> Iterator[Containers]:
         yield found
     finally:
         if found.first is not None:
-            found.first.terminate()
-            found.first.wait(90)
+            os.kill(found.process(), signal.SIGTERM)
+            try:
+                found.first.wait(60)  # its stop_grace_period
+            except subprocess.TimeoutExpired:
+                os.kill(found.process(), signal.SIGKILL)
+                found.first.wait()
         subprocess.run(["ip", "netns", "delete", name], check=True)
 
 
