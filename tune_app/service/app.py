@@ -139,7 +139,7 @@ def _warm_up(context: Context) -> None:
     import tune_app.report.figures.parallel
     import tune_app.report.figures.progress
     import tune_app.report.figures.rungs
-    import tune_app.report.figures.scatter  # noqa: F401
+    import tune_app.report.figures.scatter_numbers  # noqa: F401
 
     try:
         for glance in context.snapshots.glances()[:WARMED]:
