@@ -15,7 +15,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tune_app.config.sweep import SweepConfig
-from tune_app.errors import SweepBusyError, SweepExistsError, TuneAppError
+from tune_app.errors import (
+    EnvironmentalError,
+    SweepBusyError,
+    SweepExistsError,
+    TuneAppError,
+)
 from tune_app.results.layout import printable
 from tune_app.results.store import Store, is_alive, process_of
 from tune_app.service.commands import run_arguments
@@ -151,6 +156,8 @@ class Launcher:
         while not self._ended.wait(TICK_S):
             try:
                 self.tick()
+            except EnvironmentalError as error:  # readers are told too
+                LOG.warning("%s", error)
             except Exception:
                 LOG.exception("the queue could not be looked after")
 

@@ -1,8 +1,9 @@
 """The Store: one record of sweeps, trials and epochs."""
 
+from tune_app.results.store.opening import open_store
 from tune_app.results.store.ownership import is_alive, process_of, this_process
 from tune_app.results.store.records import EpochRecord, SweepRecord, TrialRecord
-from tune_app.results.store.store import Store, open_store
+from tune_app.results.store.store import Store
 
 __all__ = [
     "EpochRecord",
