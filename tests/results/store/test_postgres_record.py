@@ -75,11 +75,9 @@ def test_a_database_is_named_without_its_password(store, tmp_path, url, shown):
     assert open_store(tmp_path, url).place == shown
 
 
-def test_a_missing_extra_is_named(store, tmp_path, monkeypatch):
-    for name in [
-        name for name in sys.modules if name.startswith("tune_app.results.store.postgres")
-    ]:
-        monkeypatch.delitem(sys.modules, f"tune_app.results.store.{name}")
+def test_a_missing_extra_is_named(store, monkeypatch):
+    for name in ("postgres", "postgres_url"):
+        monkeypatch.delitem(sys.modules, f"tune_app.results.store.{name}", raising=False)
     monkeypatch.setitem(sys.modules, "psycopg", None)
     assert message_of("postgresql://me:secret@host/db") == (
         "TUNE_APP_DB asks for a record in PostgreSQL, and psycopg cannot be loaded (import of"
