@@ -95,6 +95,15 @@ def test_a_password_that_is_right_opens_the_record(store, postgres):
     assert PASSWORD not in f"{vars(other._database)}"
 
 
+def test_the_password_may_be_in_a_file(store, postgres, tmp_path, monkeypatch):
+    passwords = tmp_path / "pgpass"
+    passwords.write_text(f"127.0.0.1:{postgres.port}:{DATABASE}:{OWNER}:{PASSWORD}\n")
+    passwords.chmod(0o600)
+    monkeypatch.setenv("PGPASSFILE", str(passwords))
+    url = f"postgresql://{OWNER}@127.0.0.1:{postgres.port}/{DATABASE}"
+    assert open_store(store.storage, url).list_sweeps() == []
+
+
 def test_a_wrong_password_is_named_and_not_shown(store, postgres):
     assert message_of(postgres.over_loopback(password="secret")) == (
         f"postgresql://{OWNER}@127.0.0.1:{postgres.port}/{DATABASE}: the password of {OWNER} was"
