@@ -30,6 +30,7 @@ parameters:
 search: {trials: 6}
 scheduler: {type: none}
 """
+PATIENCE_S = 200
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Desk:
         }
 
     def call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(**self.command(*arguments), capture_output=True, timeout=200)
+        return subprocess.run(**self.command(*arguments), capture_output=True, timeout=PATIENCE_S)
 
     def start(self, leaving: ExitStack, *arguments: str) -> subprocess.Popen[str]:
         """Start a command; what is left of it ends with `leaving`."""
@@ -61,6 +62,14 @@ class Desk:
         leaving.callback(process.kill)
         return process
 
+    def wait(self, process: subprocess.Popen[str], condition: Callable[[], bool]) -> None:
+        """Wait until `condition` holds, while the process runs."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not condition():
+            assert process.poll() is None, (self.folder / "out.log").read_text()
+            assert time.monotonic() < deadline, "waited in vain"
+            time.sleep(0.1)
+
     def store(self) -> Store:
         return open_store(self.folder / "tune_results", self.url)
 
@@ -69,13 +78,6 @@ class Desk:
 def desk(tmp_path: Path, postgres: PostgresServer) -> Desk:
     (tmp_path / "small.yaml").write_text(FILE)
     return Desk(tmp_path, postgres.url())
-
-
-def wait_until(condition: Callable[[], bool], timeout_s: float = 150) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.1)
 
 
 def epochs_of(store: Store, sweep: str = "small") -> dict[tuple[str, int], float | None]:
@@ -97,11 +99,12 @@ def test_a_wrong_password_ends_with_exit_code_3_and_is_not_shown(tmp_path, postg
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_killed_sweep_goes_on_and_every_verb_reads_it(desk, postgres):
     store = desk.store()
     with ExitStack() as leaving:
         sweep = desk.start(leaving, "run", "small.yaml")
-        wait_until(lambda: len(epochs_of(store)) > 90)
+        desk.wait(sweep, lambda: len(epochs_of(store)) > 90)
         os.kill(sweep.pid, signal.SIGKILL)
     before = epochs_of(store)
     ended = {t.trial_id: t for t in store.trials("small") if t.status == "finished"}
@@ -129,15 +132,26 @@ def test_a_killed_sweep_goes_on_and_every_verb_reads_it(desk, postgres):
 
 
 @pytest.mark.slow
-def test_two_sweeps_at_once_survive_a_restart_of_the_server(desk, postgres):
+@pytest.mark.timeout(900)
+def test_two_sweeps_at_once_survive_restarts_of_the_server_and_are_stopped_through_it(
+    desk, postgres
+):
     store = desk.store()
-    names = ("one", "two")
+    sweeps = {}
+
+    def train_on() -> None:
+        """Wait until each has recorded epochs after those it has now."""
+        for name, sweep in sweeps.items():
+            before = len(epochs_of(store, name))
+            desk.wait(
+                sweep, lambda name=name, least=before + 5: len(epochs_of(store, name)) > least
+            )
+
     with ExitStack() as leaving:
-        sweeps = []
-        for name in names:  # one after the other: Ray's start takes all that there is
-            run = ("run", "small.yaml", "--name", name, "--epochs", "100", "--max-concurrent", "1")
-            sweeps.append(desk.start(leaving, *run))
-            wait_until(lambda name=name: len(epochs_of(store, name)) > 5)
+        for name in ("one", "two"):  # one after the other: Ray's start takes all that there is
+            run = ("run", "small.yaml", "--name", name, "--epochs", "5000", "--max-concurrent", "1")
+            sweeps[name] = desk.start(leaving, *run)
+            train_on()
         busy = desk.call("resume", "one")
         assert busy.returncode == 2
         assert "is being run by process" in busy.stderr
@@ -145,15 +159,19 @@ def test_two_sweeps_at_once_survive_a_restart_of_the_server(desk, postgres):
             postgres.stop(mode)
             time.sleep(2)
             postgres.start()
-            time.sleep(1)
-        assert [sweep.wait(150) for sweep in sweeps] == [0, 0]
-    for name in names:
-        assert store.get_sweep(name).status == "complete"
-        assert len(epochs_of(store, name)) == 6 * 100
-        assert {trial.status for trial in store.trials(name)} == {"finished"}
+            train_on()
+        for name, sweep in sweeps.items():
+            assert desk.call("stop", name).returncode == 0
+            assert sweep.wait(PATIENCE_S) == 0
+    for name in sweeps:
+        assert store.get_sweep(name).status == "stopped"
+        recorded = epochs_of(store, name)
+        for trial in store.trials(name):
+            assert {e for t, e in recorded if t == trial.trial_id} == {*range(1, trial.epochs + 1)}
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_server_that_stays_away_ends_the_sweep_in_order(tmp_path, postgres):
     (tmp_path / "small.yaml").write_text(FILE.replace("epochs: 40", "epochs: 4000"))
     # Over the loopback, with a password that must not show up anywhere.
@@ -162,11 +180,11 @@ def test_a_server_that_stays_away_ends_the_sweep_in_order(tmp_path, postgres):
     store = desk.store()
     with ExitStack() as leaving:
         sweep = desk.start(leaving, "run", "small.yaml")
-        wait_until(lambda: len(epochs_of(store)) > 20)
+        desk.wait(sweep, lambda: len(epochs_of(store)) > 20)
         before = epochs_of(store)
         postgres.stop()
         try:
-            assert sweep.wait(150) == 3
+            assert sweep.wait(PATIENCE_S) == 3
         finally:
             postgres.start()
         log = (desk.folder / "out.log").read_text()

@@ -58,7 +58,10 @@ def serving(storage: Path) -> Iterator[Service]:
         [*command, "--storage", str(storage)],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "XDG_CONFIG_HOME": str(storage / "nothing")},
+        env={
+            **os.environ,
+            "XDG_CONFIG_HOME": str(storage / "nothing"),
+        },
     )
     assert child.stdout is not None
     try:
@@ -70,7 +73,7 @@ def serving(storage: Path) -> Iterator[Service]:
         child.stdout.close()
 
 
-def wait_until(condition: Callable[[], bool], timeout_s: float = 150) -> None:
+def wait_until(condition: Callable[[], bool], timeout_s: float = 200) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
