@@ -1,7 +1,6 @@
 """A real PostgreSQL for tests: a server in a folder of its own, gone when they end."""
 
 import os
-import pwd
 import shutil
 import socket
 import subprocess
@@ -132,6 +131,8 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 
 def _binaries() -> Path:
+    if os.name != "posix":
+        pytest.skip("the server is started as on Linux and macOS")
     newest_first = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     found = shutil.which("pg_ctl")
     for folder in [*([Path(found).parent] if found else []), *newest_first]:
@@ -140,6 +141,8 @@ def _binaries() -> Path:
     else:
         pytest.skip("there is no PostgreSQL here: no pg_ctl and initdb")
     if os.geteuid() == 0:  # whom initdb refuses
+        import pwd
+
         try:
             pwd.getpwnam("postgres")
         except KeyError:

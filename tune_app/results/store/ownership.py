@@ -39,6 +39,11 @@ def is_alive(owner: Mapping[str, Any] | None, heartbeat: float | None) -> bool:
     return heartbeat is not None and time.time() - heartbeat < SILENCE_S
 
 
+def is_of_this_host(owner: Mapping[str, Any] | None) -> bool:
+    """Tell whether `owner` is, or was, a process of this host."""
+    return owner is not None and owner.get("host") == platform.node()
+
+
 def describe_owner(owner: Mapping[str, Any]) -> str:
     """Return "process 123 on HOST"."""
     return f"process {owner.get('pid')} on {owner.get('host')}"
