@@ -135,16 +135,46 @@ def test_a_server_that_is_not_there_is_named_at_once(store):
     assert time.monotonic() - started < 2
 
 
-def test_who_may_not_make_tables_is_told_which_right_is_missing(store, postgres):
-    postgres.execute("CREATE ROLE reader LOGIN PASSWORD 'r'")
-    reader = open_store(store.storage, postgres.over_loopback("reader", "r"))
+def test_who_lacks_a_right_is_told_which(store, postgres):
+    postgres.execute(
+        "CREATE ROLE reader LOGIN PASSWORD 'r'",
+        f"CREATE SCHEMA rights AUTHORIZATION {OWNER}",
+        "GRANT USAGE ON SCHEMA rights TO reader",
+    )
+    owner, reader = (
+        open_store(store.storage, f"{url}?options=-csearch_path%3Drights")
+        for url in (postgres.over_loopback(), postgres.over_loopback("reader", "r"))
+    )
+    start = f"{reader.place}: reader may not do this"
+
+    def refusal() -> str:
+        with pytest.raises(StorageError) as raised:
+            reader.create_sweep(SWEEP)
+        return str(raised.value)
+
     assert reader.list_sweeps() == []
+    assert refusal() == (
+        f"{start} (permission denied for schema rights): its owner can"
+        " GRANT CREATE, USAGE ON SCHEMA rights TO reader"
+    )
+    owner.create_sweep(SWEEP)
+    grant = (
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON record_version, sweeps, trials, epochs TO reader"
+    )
+    assert refusal() == (
+        f"{start} (permission denied for table record_version): their owner can {grant}"
+    )
+    postgres.execute("SET search_path TO rights", grant)
+    assert [sweep.name for sweep in reader.list_sweeps()] == ["study"]
+    reader.create_sweep(replace(SWEEP, name="theirs"))
+    with owner._database.write() as connection:
+        connection.execute("UPDATE record_version SET version = 1")
+    reader.close()
     with pytest.raises(StorageError) as raised:
-        reader.create_sweep(SWEEP)
+        reader.update_sweep("theirs", note="mine")
     assert str(raised.value) == (
-        f"postgresql://reader@127.0.0.1:{postgres.port}/{DATABASE}: reader may not do this"
-        " (permission denied for schema public): the owner of the database can GRANT CREATE, USAGE"
-        " ON SCHEMA public TO reader, or own the tables"
+        f"{start} (must be owner of table sweeps): the tables are of an older version, and their"
+        " owner has to make the next change"
     )
 
 

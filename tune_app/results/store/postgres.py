@@ -19,7 +19,7 @@ from tune_app.results.store.database import (
     require_known,
 )
 from tune_app.results.store.postgres_url import PostgresUrl, parse_postgres_url
-from tune_app.results.store.schema import RECORD_VERSION
+from tune_app.results.store.schema import RECORD_VERSION, TABLES
 
 # A server that restarts is back within seconds, one that is replaced by another within half a
 # minute; drivers are believed dead after a minute without a heartbeat.
@@ -207,10 +207,7 @@ def _explain(err: psycopg.Error, url: PostgresUrl) -> str:
     first = text.partition("\n")[0].rpartition("FATAL:  ")[2] or type(err).__name__
     user = url.user or "this user"
     if isinstance(err, psycopg.errors.InsufficientPrivilege):
-        return (
-            f"{user} may not do this ({first}): the owner of the database can"
-            f" GRANT CREATE, USAGE ON SCHEMA public TO {user}, or own the tables"
-        )
+        return f"{user} may not do this ({first}): {_right_for(first, user)}"
     if isinstance(err, psycopg.errors.ReadOnlySqlTransaction):
         return f"this server only reads ({first}): name the one that writes"
     if isinstance(err, psycopg.errors.DiskFull):
@@ -231,3 +228,13 @@ def _explain(err: psycopg.Error, url: PostgresUrl) -> str:
         reason = first.rpartition(" failed: ")[2]
         return f"the server does not answer ({reason}): does it run, and is TUNE_APP_DB right?"
     return first
+
+
+def _right_for(refusal: str, user: str) -> str:
+    what, _, name = refusal.rpartition(" ")
+    if what.endswith("schema"):
+        return f"its owner can GRANT CREATE, USAGE ON SCHEMA {name} TO {user}"
+    if what.startswith("must be owner"):
+        return "the tables are of an older version, and their owner has to make the next change"
+    tables = ", ".join(["record_version", *TABLES.values()])
+    return f"their owner can GRANT SELECT, INSERT, UPDATE, DELETE ON {tables} TO {user}"
