@@ -58,7 +58,7 @@ class Storage:
 
     def __repr__(self) -> str:
         names = ", ".join(record.name for record in self.store.list_sweeps())
-        return f"<sweeps in {self.store.storage}: {names or 'none'}>"
+        return f"<sweeps in {self.store.home}: {names or 'none'}>"
 
 
 class Sweep:

@@ -32,6 +32,16 @@ def request_stop(store: Store, name: str) -> bool:
     return True
 
 
+def require_files(store: Store, name: str) -> None:
+    """Raise StorageError where the record names weights of a sweep whose folder is not here."""
+    folder = store.sweep_folder(name)
+    if not folder.exists() and any(trial.checkpoint for trial in store.trials(name)):
+        raise StorageError(
+            f"the files of sweep '{name}' are not in {folder}: use the --storage that it was"
+            " started with"
+        )
+
+
 def rename_sweep(store: Store, name: str, new_name: str) -> None:
     """Rename a sweep that nothing runs, and its folder."""
     store.refuse_if_live(name)

@@ -8,6 +8,7 @@ from tune_app.config.functions import Function
 from tune_app.config.sweep import SweepConfig
 from tune_app.data.sets import SearchData, data_shape
 from tune_app.errors import SpaceError, SweepExistsError
+from tune_app.results.housekeeping import require_files
 from tune_app.results.store import SweepRecord, open_store, this_process
 from tune_app.results.store.names import resume_command
 from tune_app.sweep.engine import Watch, plan_placement
@@ -120,6 +121,7 @@ def resume_sweep(
         UnknownSweepError, SweepBusyError: There is no such sweep, or a live process owns it.
         SpaceError: It has more trials than `trials` already.
         DataError: The data set is not what the sweep began with.
+        StorageError: Its files are not in this storage.
         FunctionError: A function of its own is not there any more.
     """
     store = open_store(launch.storage)
@@ -136,6 +138,7 @@ def resume_sweep(
         search = config.search.model_copy(update={"trials": trials})
         config = config.model_copy(update={"search": search})
     store.refuse_if_live(name)
+    require_files(store, name)
     config = name_own(config, model, train)
     own = find_recorded(store, replace(record, config=config.to_dict()), model=model, train=train)
     with StopSignals() as signals:
