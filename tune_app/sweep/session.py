@@ -13,12 +13,13 @@ from tune_app.errors import StorageError, TuneAppError, UnknownSweepError
 from tune_app.results.ranking import RANKED_STATUSES
 from tune_app.results.store import Store, SweepRecord, TrialRecord
 from tune_app.results.store.names import resume_command
-from tune_app.sweep.cluster import ClusterResources
-from tune_app.sweep.engine import Ended, Progress, Watch, plan_placement, run_tune
+from tune_app.sweep.cluster import Cluster
+from tune_app.sweep.engine import Ended, Progress, Watch, run_tune
 from tune_app.sweep.feasible import FeasibleSpace
 from tune_app.sweep.job_queue import JobQueue
 from tune_app.sweep.jobs import Ledger
 from tune_app.sweep.own import OwnFunctions
+from tune_app.sweep.placement import plan_placement
 from tune_app.sweep.recorder import Recorder
 from tune_app.sweep.schedule import Rungs, rung_key, rungs_of
 from tune_app.sweep.search import BudgetSearcher, best_so_far_by_epoch
@@ -52,7 +53,7 @@ class Session(ABC):
         self,
         store: Store,
         record: SweepRecord,
-        cluster: ClusterResources,
+        cluster: Cluster,
         data: SearchData,
         signals: StopSignals,
     ) -> None:
@@ -132,7 +133,7 @@ class Session(ABC):
         """Run Tune over all that `searcher` has."""
         config, resolved = self.config, self.record.resolved
         own = own.for_workers()
-        placement = plan_placement(config, self.cluster)
+        placement = plan_placement(config.resources, self.cluster.nodes)
         progress = Progress(
             config=config,
             ledger=self.recorder.ledger,
@@ -149,10 +150,10 @@ class Session(ABC):
             kernels=resolved["kernels"],
             threads=placement.cpus_per_trial,
             time_limit_s=trial_time_limit_s or config.resources.trial_time_limit_s,
-            use_gpu=placement.gpus_per_trial > 0,
             weights_every=None if final else config.record.weights_every,
             final=final,
             train_epochs=own.train,
+            depot=self.cluster.depot,
         )
         self.signals.note()
         return run_tune(
@@ -161,7 +162,7 @@ class Session(ABC):
             recorder=self.recorder,
             settings=settings,
             data=self.data,
-            placement=placement,
+            cluster=self.cluster,
             time_limit_s=time_limit_s,
             signals=self.signals,
             progress=progress,
@@ -189,7 +190,7 @@ class SearchSession(Session):
         store: Store,
         record: SweepRecord,
         feasible: FeasibleSpace,
-        cluster: ClusterResources,
+        cluster: Cluster,
         data: SearchData,
         signals: StopSignals,
     ) -> None:
