@@ -65,6 +65,8 @@ def quiet_environment() -> None:
         os.environ.setdefault(name, value)
     for name in ("ray", "ray.tune", "ray.data", "ray.train"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    # A trial whose worker died is tried again, and what it died of is in the record.
+    logging.getLogger("ray.tune.execution.tune_controller").setLevel(logging.CRITICAL)
 
 
 def cpu_count() -> int:
