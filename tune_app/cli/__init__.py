@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import typer
 
-from tune_app.cli import check, diagnose, export, final, launch, read, report, serve
+from tune_app.cli import check, diagnose, export, final, jobs, launch, read, report, serve
 from tune_app.errors import TuneAppError
 from tune_app.sweep.signals import StopRequested, StopSignals
 
@@ -31,6 +31,7 @@ export.register(app)
 report.register(app)
 diagnose.register(app)
 serve.register(app)
+jobs.register(app)
 
 
 def main() -> None:
