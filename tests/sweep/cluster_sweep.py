@@ -88,7 +88,11 @@ def main(storage: Path, *, shared: bool) -> None:
     cluster = Cluster(
         initialize_head=True, head_node_args={"num_cpus": 1, "_system_config": QUICK_TO_NOTICE}
     )
-    cluster.add_node(num_cpus=1)
+    # Another tune_app than ours is found there first, so ours is sent to every node.
+    other = storage.parent / "other" / "tune_app"
+    other.mkdir(parents=True)
+    (other / "__init__.py").write_text("raise ImportError('this is another')")
+    cluster.add_node(num_cpus=1, env_vars={"PYTHONPATH": str(other.parent)})
     goes = cluster.add_node(num_cpus=1)
     if not shared:
         # The driver writes another word than it says, so no worker takes its storage for ours.

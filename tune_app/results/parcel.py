@@ -62,8 +62,7 @@ def unpack_sweep(store: Store, text: str) -> str:
         SweepExistsError: The storage has a sweep of that name.
         StorageError: The parcel is not whole, or of another version, or cannot be written.
     """
-    archive = tarfile.open(fileobj=io.BytesIO(_content(text)))
-    with archive:
+    with tarfile.open(fileobj=io.BytesIO(_content(text))) as archive:
         stream = archive.extractfile(_RECORD)
         assert stream is not None
         record = json.loads(stream.read())
@@ -72,7 +71,7 @@ def unpack_sweep(store: Store, text: str) -> str:
                 f"the sweep was recorded by another tune-app (record version {record['version']}, "
                 f"this one has {RECORD_VERSION}); install the same here"
             )
-        sweep = _made(SweepRecord, {**record["sweep"], "owner": None})
+        sweep: SweepRecord = _made(SweepRecord, {**record["sweep"], "owner": None})
         store.create_sweep(sweep)
         _write_files(archive, store.sweep_folder(sweep.name))
     for trial in record["trials"]:

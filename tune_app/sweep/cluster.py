@@ -189,6 +189,7 @@ def _start(object_store_bytes: int) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             ray.init(
+                address="local",  # else a cluster that `ray start` left here would be joined
                 num_cpus=cpu_count(),
                 include_dashboard=False,
                 log_to_driver=False,
