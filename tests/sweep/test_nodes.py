@@ -25,6 +25,7 @@ def report(**changes):
         "package": package_digest(),
         "shared": False,
         "write_error": None,
+        "bucket_error": None,
         "memory": 8 * 2**30,
     }
     return fine | changes
@@ -77,9 +78,9 @@ def test_a_data_set_must_fit_into_the_object_store():
 def test_a_node_that_sees_the_storage_tells_so_and_leaves_nothing_there(tmp_path):
     with marked(tmp_path) as mark:
         assert mark.is_here()
-        here = probe_node(mark.storage, mark.name, mark.word)
+        here = probe_node(mark.storage, mark.name, mark.word, None)
         assert (here["shared"], here["write_error"]) == (True, None)
-        elsewhere = probe_node(mark.storage, mark.name, "another word")
+        elsewhere = probe_node(mark.storage, mark.name, "another word", None)
         assert elsewhere["shared"] is False
         assert [path.name for path in tmp_path.iterdir()] == [mark.name]
     assert not any(tmp_path.iterdir())
@@ -92,7 +93,7 @@ def test_a_storage_that_cannot_be_written_there_is_told(tmp_path, monkeypatch):
 
     with marked(tmp_path) as mark:
         monkeypatch.setattr(Path, "write_bytes", refuse)
-        found = probe_node(mark.storage, mark.name, mark.word)
+        found = probe_node(mark.storage, mark.name, mark.word, None)
     assert found["write_error"] == "PermissionError: [Errno 13] Permission denied"
 
 
@@ -103,7 +104,7 @@ def test_all_failing_nodes_are_named_together(monkeypatch):
         "c": report(memory=1),
         "": report(package=None),
     }
-    monkeypatch.setattr(checking, "_ask_all", lambda nodes, mark: answers)
+    monkeypatch.setattr(checking, "_ask_all", lambda *asked: answers)
     with pytest.raises(ClusterError) as error:
         check_nodes(nodes, Needs(Path(), 10 * MB), Mark("/nowhere", "word"))
     first, *rest = str(error.value).splitlines()
@@ -116,18 +117,18 @@ def test_all_failing_nodes_are_named_together(monkeypatch):
 
 def test_a_node_without_our_package_is_told_from_one_with_it(monkeypatch):
     needs, mark = Needs(Path(), MB), Mark("/nowhere", "word")
-    monkeypatch.setattr(checking, "_ask_all", lambda nodes, mark: {"b": report()})
+    monkeypatch.setattr(checking, "_ask_all", lambda *asked: {"b": report()})
     assert check_nodes([NODE], needs, mark)
-    monkeypatch.setattr(checking, "_ask_all", lambda nodes, mark: {"b": report(package=None)})
+    monkeypatch.setattr(checking, "_ask_all", lambda *asked: {"b": report(package=None)})
     assert not check_nodes([NODE], needs, mark)
 
 
 def test_nodes_that_do_not_answer_are_named(monkeypatch, caplog):
     needs, mark = Needs(Path(), MB), Mark("/nowhere", "word")
-    monkeypatch.setattr(checking, "_ask_all", lambda nodes, mark: {})
+    monkeypatch.setattr(checking, "_ask_all", lambda *asked: {})
     with pytest.raises(ClusterError, match="no node of the cluster answered within 10 s"):
         check_nodes([NODE], needs, mark)
-    monkeypatch.setattr(checking, "_ask_all", lambda nodes, mark: {"c": report()})
+    monkeypatch.setattr(checking, "_ask_all", lambda *asked: {"c": report()})
     other = Node("10.0.0.3", 4.0, node_id="c")
     assert check_nodes([NODE, other], needs, mark)
     assert "node 10.0.0.2 (box) did not answer within 10 s" in caplog.text

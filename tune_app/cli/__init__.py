@@ -38,7 +38,10 @@ def main() -> None:
     """Run the command line and exit: 0 done, 1 nothing usable, 2 a mistake, 3 the environment."""
     try:
         with StopSignals():
-            app()
+            try:
+                app()
+            finally:
+                _bring_records_home()
     except TuneAppError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
@@ -49,6 +52,13 @@ def main() -> None:
         # The reader of our output left; nothing more can be said to it, at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+
+
+def _bring_records_home() -> None:
+    """Write to an object store what a command changed in the record of one."""
+    mirror = sys.modules.get("tune_app.results.store.mirror")
+    if mirror is not None:
+        mirror.push_changes()
 
 
 def _exit_now(code: int) -> NoReturn:

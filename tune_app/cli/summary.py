@@ -10,7 +10,7 @@ from tune_app.cli.views import print_sweep_tables
 from tune_app.config.budget import format_budget
 from tune_app.results.layout import ranked_layouts
 from tune_app.results.store import open_store
-from tune_app.results.store.names import resume_command
+from tune_app.results.store.names import resume_command, storage_name
 from tune_app.results.table import ranked_rows, table_budgets, trial_rows
 from tune_app.results.tables import winners_json
 from tune_app.results.words import duration_text
@@ -93,7 +93,10 @@ def place_lines(outcome: Outcome, storage: Path, budgets: tuple[int, ...]) -> li
     name = outcome.name
     go_on = resume_command(name, storage)
     where = go_on.removeprefix(f"tune-app resume {name}")
-    lines = [f"record: {storage / 'tune_app.db'}, files: {storage / name}"]
+    place = storage_name(storage)
+    here = place == str(storage)
+    record = f"record: {storage / 'tune_app.db'}, files: {storage / name}"
+    lines = [record if here else f"record and files: {place}/{name}"]
     if outcome.status != "complete":
         lines.append(f"{outcome.reason}; go on with: {go_on}")
     if outcome.usable:

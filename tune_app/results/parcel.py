@@ -8,7 +8,7 @@ import binascii
 import io
 import json
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
@@ -31,12 +31,7 @@ def pack_sweep(store: Store, name: str) -> Iterator[str]:
         UnknownSweepError, SweepBusyError: There is no such sweep, or a live process owns it.
     """
     store.refuse_if_live(name)
-    record = {
-        "version": RECORD_VERSION,
-        "sweep": asdict(store.get_sweep(name)),
-        "trials": [asdict(trial) for trial in store.trials(name)],
-        "epochs": [asdict(epoch) for epoch in store.all_epochs(name)],
-    }
+    record = sweep_to_json(store, name)
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as archive:
         text = json.dumps(record).encode()
@@ -66,18 +61,36 @@ def unpack_sweep(store: Store, text: str) -> str:
         stream = archive.extractfile(_RECORD)
         assert stream is not None
         record = json.loads(stream.read())
-        if record["version"] != RECORD_VERSION:
-            raise StorageError(
-                f"the sweep was recorded by another tune-app (record version {record['version']}, "
-                f"this one has {RECORD_VERSION}); install the same here"
-            )
-        sweep: SweepRecord = _made(SweepRecord, {**record["sweep"], "owner": None})
-        store.create_sweep(sweep)
-        _write_files(archive, store.sweep_folder(sweep.name))
-    for trial in record["trials"]:
-        store.add_trial(_made(TrialRecord, trial))
-    for epoch in record["epochs"]:
-        store.record_epoch(_made(EpochRecord, epoch))
+        name = take_sweep(store, {**record, "sweep": {**record["sweep"], "owner": None}})
+        _write_files(archive, store.sweep_folder(name))
+    return name
+
+
+def sweep_to_json(store: Store, name: str) -> dict[str, Any]:
+    """Return all that the record has of a sweep, as `take_sweep` takes it."""
+    return {
+        "version": RECORD_VERSION,
+        "sweep": asdict(store.get_sweep(name)),
+        "trials": [asdict(trial) for trial in store.trials(name)],
+        "epochs": [asdict(epoch) for epoch in store.all_epochs(name)],
+    }
+
+
+def take_sweep(store: Store, record: Mapping[str, Any]) -> str:
+    """Put a sweep into a record, all of it or nothing, and return its name.
+
+    Raises:
+        SweepExistsError: There is one of that name.
+        StorageError: It was recorded by another version.
+    """
+    if record["version"] != RECORD_VERSION:
+        raise StorageError(
+            f"the sweep was recorded by another tune-app (record version {record['version']}, "
+            f"this one has {RECORD_VERSION}); install the same here"
+        )
+    sweep: SweepRecord = _made(SweepRecord, record["sweep"])
+    trials = [_made(TrialRecord, trial) for trial in record["trials"]]
+    store.take_sweep(sweep, trials, [_made(EpochRecord, epoch) for epoch in record["epochs"]])
     return sweep.name
 
 

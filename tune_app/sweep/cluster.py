@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from tune_app.errors import ClusterError
-from tune_app.sweep.depot import Depot, marked, open_depot
+from tune_app.sweep.depot import Depot, Mark, marked, open_depot
 from tune_app.sweep.nodes import PACKAGE, Needs, alive_nodes, check_nodes
 from tune_app.sweep.placement import Node
 from tune_app.training.device import worker_env
@@ -106,7 +106,8 @@ def ray_cluster(
             else:
                 _start(object_store_bytes)
         if not address:
-            yield Cluster(tuple(alive_nodes()), local=True)
+            depot = needs and needs.url and Depot(Mark(str(needs.storage.resolve())), url=needs.url)
+            yield Cluster(tuple(alive_nodes()), local=True, depot=depot or None)
             return
         with _on_cluster(needs, partial(_send_package, address)) as cluster:
             yield cluster
@@ -129,7 +130,7 @@ def _on_cluster(needs: Needs | None, send_package: Callable[[], None]) -> Iterat
                     "a node still imports another tune_app than this process has; remove the one "
                     "that is installed there, or install this one"
                 )
-        with open_depot(mark) as depot:
+        with open_depot(mark, needs.url) as depot:
             yield Cluster(tuple(nodes), local=False, depot=depot)
 
 

@@ -1,5 +1,7 @@
 """Where a trial's files go: straight into the storage, or through Ray to the driver, who has it.
 
+Into an object store they go from the worker itself.
+
 A driver on a cluster leaves a mark in its storage. A worker that finds it there, with the same
 word in it, shares the storage and writes in place. One that does not writes to a folder of its
 own, and hands each file over, as bytes, to an actor beside the driver, before it reports what
@@ -14,11 +16,12 @@ import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from tune_app.errors import StorageError
+from tune_app.results.store.bucket import Bucket
 
 HAND_OVER_S = 120.0  # for one file; a worker that is cut off for longer ends
 CUT_OFF = 17  # exit code of a worker that cannot reach the driver
@@ -29,7 +32,7 @@ class Mark:
     """A file in the driver's storage by which others tell that they see the same."""
 
     storage: str  # an absolute path
-    word: str  # what is in the file
+    word: str = field(default_factory=lambda: secrets.token_hex(16))  # what is in the file
 
     @property
     def name(self) -> str:
@@ -52,7 +55,16 @@ class Depot:
     """The driver's storage as a worker can tell and reach it."""
 
     mark: Mark
-    keeper: Any  # Ray's handle of a Keeper
+    keeper: Any = None  # Ray's handle of a Keeper
+    url: str | None = None  # of an object store, for which the driver's storage only stands
+
+    @property
+    def is_here(self) -> bool:
+        """Whether files are written in place."""
+        return self.url is None and self.mark.is_here()
+
+    def courier(self) -> "Courier":
+        return ToDriver(self.keeper) if self.url is None else Bucket(self.url)
 
 
 class Courier(Protocol):
@@ -65,7 +77,7 @@ class Courier(Protocol):
         """Return a file's content, None where there is no such file."""
 
     def remove(self, name: str) -> None:
-        """Remove a file, some time soon."""
+        """Remove a file, at once or soon."""
 
 
 class TrialFiles:
@@ -74,8 +86,8 @@ class TrialFiles:
     def __init__(self, directory: Path, depot: Depot | None) -> None:
         self._courier: Courier | None = None
         self.folder = directory
-        if depot is not None and not depot.mark.is_here():
-            self._courier = ToDriver(depot.keeper)
+        if depot is not None and not depot.is_here:
+            self._courier = depot.courier()
             self._name = directory.relative_to(depot.mark.storage).as_posix()
             scratch = Path(tempfile.gettempdir()) / f"tune_app-{depot.mark.word[:12]}"
             scratch.mkdir(mode=0o700, exist_ok=True)
@@ -176,7 +188,7 @@ def marked(storage: Path) -> Iterator[Mark]:
     Raises:
         StorageError: The storage cannot be written.
     """
-    mark = Mark(str(storage.resolve()), secrets.token_hex(16))
+    mark = Mark(str(storage.resolve()))
     try:
         mark.path.parent.mkdir(parents=True, exist_ok=True)
         mark.path.write_text(mark.word, encoding="utf-8")
@@ -190,8 +202,11 @@ def marked(storage: Path) -> Iterator[Mark]:
 
 
 @contextmanager
-def open_depot(mark: Mark) -> Iterator[Depot]:
-    """Keep an actor beside this process, for as long as the block."""
+def open_depot(mark: Mark, url: str | None) -> Iterator[Depot]:
+    """Keep an actor beside this process, for as long as the block; none for an object store."""
+    if url is not None:
+        yield Depot(mark, url=url)
+        return
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 

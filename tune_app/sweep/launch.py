@@ -11,7 +11,8 @@ from typing import Any
 from tune_app.config.sweep import SweepConfig
 from tune_app.data.sets import DataShape, SearchData, data_shape, load_search_data
 from tune_app.errors import DataError
-from tune_app.results.store import SweepRecord
+from tune_app.results.store import SweepRecord, open_store
+from tune_app.results.store.mirror import mirror_of
 from tune_app.sweep.cluster import Cluster, ray_cluster
 from tune_app.sweep.nodes import Needs
 from tune_app.sweep.provenance import git_commit, hardware, package_versions
@@ -58,7 +59,9 @@ def ray_and_data(
         raise loaded["error"]
     shape = data_shape(config.dataset, launch.data_root)
     store_bytes = OBJECT_STORE_BYTES + 2 * _data_bytes(shape)
-    needs = Needs(launch.storage, _data_bytes(shape))
+    mirror = mirror_of(open_store(launch.storage))
+    url = None if mirror is None else mirror.url
+    needs = Needs(launch.storage, _data_bytes(shape), url)
     with ray_cluster(launch.address, object_store_bytes=store_bytes, needs=needs) as cluster:
         signals.install()
         thread.join()

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 
-def probe_node(storage: str, mark: str, word: str) -> dict[str, Any]:
+def probe_node(storage: str, mark: str, word: str, url: str | None) -> dict[str, Any]:
     """Return what this machine has, and whether it can do what is asked of it.
 
     `storage` is the driver's, where a file `mark` holds `word`: found here, it is shared, and
-    must be writable; `write_error` says why it is not.
+    must be writable; `write_error` says why it is not, and `bucket_error` why the object store at
+    `url` is not.
     """
     shared = False
     write_error = None
@@ -32,6 +33,7 @@ def probe_node(storage: str, mark: str, word: str) -> dict[str, Any]:
         except OSError as error:
             write_error = f"{type(error).__name__}: {error}"
     return {
+        "bucket_error": None if url is None else _bucket_error(url, mark),
         "host": socket.gethostname(),
         "python": platform.python_version(),
         "ray": metadata.version("ray"),
@@ -40,6 +42,24 @@ def probe_node(storage: str, mark: str, word: str) -> dict[str, Any]:
         "write_error": write_error,
         "memory": available_memory(),
     }
+
+
+def _bucket_error(url: str, mark: str) -> str | None:
+    name = f"{mark}-{socket.gethostname()}-{os.getpid()}"
+    try:
+        from pyarrow import fs  # type: ignore[import-untyped]
+
+        endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+        if url.startswith("s3://") and endpoint:
+            files, root = fs.S3FileSystem(endpoint_override=endpoint), url[len("s3://") :]
+        else:
+            files, root = fs.FileSystem.from_uri(url)
+        with files.open_output_stream(f"{root}/{name}") as out:
+            out.write(b"tune-app")
+        files.delete_file(f"{root}/{name}")
+    except Exception as error:
+        return " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    return None
 
 
 def package_digest() -> str | None:

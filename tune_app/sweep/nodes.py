@@ -30,6 +30,7 @@ class Needs:
 
     storage: Path  # or the way to it
     data_bytes: int
+    url: str | None = None  # of the object store that the storage stands for
 
 
 def alive_nodes() -> list[Node]:
@@ -62,7 +63,7 @@ def check_nodes(nodes: Sequence[Node], needs: Needs, mark: Mark) -> bool:
     Raises:
         ClusterError: A node cannot take part; names it and the way out, all such nodes at once.
     """
-    reports = _ask_all(nodes, mark)
+    reports = _ask_all(nodes, mark, needs.url)
     silent = [node for node in nodes if node.node_id not in reports]
     if len(silent) == len(nodes):
         raise ClusterError(
@@ -105,6 +106,11 @@ def node_problems(node: Node, report: Mapping[str, Any], data_bytes: int) -> lis
             problems.append(
                 f"{name} {theirs}, where this process has {ours}; install the same on every node"
             )
+    if report["bucket_error"]:
+        problems.append(
+            f"the storage cannot be written from there ({report['bucket_error']}); give that node "
+            "credentials for it, in the environment of `ray start` for example"
+        )
     if report["write_error"]:
         problems.append(
             f"the storage is there and cannot be written ({report['write_error']}); let the user "
@@ -124,7 +130,7 @@ def node_problems(node: Node, report: Mapping[str, Any], data_bytes: int) -> lis
     return problems
 
 
-def _ask_all(nodes: Sequence[Node], mark: Mark) -> dict[str, dict[str, Any]]:
+def _ask_all(nodes: Sequence[Node], mark: Mark, url: str | None) -> dict[str, dict[str, Any]]:
     """Return each node's report, by its id; of those that answered in time."""
     import ray
     from ray import cloudpickle
@@ -138,7 +144,7 @@ def _ask_all(nodes: Sequence[Node], mark: Mark) -> dict[str, dict[str, Any]]:
                 num_cpus=0,
                 max_retries=0,
                 scheduling_strategy=NodeAffinitySchedulingStrategy(node.node_id, soft=False),
-            ).remote(mark.storage, mark.name, mark.word): node
+            ).remote(mark.storage, mark.name, mark.word, url): node
             for node in nodes
         }
     finally:

@@ -62,7 +62,9 @@ class JobServer:
         try:
             from ray.job_submission import JobSubmissionClient
 
-            logging.getLogger("ray").setLevel(logging.ERROR)
+            # It sets its own level when it is imported.
+            sdk = "ray.dashboard.modules.dashboard_sdk"
+            logging.getLogger(sdk).setLevel(logging.ERROR)
             self._client = JobSubmissionClient(self.address)
         except Exception as error:
             if "ray[default]" in str(error) or isinstance(error, ModuleNotFoundError):

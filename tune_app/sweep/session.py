@@ -12,6 +12,7 @@ from tune_app.data.sets import SearchData
 from tune_app.errors import StorageError, TuneAppError, UnknownSweepError
 from tune_app.results.ranking import RANKED_STATUSES
 from tune_app.results.store import Store, SweepRecord, TrialRecord
+from tune_app.results.store.mirror import mirror_of
 from tune_app.results.store.names import resume_command
 from tune_app.sweep.cluster import Cluster
 from tune_app.sweep.engine import Ended, Progress, Watch, run_tune
@@ -25,6 +26,7 @@ from tune_app.sweep.schedule import Rungs, rung_key, rungs_of
 from tune_app.sweep.search import BudgetSearcher, best_so_far_by_epoch
 from tune_app.sweep.signals import StopRequested, StopSignals
 from tune_app.sweep.trainable import TrialSettings
+from tune_app.sweep.uploads import uploads_of
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,8 @@ class Session(ABC):
                 stop_reason=None,
             )
             self._remember()
-            ended = self._run_tune(watch, own)
+            with uploads_of(self.store, self.name) as self.recorder.uploads:
+                ended = self._run_tune(watch, own)
         except StopRequested as stop:
             self._close(Ended("interrupted", str(stop), stop.number))
             go_on = resume_command(self.name, self.store.storage)
@@ -180,6 +183,9 @@ class Session(ABC):
                 **self._ended_fields(ended),
             )
             self.store.release(self.name)
+        mirror = mirror_of(self.store)
+        if mirror is not None:
+            mirror.push(self.name)
 
 
 class SearchSession(Session):
