@@ -48,6 +48,7 @@ def parsed(words: list[str]) -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_the_commands_of_a_file_are_understood(name, monkeypatch):
     monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("RAY_API_SERVER_ADDRESS", "http://127.0.0.1:8265")  # the page exports it
     for words in command_lines(name):
         try:
             parsed(words)

@@ -226,7 +226,13 @@ def _probe(address: str) -> None:
     """Check within seconds that something listens; Ray itself would wait for minutes."""
     if address == "auto":
         return
-    host, separator, port = address.removeprefix("ray://").rpartition(":")
+    if address.startswith("ray://"):
+        raise ClusterError(
+            f"'{address}' is Ray's client, through which Tune does not run our part of a sweep: "
+            "start tune-app on a node of the cluster with --address HOST:6379, or send the sweep "
+            "as a job: tune-app submit"
+        )
+    host, separator, port = address.rpartition(":")
     if not separator or not port.isdigit():
         raise ClusterError(f"'{address}' is no address of a Ray cluster; {_WAY_OUT}")
     deadline = time.monotonic() + PROBE_TIMEOUT_S
@@ -247,7 +253,7 @@ def _shake_hands(address: str) -> None:
     In a process of its own: the client's first call retries for minutes in C++ where something
     else listens, or the token is wrong, and cannot be interrupted.
     """
-    if address == "auto" or address.startswith("ray://"):
+    if address == "auto":
         return
     code = "import sys; from ray._raylet import GcsClient; GcsClient(address=sys.argv[1])"
     try:
