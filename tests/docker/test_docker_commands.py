@@ -28,7 +28,7 @@ def read_by(group: Any, words: list[str]) -> None:
     """
     context = group.context_class(group, info_name=words[0])
     name, command, rest = group.resolve_command(context, words[1:])
-    if hasattr(command, "resolve_command"):
+    if hasattr(command, "resolve_command") and rest:
         read_by(command, [name or "", *rest])
     elif command is not None:
         command.make_context(name, rest, parent=context)
