@@ -9,7 +9,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,6 +18,7 @@ from tune_app.errors import ClusterError
 from tune_app.sweep.depot import Depot, Mark, marked, open_depot
 from tune_app.sweep.nodes import PACKAGE, Needs, alive_nodes, check_nodes
 from tune_app.sweep.placement import Node
+from tune_app.sweep.signals import signals_deferred
 from tune_app.training.device import worker_env
 
 PROBE_TIMEOUT_S = 3.0
@@ -122,16 +123,22 @@ def _on_cluster(needs: Needs | None, send_package: Callable[[], None]) -> Iterat
     if needs is None:
         yield Cluster(tuple(nodes), local=False)
         return
-    with marked(needs.storage) as mark:
-        if not check_nodes(nodes, needs, mark):
+    with ExitStack() as stack:
+        with signals_deferred():
+            mark = stack.enter_context(marked(needs.storage))
+            is_same = check_nodes(nodes, needs, mark)
+        if not is_same:
             send_package()
-            if not check_nodes(nodes, needs, mark):
-                raise ClusterError(
-                    "a node still imports another tune_app than this process has; remove the one "
-                    "that is installed there, or install this one"
-                )
-        with open_depot(mark, needs.url) as depot:
-            yield Cluster(tuple(nodes), local=False, depot=depot)
+            with signals_deferred():
+                is_same = check_nodes(nodes, needs, mark)
+        if not is_same:
+            raise ClusterError(
+                "a node still imports another tune_app than this process has; remove the one "
+                "that is installed there, or install this one"
+            )
+        with signals_deferred():
+            depot = stack.enter_context(open_depot(mark, needs.url))
+        yield Cluster(tuple(nodes), local=False, depot=depot)
 
 
 def _cannot_send() -> None:
