@@ -10,7 +10,7 @@ from tune_app.cli.views import print_sweep_tables
 from tune_app.config.budget import format_budget
 from tune_app.results.layout import ranked_layouts
 from tune_app.results.store import Store, open_store
-from tune_app.results.store.names import resume_command
+from tune_app.results.store.names import resume_command, storage_name
 from tune_app.results.table import ranked_rows, table_budgets, trial_rows
 from tune_app.results.tables import winners_json
 from tune_app.results.words import duration_text
@@ -93,7 +93,10 @@ def place_lines(outcome: Outcome, store: Store, budgets: tuple[int, ...]) -> lis
     name = outcome.name
     go_on = resume_command(name, store.storage)
     where = go_on.removeprefix(f"tune-app resume {name}")
-    lines = [f"record: {store.place}, files: {store.storage / name}"]
+    here, files = str(store.storage), storage_name(store.storage)
+    in_one = files != here and store.home == files
+    record = f"record and files: {files}/{name}"
+    lines = [record if in_one else f"record: {store.place}, files: {files}/{name}"]
     if outcome.status != "complete":
         lines.append(f"{outcome.reason}; go on with: {go_on}")
     if outcome.usable:

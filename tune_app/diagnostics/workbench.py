@@ -140,7 +140,7 @@ class Subject:
         Raises:
             DiagnosisError: There are none.
         """
-        folder = self.bench.store.trial_folder(self.sweep.name, self.name) / WEIGHTS_FOLDER
+        folder = self.bench.store.kept_folder(self.trial) / WEIGHTS_FOLDER
         found = {int(path.stem.partition("-")[2]): path for path in folder.glob(WEIGHTS_FILES)}
         # One that was written as the sweep was cut off is of an epoch that was not recorded.
         kept = {epoch: found[epoch] for epoch in sorted(found) if epoch <= self.trial.epochs}

@@ -10,7 +10,7 @@ from tune_app.errors import TuneAppError
 from tune_app.results.housekeeping import require_files
 from tune_app.results.readings import note_test_reading
 from tune_app.results.store import Store, SweepRecord, open_store
-from tune_app.sweep.cluster import ClusterResources
+from tune_app.sweep.cluster import Cluster
 from tune_app.sweep.engine import OUT_OF_TIME, Watch
 from tune_app.sweep.final import FinalSession, with_final_plan
 from tune_app.sweep.launch import Launch, ray_and_data, require_same_data, surroundings
@@ -69,7 +69,7 @@ def with_final(
     outcome: Outcome,
     store: Store,
     launch: Launch,
-    cluster: ClusterResources,
+    cluster: Cluster,
     signals: StopSignals,
     watch: Watch | None,
     own: OwnFunctions,
@@ -99,7 +99,7 @@ def _run_final(
     record: SweepRecord,
     store: Store,
     launch: Launch,
-    cluster: ClusterResources,
+    cluster: Cluster,
     signals: StopSignals,
     watch: Watch | None,
     own: OwnFunctions,

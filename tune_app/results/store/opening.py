@@ -8,6 +8,7 @@ from tune_app.results.store.sqlite import SqliteDatabase
 from tune_app.results.store.store import Store
 
 RECORD_FILE = "tune_app.db"
+DATABASE_VARIABLE = "TUNE_APP_DB"
 
 
 def open_store(storage: Path, url: str | None = None) -> Store:
@@ -15,7 +16,7 @@ def open_store(storage: Path, url: str | None = None) -> Store:
 
     `url`, else `TUNE_APP_DB`, names a database to use in place of `<storage>/tune_app.db`.
     """
-    url = url or os.environ.get("TUNE_APP_DB")
+    url = url or os.environ.get(DATABASE_VARIABLE)
     if not url:
         return Store(storage, SqliteDatabase(storage / RECORD_FILE))
     try:
@@ -26,3 +27,8 @@ def open_store(storage: Path, url: str | None = None) -> Store:
             " pip install 'tune-app[postgres]'"
         ) from err
     return Store(storage, PostgresDatabase(url))
+
+
+def record_is_elsewhere() -> bool:
+    """Tell whether a database has the record, so that the storage holds files alone."""
+    return bool(os.environ.get(DATABASE_VARIABLE))

@@ -16,6 +16,7 @@ from tune_app.results.store.database import (
     bring_up_statements,
     require_known,
 )
+from tune_app.results.store.names import storage_name
 from tune_app.results.store.schema import RECORD_VERSION
 
 
@@ -26,7 +27,7 @@ class SqliteDatabase:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.place, self.home = str(path), str(path.parent)
+        self.place, self.home = str(path), storage_name(path.parent)
         self._connection: sqlite3.Connection | None = None
         self._outdated = False  # the file has the tables of an older version
         self._lock = threading.RLock()

@@ -1,7 +1,7 @@
 """The Store: every sweep, trial and epoch, written by the process that runs the sweep."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,17 @@ from tune_app.errors import (
     UnknownTrialError,
 )
 from tune_app.results.store.database import Connection, Database, RowConflictError
-from tune_app.results.store.names import check_sweep_name, did_you_mean
-from tune_app.results.store.ownership import describe_owner, is_alive, this_process
+from tune_app.results.store.names import (
+    MIRROR_FILE,
+    check_sweep_name,
+    did_you_mean,
+)
+from tune_app.results.store.ownership import (
+    describe_owner,
+    is_alive,
+    is_of_this_host,
+    this_process,
+)
 from tune_app.results.store.records import EpochRecord, Record, SweepRecord, TrialRecord
 from tune_app.results.store.schema import (
     COLUMN_TYPES,
@@ -74,6 +83,26 @@ class Store:
         except RowConflictError:
             raise self._taken(sweep.name) from None
 
+    def take_sweep(
+        self, sweep: SweepRecord, trials: Sequence[TrialRecord], epochs: Sequence[EpochRecord]
+    ) -> None:
+        """Add a sweep with all its trials and epochs, or nothing of it."""
+        check_sweep_name(sweep.name)
+        try:
+            with self._database.write() as connection:
+                connection.execute(_ADD_SWEEP, to_row(sweep))
+                for trial in trials:
+                    connection.execute(_ADD_TRIAL, to_row(trial))
+                for epoch in epochs:
+                    connection.execute(_PUT_EPOCH, to_row(epoch))
+        except RowConflictError:
+            raise self._taken(sweep.name) from None
+
+    def runs_on_this_host(self, name: str) -> bool:
+        """Tell whether a live process of this machine runs the sweep."""
+        owner = self.get_sweep(name).owner
+        return is_of_this_host(owner) and is_alive(owner, None)
+
     def get_sweep(self, name: str) -> SweepRecord:
         """Return a sweep, `interrupted` if it was under way and its process is gone."""
         rows = self._database.rows("SELECT * FROM sweeps WHERE name = :name", name=name)
@@ -115,10 +144,20 @@ class Store:
         """Return the folder of a trial's files; pruning the trial removes it."""
         return self.sweep_folder(sweep) / trial_id
 
+    def kept_folder(self, trial: TrialRecord) -> Path:
+        """Return the folder of a trial's files to read them, brought here if they are elsewhere."""
+        folder = self.trial_folder(trial.sweep, trial.trial_id)
+        if (self.storage / MIRROR_FILE).exists():
+            from tune_app.results.store.mirror import fetch_folder
+
+            fetch_folder(self, folder)
+        return folder
+
     def checkpoint_path(self, trial: TrialRecord) -> Path | None:
-        """Return where a trial's best weights are."""
+        """Return where a trial's best weights are, to read them; see `kept_folder`."""
         if trial.checkpoint is None:
             return None
+        self.kept_folder(trial)
         return self.sweep_folder(trial.sweep) / trial.checkpoint
 
     # --------------------------------------------------------------- ownership
