@@ -164,14 +164,18 @@ class AnswerCache:
         if kept is not None and kept[0] == etag:
             plain, packed = kept[1], kept[2]
         else:
-            made = build()
-            plain = made.encode() if isinstance(made, str) else made
-            packed = gzip.compress(plain, 5) if len(plain) >= GZIP_FROM else None
-            self._keep(key, (etag, plain, packed))
+            plain, packed = self.prepare(key, revision, build())
         if packed is not None and "gzip" in request.headers.get("accept-encoding", ""):
             headers["Content-Encoding"] = "gzip"
             return Response(packed, headers=headers, media_type=media_type)
         return Response(plain, headers=headers, media_type=media_type)
+
+    def prepare(self, address: str, revision: str, made: str | bytes) -> tuple[bytes, bytes | None]:
+        """Keep what will be asked for at an address, "/path?query"; return it, plain and packed."""
+        plain = made.encode() if isinstance(made, str) else made
+        packed = gzip.compress(plain, 5) if len(plain) >= GZIP_FROM else None
+        self._keep(address, (f'W/"{revision}"', plain, packed))
+        return plain, packed
 
     def _keep(self, key: str, entry: tuple[str, bytes, bytes | None]) -> None:
         # Threads may meet here; the size is then a little off, and no more.
