@@ -126,6 +126,7 @@ def _start(object_store_bytes: int) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             ray.init(
+                address="local",  # never a cluster that somebody else runs on this machine
                 num_cpus=cpu_count(),
                 include_dashboard=False,
                 log_to_driver=False,
