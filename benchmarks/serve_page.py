@@ -165,8 +165,8 @@ def open_page(browser: Browser, address: str) -> tuple[Page, dict[str, float]]:
     page.evaluate(WAIT)
     times = page.evaluate(
         """() => {
-        const all = [performance.getEntriesByType('navigation')[0],
-                     ...performance.getEntriesByType('resource')];
+        const fetched = new Map(performance.getEntriesByType('resource').map((e) => [e.name, e]));
+        const all = [performance.getEntriesByType('navigation')[0], ...fetched.values()];
         return { byte: all[0].responseStart - all[0].requestStart, usable: window.usable,
                  sent: all.reduce((sum, one) => sum + one.encodedBodySize, 0),
                  plain: all.reduce((sum, one) => sum + one.decodedBodySize, 0) };

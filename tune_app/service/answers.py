@@ -84,7 +84,8 @@ def request_id_of(request: Request) -> str:
 
 def json_answer(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """Return plain data as JSON; no number is NaN."""
-    body = json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    body = text.encode()
     return Response(body, status, headers, media_type="application/json")
 
 

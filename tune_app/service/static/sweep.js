@@ -23,6 +23,9 @@ const mark = () => {
 
 // The view is in the address: what is clicked is fetched, put in place and remembered there.
 
+// The table first: what it shows is waited for, the charts beside it are not.
+const afterPaint = (work) => requestAnimationFrame(() => setTimeout(work));
+
 let turn = 0;
 const show = async (url, { push = true } = {}) => {
   const mine = ++turn;
@@ -57,8 +60,7 @@ table().addEventListener("click", (event) => {
   const url = new URL(link.href);
   if (url.pathname !== location.pathname) return;
   event.preventDefault();
-  if (!url.searchParams.has("where")) readBrushes(url);
-  show(url);
+  show(url).then(() => afterPaint(() => readBrushes(url)));
 });
 
 table().addEventListener("submit", (event) => {
@@ -74,8 +76,7 @@ table().addEventListener("submit", (event) => {
   if (!query.get("where")) query.delete("where");
   url.search = query;
   form.closest("details")?.removeAttribute("open");
-  readBrushes(url);
-  show(url);
+  show(url).then(() => afterPaint(() => readBrushes(url)));
 });
 
 document.addEventListener("keydown", (event) => {
@@ -86,8 +87,7 @@ document.addEventListener("click", (event) => {
 });
 
 addEventListener("popstate", () => {
-  readBrushes(new URL(location.href));
-  show(location.href, { push: false });
+  show(location.href, { push: false }).then(() => afterPaint(() => readBrushes(new URL(location.href))));
 });
 
 // Learning curves of the trials that are ticked
