@@ -3,10 +3,15 @@
 Pairs of the same sweep, one alone and one with `tune-app serve`, 50 readers (a request each 5 s,
 with the ETag of the one before) and 5 streams of events; which of a pair comes first alternates.
 
-    python benchmarks/serve_load.py --pairs 5 [--storage DIR]
+    python benchmarks/serve_load.py --pairs 5 [--trials 24] [--to FILE.json]
+
+Takes a quarter of an hour on a machine that does nothing else, which it needs. With --to each pair
+is kept as it ends, and the same command goes on after those that are there. The readers and the
+listeners run on the same machine: what they use of its cores is said too.
 """
 
 import argparse
+import http.client
 import json
 import os
 import socket
@@ -16,12 +21,12 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 READERS, READ_EACH_S, STREAMS = 50, 5.0, 5
 SWEEP = Path(__file__).parents[1] / "search_spaces" / "digits_cnn.yaml"
@@ -82,19 +87,19 @@ class Readers:
         self._ended.set()
 
     def _read(self, number: int) -> None:
-        address = f"{self.url}/sweeps/{self.name}"
+        connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=30)
         etag = ""
         self._ended.wait(READ_EACH_S * number / READERS)
         while not self._ended.is_set():
             started = time.monotonic()
-            request = urllib.request.Request(address, headers={"If-None-Match": etag})
-            try:
-                with urllib.request.urlopen(request, timeout=30) as answer:
-                    answer.read()
-                    etag, status = answer.headers["ETag"], answer.status
-            except urllib.error.HTTPError as error:
-                status = error.code
-            except OSError:
+            headers = {"If-None-Match": etag, "Accept-Encoding": "gzip"}
+            try:  # on one connection, as a browser does
+                connection.request("GET", f"/sweeps/{self.name}", headers=headers)
+                answer = connection.getresponse()
+                answer.read()
+                etag, status = answer.headers.get("ETag", ""), answer.status
+            except (OSError, http.client.HTTPException):
+                connection.close()
                 status = 0
             self.answers[status] += 1
             self.waits.append(time.monotonic() - started)
@@ -118,33 +123,50 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def measure_pair(pair: int, trials: int) -> dict[str, Any]:
+    """Run both sweeps of a pair and return what they took."""
+    found: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        storage = Path(folder)
+        for loaded in (False, True) if pair % 2 == 0 else (True, False):
+            name = f"pair{pair}-{'read' if loaded else 'alone'}"
+            if not loaded:
+                found["alone_s"] = run_sweep(storage, name, trials)
+                continue
+            with serving(storage) as (url, child), Readers(url, name) as readers:
+                before, own, started = cpu_seconds(child.pid), time.process_time(), time.monotonic()
+                found["read_s"] = run_sweep(storage, name, trials)
+                lasted = time.monotonic() - started
+                found["service_cores"] = (cpu_seconds(child.pid) - before) / lasted
+                found["readers_cores"] = (time.process_time() - own) / lasted
+                found["wait_ms"] = 1_000 * statistics.median(readers.waits)
+                found["answers"] = {str(code): n for code, n in readers.answers.items()}
+    return found
+
+
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--pairs", type=int, default=5)
     arguments.add_argument("--trials", type=int, default=24)
+    arguments.add_argument("--to", type=Path)
     given = arguments.parse_args()
-    alone, read, shares, waits = [], [], [], []
-    with tempfile.TemporaryDirectory() as folder:
-        storage = Path(folder)
-        for pair in range(given.pairs):
-            for loaded in (False, True) if pair % 2 == 0 else (True, False):
-                name = f"pair{pair}-{'read' if loaded else 'alone'}"
-                if not loaded:
-                    alone.append(run_sweep(storage, name, given.trials))
-                    continue
-                with serving(storage) as (url, child), Readers(url, name) as readers:
-                    before, started = cpu_seconds(child.pid), time.monotonic()
-                    read.append(run_sweep(storage, name, given.trials))
-                    spent = cpu_seconds(child.pid) - before
-                    shares.append(spent / (time.monotonic() - started))
-                    waits += readers.waits
-                    print(f"  answers {dict(readers.answers)}", flush=True)
-            ratio = read[-1] / alone[-1]
-            print(f"pair {pair}: alone {alone[-1]:.1f} s, read {read[-1]:.1f} s, {ratio:.3f}")
-    ratios = [own / other for own, other in zip(read, alone, strict=True)]
+    kept = given.to is not None and given.to.exists()
+    pairs: list[dict[str, Any]] = json.loads(given.to.read_text()) if kept else []
+    for pair in range(len(pairs), given.pairs):
+        found = measure_pair(pair, given.trials)
+        pairs.append(found)
+        ratio = found["read_s"] / found["alone_s"]
+        print(f"pair {pair}: {found} ratio {ratio:.3f}", flush=True)
+        if given.to is not None:
+            given.to.write_text(json.dumps(pairs, indent=1) + "\n", encoding="utf-8")
+    ratios = [found["read_s"] / found["alone_s"] for found in pairs]
     print(f"slower by {statistics.median(ratios) - 1:.1%} (median of {len(ratios)} pairs)")
-    print(f"the service used {statistics.median(shares):.1%} of a core")
-    print(f"a reader waited {1000 * statistics.median(waits):.0f} ms (median)")
+    for key, text in (
+        ("service_cores", "the service used {:.3f} cores"),
+        ("readers_cores", "the readers, on the same machine, {:.3f} cores"),
+        ("wait_ms", "a reader waited {:.0f} ms (median)"),
+    ):
+        print(text.format(statistics.median(found[key] for found in pairs)))
 
 
 if __name__ == "__main__":

@@ -6,16 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from served import TOKEN, Served, running
+from served import OPEN, TOKEN, Served, running
 
 from tune_app.results.store import Store, open_store
-from tune_app.service.settings import Limits, Settings
+from tune_app.service.settings import Settings
 
 sys.path.append(str(Path(__file__).parents[1] / "report" / "figures"))
 from made_sweeps import REGRESSION, classes_text, make_sweep
 
-# Tests ask faster than people do.
-OPEN = Limits(changes_per_s=1e6, changes_at_once=10**6, reads_per_s=1e6, logins_per_s=1e6)
 SCRIPT = "<script>alert(1)</script>"
 FORMULA = "=HYPERLINK(0)"
 

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from dataclasses import replace
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ import tune_app
 from tune_app.cli import final, read
 from tune_app.config.files import parse_sweep
 from tune_app.errors import (
+    BudgetError,
     EnvironmentalError,
     SweepBusyError,
     SweepFileError,
@@ -83,8 +85,37 @@ def test_ranked_tables_are_the_same_three_ways(name, budget, client, store, stor
         for row in ranked_rows(trial_rows(store, record), record, limit)[:7]
     ]
     assert client.sweep(name).ranked_rows(budget=budget, top=7) == cli == python
-    best = client.sweep(name).best(budget=budget)
-    assert best == ranked_rows(trial_rows(store, record), record, budgets[-1])[0]
+    local = tune_app.open_storage(storage)[name]
+    assert client[name].ranked(budget, top=7).equals(local.ranked(budget, top=7).frame())
+    if len(budgets) == 1:
+        best = client.sweep(name).best(budget)
+        assert best == ranked_rows(trial_rows(store, record), record, budgets[0])[0]
+        assert best["trial_id"] == local.best(budget).trial_id
+
+
+def test_a_client_has_the_verbs_of_a_local_storage_with_their_arguments(client, storage):
+    local, other = tune_app.open_storage(storage), {"store", "name"}
+    assert [sweep.name for sweep in client] == [sweep.name for sweep in local]
+    assert len(client) == len(local)
+    mine, theirs = local["made"], client["made"]
+    verbs = {name for name in dir(mine) if not name.startswith("_")} - other
+    assert verbs == {"record", "status", "config", "ranked", "trials", "best", "export", "report",
+                     "figures"}  # fmt: skip
+    for name in verbs:
+        own, remote = getattr(type(mine), name), getattr(type(theirs), name)
+        assert isinstance(own, property) == isinstance(remote, property), name
+        if not isinstance(own, property):
+            wanted = set(signature(own).parameters) - {"data_root"}  # the service has its own
+            assert wanted <= set(signature(remote).parameters), name
+    assert (theirs.status, theirs.config) == (mine.status, mine.config)
+    assert theirs.record["created"] == mine.record.created
+    by_id = {row["trial_id"]: row for row in mine.trials()}
+    assert {row["trial_id"]: row for row in theirs.trials()} == by_id
+    for sweep in (mine, theirs):
+        with pytest.raises(BudgetError, match="choose one of 10k, 20k, 50k, 100k with budget="):
+            sweep.best()
+        with pytest.raises(UnknownTrialError, match="no trial of sweep 'made' that fits"):
+            sweep.best("1")
 
 
 @pytest.mark.parametrize("format", ["csv", "json", "markdown", "latex", "html", "table"])

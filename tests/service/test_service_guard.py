@@ -227,6 +227,64 @@ def hostile_requests() -> list[tuple[str, dict, set[int]]]:
     return cases
 
 
+def unauthorised_requests() -> list[tuple[str, dict]]:
+    """Return requests without the token, or with what is not it: all are to be answered 401."""
+    given = {
+        "nothing": {},
+        "an empty one": {"Authorization": "Bearer "},
+        "another": {"Authorization": "Bearer " + "u" * 43},
+        "its beginning": {"Authorization": f"Bearer {TOKEN[:-1]}"},
+        "more of it": {"Authorization": f"{BEARER}t"},
+        "another scheme": {"Authorization": f"Basic {TOKEN}"},
+        "it alone": {"Authorization": TOKEN},
+        "letters of no alphabet": {"Authorization": "Bearer \xff\xfe"},
+        "a cookie of another": {"Cookie": f"tune_app_8300={TOKEN}"},
+        "a cookie that is none": {"Cookie": "=;;;\x01"},
+        "a long one": {"Authorization": "Bearer " + "t" * 4_000},
+    }
+    asked = [
+        ("GET", "/", None),
+        ("GET", "/api/v1/sweeps", None),
+        ("GET", "/api/v1/sweeps/made/export", None),
+        ("GET", "/api/v1/events", None),
+        ("GET", "/metrics", None),
+        ("POST", "/api/v1/sweeps", {"source": "x"}),
+        ("POST", "/api/v1/sweeps/made/archive", {}),
+        ("DELETE", "/api/v1/sweeps/made", None),
+    ]
+    return [
+        (f"{name} {method} {path}", {"method": method, "path": path, "body": body, **headers})
+        for name, headers in given.items()
+        for method, path, body in asked
+    ]
+
+
+def test_requests_without_the_token_are_refused_and_change_nothing(closed: Served, storage):
+    cases = unauthorised_requests()
+    assert len(cases) >= 80
+    before = everything(storage.parent)
+    for name, arguments in cases:
+        method, path = arguments.pop("method"), arguments.pop("path")
+        said = closed.ask(method, path, **arguments)
+        assert said.status == 401, name
+        assert said.headers["www-authenticate"] == "Bearer"
+        assert b"made" not in said.body
+    assert everything(storage.parent) == before
+
+
+def test_a_token_is_guessed_no_faster_than_people_type(storage: Path):
+    slow = Settings(storage, storage, token=TOKEN, limits=Limits(logins_at_once=3))
+    with running(slow) as served:
+        answers = [served.post("/login", {"token": f"guess {i}"}).status for i in range(6)]
+        assert answers == [401] * 3 + [429] * 3
+        refused = served.post("/login", {"token": TOKEN})
+        assert refused.status == 429, "whoever guessed waits, also with the right one"
+        assert served.get("/api/v1/sweeps", Authorization=BEARER).status == 200
+    lines = (storage / ".service" / "audit.jsonl").read_text().splitlines()[-7:]
+    assert [json.loads(line)["status"] for line in lines] == [401] * 3 + [429] * 4
+    assert not any("guess" in line or TOKEN in line for line in lines)
+
+
 def everything(folder: Path) -> dict[str, bytes]:
     """Return every file below a folder but the service's own logs and SQLite's index."""
     skipped = ("audit.jsonl", "tune_app.db-shm", "tune_app.db-wal")
@@ -309,6 +367,43 @@ def test_too_many_requests_are_told_to_wait(storage: Path):
         refused = next(said for said in answers if said.status == 429)
         assert int(refused.headers["retry-after"]) >= 1
         assert "wait" in refused.json()["error"]["message"]
+
+
+def test_changes_and_streams_have_bounds_of_their_own(storage: Path):
+    limits = Limits(changes_per_s=0.1, changes_at_once=2, streams=2)
+    with running(Settings(storage, storage, limits=limits)) as served:
+        notes = [served.post("/api/v1/sweeps/curve/note", {"note": "n"}).status for _ in range(4)]
+        assert notes == [200, 200, 429, 429]
+        assert served.get("/api/v1/sweeps").status == 200, "reading goes on"
+        served.app.state.context.streams = 2
+        said = served.get("/api/v1/events")
+        served.app.state.context.streams = 0
+        assert (said.status, said.headers["retry-after"]) == (429, "30")
+
+
+def test_every_route_that_changes_something_leaves_a_line(service: Served, storage: Path):
+    path = storage / ".service" / "audit.jsonl"
+    for method, route in routes_of(service.app):
+        if method in ("GET", "HEAD"):
+            continue
+        before = len(path.read_text().splitlines()) if path.exists() else 0
+        # Refused before anything is done: what is asked for is what matters here.
+        said = service.ask(method, filled(route), {}, Origin="http://evil.example")
+        lines = path.read_text().splitlines()
+        assert (said.status, len(lines)) == (403, before + 1), route
+        line = json.loads(lines[-1])
+        assert set(line) == {
+            "time",
+            "client",
+            "by",
+            "method",
+            "path",
+            "status",
+            "request_id",
+            "did",
+        }
+        assert (line["method"], line["path"]) == (method, filled(route))
+        assert (line["client"], line["request_id"]) == ("127.0.0.1", said.headers["x-request-id"])
 
 
 def test_each_change_leaves_a_line_in_the_audit(service: Served, storage: Path):

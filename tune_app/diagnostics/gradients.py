@@ -85,7 +85,7 @@ def diagnose_gradients(
             f"no epoch of trial {names} has a gradient norm: give --by-step, which trains again"
         )
     findings = [_course(name, own) for name, own in by_epoch.groupby("trial", sort=False)]
-    figures = [epoch_figure(by_epoch, _loss(subjects))]
+    figures = [epoch_figure(by_epoch, loss_unit(subjects))]
     tables = {"gradients": by_epoch}
     if by_step:
         every = pd.concat(
@@ -93,7 +93,7 @@ def diagnose_gradients(
         )
         tables["gradients-by-step"] = every
         for name, own in every.groupby("trial", sort=False):
-            figures.append(step_figure(own.dropna(axis=1), str(name), _loss(subjects)))
+            figures.append(step_figure(own.dropna(axis=1), str(name), loss_unit(subjects)))
     return Diagnosis(
         name="gradients",
         title="Gradient norms",
@@ -109,7 +109,8 @@ def diagnose_gradients(
     )
 
 
-def _loss(subjects: Sequence[Subject]) -> str:
+def loss_unit(subjects: Sequence[Subject]) -> str:
+    """Return what the losses of these trials are measured in, for an axis."""
     return "MSE" if all(subject.loss == "mse" for subject in subjects) else "nats"
 
 

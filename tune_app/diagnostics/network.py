@@ -1,6 +1,7 @@
 """What a network sees: its first layer, its answers, and how far its confidence holds."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -11,6 +12,7 @@ from tune_app.diagnostics.figures.calibration import calibration_figure, classes
 from tune_app.diagnostics.workbench import Subject, refuse_regression
 from tune_app.errors import DiagnosisError
 from tune_app.report.figures.confusion import count_confusion, surest_errors
+from tune_app.report.figures.frame import ReportFigure
 from tune_app.report.figures.network_figures import network_figures
 from tune_app.report.figures.trial_network import (
     Answers,
@@ -21,6 +23,52 @@ from tune_app.report.figures.trial_network import (
 from tune_app.results.readings import note_test_reading
 
 ERRORS_LISTED = 100
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What a classifier answered, and how far that can be believed."""
+
+    name: str  # of the trial
+    split: str
+    labels: Array  # int64 (N,)
+    answers: Answers
+    bins: pd.DataFrame  # see calibration.reliability
+    error: float  # expected calibration error, 0 to 1
+    by_class: pd.DataFrame  # see calibration.accuracy_by_class
+
+    def figures(self) -> tuple[ReportFigure, ReportFigure]:
+        """Return the reliability diagram, and the accuracy of each class."""
+        return (
+            calibration_figure(
+                self.bins, self.error, name=f"calibration-{self.name}", split=self.split
+            ),
+            classes_figure(self.by_class, name=f"accuracy-by-class-{self.name}", split=self.split),
+        )
+
+
+def network_claims(subject: Subject) -> Claims:
+    """Return what a classifier answered, by one evaluation, or as it was kept.
+
+    A search's trial is measured on the validation examples; of one of the final stage the answers
+    that it gave in its test are read. The test split is not.
+
+    Raises:
+        DiagnosisError: A regression, or its weights were not kept.
+        EnvironmentalError: Weights, answers or data are gone.
+    """
+    refuse_regression(subject, "network")
+    labels, answers = _answers(subject)
+    bins = reliability(answers.confidence, labels == answers.predicted)
+    return Claims(
+        name=subject.name,
+        split="test" if subject.trial.stage == "final" else "validation",
+        labels=labels,
+        answers=answers,
+        bins=bins,
+        error=calibration_error(bins),
+        by_class=accuracy_by_class(labels, answers.predicted, subject.sweep.resolved["classes"]),
+    )
 
 
 def diagnose_network(subjects: Sequence[Subject]) -> Diagnosis:
@@ -36,10 +84,9 @@ def diagnose_network(subjects: Sequence[Subject]) -> Diagnosis:
     if len(subjects) != 1:
         raise DiagnosisError(f"network shows one trial, and there are {len(subjects)}; name one")
     (subject,) = subjects
-    refuse_regression(subject, "network")
     bench, trial = subject.bench, subject.trial
-    split = "test" if trial.stage == "final" else "validation"
-    labels, answers = _answers(subject)
+    claims = network_claims(subject)
+    labels, answers, by_class = claims.labels, claims.answers, claims.by_class
     classes = subject.sweep.resolved["classes"]
     left_out: list[str] = []
     figures = network_figures(
@@ -53,9 +100,6 @@ def diagnose_network(subjects: Sequence[Subject]) -> Diagnosis:
         on_left_out=left_out.append,
     )
     is_right = labels == answers.predicted
-    bins = reliability(answers.confidence, is_right)
-    error = calibration_error(bins)
-    by_class = accuracy_by_class(labels, answers.predicted, classes)
     confusion = count_confusion(labels, answers.predicted, classes)
     surest = surest_errors(labels, answers, ERRORS_LISTED)
     worst = by_class.sort_values("accuracy", kind="stable").iloc[0]
@@ -64,21 +108,21 @@ def diagnose_network(subjects: Sequence[Subject]) -> Diagnosis:
         name="network",
         title=f"What trial {subject.name} sees",
         method=(
-            f"The answers to the {len(labels):,} examples of the {split} split. Calibration by "
-            "15 equal ranges of confidence (Guo et al. 2017, arXiv:1706.04599); intervals are "
-            "Wilson's, of 95 %."
+            f"The answers to the {len(labels):,} examples of the {claims.split} split. "
+            "Calibration by 15 equal ranges of confidence (Guo et al. 2017, arXiv:1706.04599); "
+            "intervals are Wilson's, of 95 %."
         ),
         findings=(
             f"{is_right.mean():.2%} are right; the mean confidence is "
             f"{answers.confidence.mean(dtype=float):.2%}, the expected calibration error "
-            f"{100 * error:.2f} points.",
+            f"{100 * claims.error:.2f} points.",
             f"The class known least is {worst['class']}: {worst['accuracy']:.1%} "
             f"({worst['accuracy_low']:.1%} to {worst['accuracy_high']:.1%}); "
             f"{confusion.percent[row, column]:.1f} % of {classes[row]} are taken for "
             f"{classes[column]}.",
         ),
         tables={
-            "calibration": bins,
+            "calibration": claims.bins,
             "accuracy-by-class": by_class,
             "confusion": pd.DataFrame(confusion.counts, columns=list(classes)).assign(
                 true_class=list(classes)
@@ -92,11 +136,7 @@ def diagnose_network(subjects: Sequence[Subject]) -> Diagnosis:
                 }
             ),
         },
-        figures=(
-            *figures,
-            calibration_figure(bins, error, name=f"calibration-{subject.name}", split=split),
-            classes_figure(by_class, name=f"accuracy-by-class-{subject.name}", split=split),
-        ),
+        figures=(*figures, *claims.figures()),
         cautions=tuple(f"Left out: {reason}." for reason in left_out),
     )
 

@@ -84,7 +84,8 @@ def request_id_of(request: Request) -> str:
 
 def json_answer(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """Return plain data as JSON; no number is NaN."""
-    body = json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    body = text.encode()
     return Response(body, status, headers, media_type="application/json")
 
 
@@ -164,14 +165,18 @@ class AnswerCache:
         if kept is not None and kept[0] == etag:
             plain, packed = kept[1], kept[2]
         else:
-            made = build()
-            plain = made.encode() if isinstance(made, str) else made
-            packed = gzip.compress(plain, 5) if len(plain) >= GZIP_FROM else None
-            self._keep(key, (etag, plain, packed))
+            plain, packed = self.prepare(key, revision, build())
         if packed is not None and "gzip" in request.headers.get("accept-encoding", ""):
             headers["Content-Encoding"] = "gzip"
             return Response(packed, headers=headers, media_type=media_type)
         return Response(plain, headers=headers, media_type=media_type)
+
+    def prepare(self, address: str, revision: str, made: str | bytes) -> tuple[bytes, bytes | None]:
+        """Keep what will be asked for at an address, "/path?query"; return it, plain and packed."""
+        plain = made.encode() if isinstance(made, str) else made
+        packed = gzip.compress(plain, 5) if len(plain) >= GZIP_FROM else None
+        self._keep(address, (f'W/"{revision}"', plain, packed))
+        return plain, packed
 
     def _keep(self, key: str, entry: tuple[str, bytes, bytes | None]) -> None:
         # Threads may meet here; the size is then a little off, and no more.

@@ -12,10 +12,12 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tune_app.errors import TuneAppError
+from tune_app.results.formats import to_json
 from tune_app.results.store import open_store
 from tune_app.service import (
     changing,
     events,
+    figures,
     files,
     login,
     metrics,
@@ -26,6 +28,7 @@ from tune_app.service import (
 )
 from tune_app.service.answers import answer_errors
 from tune_app.service.audit import AuditLog
+from tune_app.service.charts import chart_numbers
 from tune_app.service.context import Context
 from tune_app.service.guard import Guard
 from tune_app.service.launcher import Launcher
@@ -85,6 +88,7 @@ def build_app(settings: Settings) -> FastAPI:
         reading.router,
         tables.router,
         changing.router,
+        figures.router,
         files.router,
         events.router,
         pages.router,
@@ -135,16 +139,13 @@ def _describe_token(app: FastAPI) -> None:
 
 
 def _warm_up(context: Context) -> None:
-    """Do beforehand what a first reader would wait for: imports, and the newest sweeps' trials."""
-    import tune_app.report.figures.parallel
-    import tune_app.report.figures.progress
-    import tune_app.report.figures.rungs
-    import tune_app.report.figures.scatter_numbers  # noqa: F401
-
+    """Do beforehand what a first reader would wait for: the newest sweeps' trials and charts."""
     try:
         for glance in context.snapshots.glances()[:WARMED]:
             snapshot = context.snapshots.snapshot(glance.record.name)
             select(snapshot, View(table=default_table(snapshot)))
+            address = f"/api/v1/sweeps/{glance.record.name}/charts?"
+            context.cache.prepare(address, snapshot.revision, to_json(chart_numbers(snapshot)))
     except TuneAppError as error:  # readers will be told
         LOG.warning("%s", error)
 

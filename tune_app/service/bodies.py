@@ -63,5 +63,10 @@ class ReportBody(Strict):
     format: Literal["html"] = "html"
 
 
+class ComparisonBody(Strict):
+    sweeps: list[Name] = Field(min_length=1, max_length=8, description="whose report; in order")
+    format: Literal["html"] = "html"
+
+
 class LoginBody(Strict):
     token: str = Field(max_length=200)

@@ -11,7 +11,7 @@ from tune_app.results.ranking import pareto_front
 from tune_app.results.table import objective_of
 from tune_app.service.snapshots import Snapshot
 
-MOST_POINTS = 1_500  # dots that a browser draws at once without delay
+MOST_POINTS = 1_000  # dots that a browser draws at once without delay
 MOST_LINES = 400  # of parallel coordinates
 MOST_STEPS = 600  # of a progress curve
 
@@ -50,7 +50,7 @@ def chart_numbers(snapshot: Snapshot) -> dict[str, Any]:
             [
                 row["trial_id"],
                 row["weights"],
-                row[metric],
+                _rounded(row[metric]),
                 row["budget"],
                 int(row["trial_id"] in early),
             ]
@@ -58,11 +58,16 @@ def chart_numbers(snapshot: Snapshot) -> dict[str, Any]:
         ],
         "shown": len(shown),
         "ranked": len(with_weights),
-        "front": [[row["weights"], row[metric]] for row in front],
+        "front": [[row["weights"], _rounded(row[metric])] for row in front],
         "progress": _progress(snapshot),
         "parallel": _parallel(snapshot, ranked, metric),
         "rungs": _rungs(snapshot),
     }
+
+
+def _rounded(value: float) -> float:
+    """Return as many digits as can be drawn."""
+    return float(f"{value:.6g}")
 
 
 def _progress(snapshot: Snapshot) -> dict[str, Any]:
@@ -104,7 +109,7 @@ def _parallel(snapshot: Snapshot, ranked: Sequence[Any], metric: str) -> dict[st
     lines = [
         [
             row["trial_id"],
-            row[metric],
+            _rounded(row[metric]),
             *(None if height == MISSING else round(height, 4) for height in heights),
         ]
         for row, heights in zip(ranked[:MOST_LINES], numbers.heights[:MOST_LINES], strict=True)

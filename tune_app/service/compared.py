@@ -29,10 +29,23 @@ class Compared:
     curves: tuple[tuple[str, str], ...] = ()  # sweep, trial: whose curves are shown
 
 
-_TRIAL_KEYS = (
-    *("status", "stage", "rank", "budget", "val_accuracy", "val_loss", "test_accuracy"),
-    *("best_epoch", "weights", "macs", "epochs", "seconds", "seed", "sampler", "stop_reason"),
-)
+HEADS = {
+    "status": "status",
+    "stage": "stage",
+    "rank": "rank",
+    "budget": "budget",
+    "val_accuracy": "validation accuracy",
+    "val_loss": "validation loss",
+    "test_accuracy": "test accuracy",
+    "best_epoch": "best epoch",
+    "weights": "weights",
+    "macs": "multiply-adds",
+    "epochs": "epochs",
+    "seconds": "seconds",
+    "seed": "seed",
+    "sampler": "sampler",
+    "stop_reason": "why it ended",
+}
 
 
 def compare_trials(pairs: Sequence[tuple[Snapshot, str]]) -> Compared:
@@ -48,7 +61,9 @@ def compare_trials(pairs: Sequence[tuple[Snapshot, str]]) -> Compared:
     rest = [
         {name: value for name, value in row["config"].items() if name not in names} for row in rows
     ]
-    about = [{"sweep": row["sweep"], **{key: row[key] for key in _TRIAL_KEYS}} for row in rows]
+    about = [{HEADS[key]: row[key] for key in HEADS} for row in rows]
+    if len(sweeps) > 1:
+        about = [{"sweep": row["sweep"], **one} for row, one in zip(rows, about, strict=True)]
     return Compared(
         heads=tuple(
             (
@@ -81,16 +96,24 @@ def compare_sweeps(glances: Sequence[Glance]) -> Compared:
         }
         for glance in glances
     ]
+    found = {budget for glance in glances for budget in glance.summary["best"]}
+    budgets = sorted(found, key=lambda one: float("inf") if one == "all" else int(one))
     best = [
         {
             f"best {'of all' if budget == 'all' else f'at most {format_budget(int(budget))}'}": (
-                value_text(value, glance.summary["objective"])
+                value_text(value, glance.summary["objective"]) or None
             )
-            for budget, value in glance.summary["best"].items()
+            for budget in budgets
+            for value in [glance.summary["best"].get(budget)]
         }
         for glance in glances
     ]
     files = [_flat(glance.record.config) for glance in glances]
+    # Parts of the file together, also those that only some of them have.
+    order = {name: None for file in files for name in file}
+    parts = list(dict.fromkeys(name.partition(".")[0] for name in order))
+    order = dict.fromkeys(sorted(order, key=lambda name: parts.index(name.partition(".")[0])))
+    files = [{name: file.get(name) for name in order} for file in files]
     return Compared(
         heads=tuple((g.record.name, f"/sweeps/{g.record.name}") for g in glances),
         groups=(
@@ -116,7 +139,7 @@ def _lines(items: Sequence[Mapping[str, Any]]) -> tuple[Line, ...]:
     lines = []
     for name in names:
         values = [item.get(name) for item in items]
-        if all(value is None for value in values):
+        if all(value in (None, []) for value in values):
             continue
         texts = tuple(_text(value, name) for value in values)
         lines.append(Line(name, texts, any(value != values[0] for value in values)))
@@ -124,6 +147,22 @@ def _lines(items: Sequence[Mapping[str, Any]]) -> tuple[Line, ...]:
 
 
 def _text(value: Any, name: str) -> str:
+    """Return a value of a trial or of a search file for a reader."""
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_text(entry, '')}" for key, entry in value.items())
-    return value_text(value, name)
+        return ", ".join(f"{key} {_text(entry, key)}" for key, entry in value.items())
+    if isinstance(value, list | tuple):
+        if name in ("int", "float") and len(value) == 2:
+            return f"{_text(value[0], '')} to {_text(value[1], '')}"
+        if not name.endswith(("widths", "channels_list", "augment")):
+            return ", ".join(
+                value_text(entry) if isinstance(entry, list | tuple) else _text(entry, name)
+                for entry in value
+            )
+    if name in ("budget", "budgets"):
+        return value_text(value, "budget")
+    if isinstance(value, int) and not isinstance(value, bool) and name != "seed":
+        return f"{value:,}"
+    if isinstance(value, float) and abs(value) >= 1_000:
+        return f"{value:,.6g}"
+    metrics = {label: key for key, label in HEADS.items()}
+    return value_text(value, metrics.get(name, name))

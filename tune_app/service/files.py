@@ -1,119 +1,36 @@
-"""The REST routes of figures, exports and reports: work for the workshop."""
+"""The REST routes of exports, reports and search files: work for the workshop."""
 
 from pathlib import Path as File
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from tune_app.errors import ExportError
-from tune_app.results.formats import to_json
-from tune_app.service.answers import RefusedError, json_answer
-from tune_app.service.bodies import ReportBody, SourceBody
+from tune_app.service.answers import json_answer
+from tune_app.service.bodies import ComparisonBody, ReportBody, SourceBody
 from tune_app.service.checking import check_source, read_source, search_file_keys
 from tune_app.service.context import Context, ContextOf
 from tune_app.service.guard import note
-from tune_app.service.routes import ERRORS, SweepPath, TrialPath, attachment, require_trial
+from tune_app.service.routes import (
+    ERRORS,
+    SweepPath,
+    TrialPath,
+    attachment,
+    require_trial,
+    taken,
+)
 from tune_app.service.schemas import (
-    BudgetText,
+    BudgetChoice,
     CheckModel,
-    FiguresModel,
     ForecastModel,
-    ImportanceModel,
     KeyModel,
     TrialId,
 )
 
 NETWORK_FORMATS = ("pt", "safetensors", "onnx", "pt2")
-FigureName = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,80}$")]
-Theme = Literal["light", "dark"]
-Format = Literal["svg", "png"]
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
-_DRAWN: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"image/svg+xml": {}, "image/png": _BINARY}}
-}
-_FIGURE_TYPES = {"svg": "image/svg+xml", "png": "image/png"}
 
 router = APIRouter(prefix="/api/v1", responses=ERRORS)
-
-
-@router.get("/sweeps/{name}/figures", response_model=FiguresModel, tags=["figures"])
-def list_figures(request: Request, context: ContextOf, name: SweepPath) -> Response:
-    """List the figures of a sweep's report."""
-    revision = context.snapshots.glance(name).revision
-    return context.cache.answer(
-        request,
-        revision,
-        lambda: to_json(context.workshop.run("figures", sweep=name, revision=revision)),
-    )
-
-
-@router.get(
-    "/sweeps/{name}/figures/{figure}",
-    tags=["figures"],
-    response_class=Response,
-    responses=_DRAWN,
-)
-def get_figure(
-    request: Request,
-    context: ContextOf,
-    name: SweepPath,
-    figure: FigureName,
-    theme: Theme = "light",
-    format: Format = "svg",
-    download: bool = False,
-) -> Response:
-    """Draw a figure of a sweep as SVG or PNG."""
-    return _drawn(request, context, name, None, figure, theme, format, download)
-
-
-@router.get(
-    "/sweeps/{name}/trials/{trial_id}/figures", response_model=FiguresModel, tags=["figures"]
-)
-def list_trial_figures(
-    request: Request, context: ContextOf, name: SweepPath, trial_id: TrialPath
-) -> Response:
-    """List the figures of a trial's network. The test split is not read for them."""
-    snapshot = context.snapshots.snapshot(name)
-    require_trial(snapshot, trial_id)
-    return context.cache.answer(
-        request,
-        snapshot.revision,
-        lambda: to_json(
-            context.workshop.run(
-                "trial_figures", sweep=name, trial=trial_id, revision=snapshot.revision
-            )
-        ),
-    )
-
-
-@router.get(
-    "/sweeps/{name}/trials/{trial_id}/figures/{figure}",
-    tags=["figures"],
-    response_class=Response,
-    responses=_DRAWN,
-)
-def get_trial_figure(
-    request: Request,
-    context: ContextOf,
-    name: SweepPath,
-    trial_id: TrialPath,
-    figure: FigureName,
-    theme: Theme = "light",
-    format: Format = "svg",
-    download: bool = False,
-) -> Response:
-    """Draw a figure of a trial's network as SVG or PNG."""
-    require_trial(context.snapshots.snapshot(name), trial_id)
-    return _drawn(request, context, name, trial_id, figure, theme, format, download)
-
-
-@router.get("/sweeps/{name}/importance", response_model=list[ImportanceModel], tags=["figures"])
-def get_importance(request: Request, context: ContextOf, name: SweepPath) -> Response:
-    """Return which parameters mattered, by method and budget."""
-    revision = context.snapshots.glance(name).revision
-    return context.cache.answer(
-        request, revision, lambda: to_json(context.workshop.run("importance", sweep=name))
-    )
 
 
 @router.get(
@@ -125,11 +42,13 @@ def get_importance(request: Request, context: ContextOf, name: SweepPath) -> Res
 def get_export(
     context: ContextOf,
     name: SweepPath,
-    budget: BudgetText | None = None,
+    budget: Annotated[
+        BudgetChoice | None, Query(description="20k; all: a folder for each, and an index")
+    ] = None,
     trial: TrialId | None = None,
     formats: Annotated[str, Query(max_length=60, description="with commas: pt,onnx")] = "pt",
 ) -> Response:
-    """Return the best network of a budget, or that of a trial, as a zip: `tune-app export`."""
+    """Return the best network of a budget, of each, or a trial's, as a zip: `tune-app export`."""
     context.snapshots.glance(name)
     wanted = list(dict.fromkeys(part for part in formats.split(",") if part)) or ["pt"]
     if unknown := [one for one in wanted if one not in NETWORK_FORMATS]:
@@ -152,6 +71,18 @@ def get_optuna(context: ContextOf, name: SweepPath) -> Response:
     return _file(context.workshop.run("studies", sweep=name), "application/octet-stream")
 
 
+@router.get(
+    "/sweeps/{name}/tensorboard",
+    tags=["files"],
+    response_class=Response,
+    responses={200: {"content": {"application/zip": _BINARY}}},
+)
+def get_tensorboard(context: ContextOf, name: SweepPath) -> Response:
+    """Return a sweep for TensorBoard as a zip: `tune-app export --format tensorboard`."""
+    context.snapshots.glance(name)
+    return _file(context.workshop.run("runs", sweep=name, timeout_s=300), "application/zip")
+
+
 @router.post(
     "/sweeps/{name}/report",
     tags=["files"],
@@ -162,11 +93,18 @@ def make_report(
     request: Request, context: ContextOf, name: SweepPath, body: ReportBody
 ) -> Response:
     """Write a sweep's report: `tune-app report`. A change: the test split may be read for it."""
-    context.snapshots.glance(name)
-    note(request.scope, f"report of {name}")
-    made = context.workshop.run("report", sweeps=[name], timeout_s=300)
-    context.snapshots.forget(name)
-    return _file(made, "text/html; charset=utf-8")
+    return _reported(request, context, [name])
+
+
+@router.post(
+    "/report",
+    tags=["files"],
+    response_class=Response,
+    responses={200: {"content": {"text/html": {}}}},
+)
+def make_comparison(request: Request, context: ContextOf, body: ComparisonBody) -> Response:
+    """Write one report of several sweeps, with a comparison: `tune-app report A B`."""
+    return _reported(request, context, list(dict.fromkeys(body.sweeps)))
 
 
 @router.post("/check", response_model=CheckModel, tags=["search files"])
@@ -213,48 +151,15 @@ def get_again(
     return context.cache.answer(request, snapshot.revision, build, "application/yaml")
 
 
-def _drawn(
-    request: Request,
-    context: Context,
-    name: str,
-    trial_id: str | None,
-    figure: str,
-    theme: str,
-    format: str,
-    download: bool,
-) -> Response:
-    revision = context.snapshots.glance(name).revision
-
-    def build() -> bytes:
-        path = File(
-            context.workshop.run(
-                "draw",
-                sweep=name,
-                trial=trial_id,
-                revision=revision,
-                name=figure,
-                theme=theme,
-                format=format,
-            )
-        )
-        return _taken(path)
-
-    answer = context.cache.answer(request, revision, build, _FIGURE_TYPES[format])
-    # An SVG that is opened by itself is a page: what runs in it must not be ours.
-    answer.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
-    if download:
-        answer.headers["Content-Disposition"] = f'attachment; filename="{name}-{figure}.{format}"'
-    return answer
+def _reported(request: Request, context: Context, names: list[str]) -> Response:
+    for name in names:
+        context.snapshots.glance(name)
+    note(request.scope, f"report of {', '.join(names)}")
+    made = context.workshop.run("report", sweeps=names, timeout_s=300)
+    for name in names:
+        context.snapshots.forget(name)
+    return _file(made, "text/html; charset=utf-8")
 
 
 def _file(made: dict[str, str], media_type: str) -> Response:
-    return attachment(_taken(File(made["path"])), media_type, made["name"])
-
-
-def _taken(path: File) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as err:
-        raise RefusedError(503, f"what was made is gone: {err.strerror}") from err
-    finally:
-        path.unlink(missing_ok=True)
+    return attachment(taken(File(made["path"])), media_type, made["name"])

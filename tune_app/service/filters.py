@@ -4,6 +4,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from tune_app.config.budget import parse_budget
@@ -44,13 +45,23 @@ class Filter:
             return False
         if self.operator == "~":
             return self.value.lower() in value_text(value, self.name).lower()
-        limit = _number(self.value)
+        limit = self._limit
         if limit is None or isinstance(value, bool) or not isinstance(value, int | float):
             return False
         return _ORDER[self.operator](value, limit)
 
+    @cached_property
+    def _limit(self) -> float | None:
+        return _number(self.value)
+
+    @cached_property
+    def _parts(self) -> list[tuple[str, float | None]]:
+        """What it may equal: texts, and the numbers that they are."""
+        texts = [part.strip() for part in self.value.split("|")]
+        return [(text, _number(text)) for text in texts]
+
     def _equals(self, value: Any) -> bool:
-        return any(_same(value, part.strip(), self.name) for part in self.value.split("|"))
+        return any(_same(value, text, number, self.name) for text, number in self._parts)
 
     def __str__(self) -> str:
         return f"{self.name}{self.operator}{self.value}"
@@ -96,10 +107,9 @@ def _number(text: str) -> float | None:
         return None
 
 
-def _same(value: Any, text: str, name: str) -> bool:
+def _same(value: Any, text: str, number: float | None, name: str) -> bool:
     if value is None:
         return text in ("", "null", "none")
     if isinstance(value, int | float) and not isinstance(value, bool):
-        number = _number(text)
         return number is not None and value == number
     return text in (value_text(value, name), str(value))

@@ -161,12 +161,12 @@ def get_curves(
     for trial_id in ids:
         require_trial(snapshot, trial_id)
 
-    def build() -> str:
+    def build() -> bytes:
         curves = {
             trial_id: [epoch_json(epoch) for epoch in context.store.epochs(name, trial_id)]
             for trial_id in ids
         }
-        return to_json({"curves": curves})
+        return bytes(json_answer({"curves": curves}).body)
 
     return context.cache.answer(request, snapshot.revision, build)
 

@@ -1,13 +1,14 @@
 """What the routes have in common: their errors, the names in their addresses, small answers."""
 
 from collections.abc import Sequence
+from pathlib import Path as File
 from typing import Annotated, Any
 
 from fastapi import Path, Query, Response
 
 from tune_app.errors import UnknownTrialError
 from tune_app.results.store import EpochRecord
-from tune_app.service.answers import digest
+from tune_app.service.answers import RefusedError, digest
 from tune_app.service.commands import show_command
 from tune_app.service.context import Context
 from tune_app.service.schemas import ErrorModel, Name, TrialId
@@ -77,3 +78,17 @@ def attachment(body: bytes, media_type: str, name: str) -> Response:
         media_type=media_type,
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
+
+
+def taken(path: File) -> bytes:
+    """Return what the workshop made, and remove it.
+
+    Raises:
+        RefusedError: It is gone.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as err:
+        raise RefusedError(503, f"what was made is gone: {err.strerror}") from err
+    finally:
+        path.unlink(missing_ok=True)

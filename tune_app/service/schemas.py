@@ -7,6 +7,7 @@ from pydantic import BaseModel, StringConstraints
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 TrialId = Annotated[str, StringConstraints(pattern=r"^[a-z][0-9]{1,9}$")]
 BudgetText = Annotated[str, StringConstraints(pattern=r"^[0-9][0-9_.]{0,12}[kKmM]?$")]
+BudgetChoice = Annotated[str, StringConstraints(pattern=r"^(all|[0-9][0-9_.]{0,12}[kKmM]?)$")]
 
 
 class ProblemModel(BaseModel):
@@ -170,6 +171,15 @@ class ImportanceModel(BaseModel):
     shares: dict[str, float]
     left_out: dict[str, str]
     reason: str | None
+
+
+class WhyModel(BaseModel):
+    """Why a ranking is what it is: sentences, and the tables that they are read from."""
+
+    findings: list[str]
+    method: str
+    cautions: list[str]
+    tables: dict[str, list[dict[str, Any]]]
 
 
 class FigureModel(BaseModel):

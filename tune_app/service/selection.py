@@ -114,12 +114,7 @@ def select(snapshot: Snapshot, view: View) -> Selection:
     if filters:
         pairs = [(r, f) for r, f in zip(rows, flat, strict=True) if _meets(r, f, filters)]
         rows, flat = [row for row, _ in pairs], [own for _, own in pairs]
-    kept: Sequence[dict[str, Any]] = rows
-    if view.sort and rows:
-        ordered = sort_rows(rows, view.sort, flat)
-        # What did not train is last, whatever an early epoch measured and whichever way round.
-        ordered.sort(key=lambda row: row["status"] in _SPOILT)
-        kept = ordered
+    kept = _sorted(rows, flat, view.sort) if view.sort and rows else rows
     pages = max(1, -(-len(kept) // view.size))
     view = replace(view, page=min(view.page, pages), where=tuple(map(str, filters)))
     start = (view.page - 1) * view.size
@@ -139,6 +134,16 @@ def select(snapshot: Snapshot, view: View) -> Selection:
         known=known,
         constants=constants,
     )
+
+
+def _sorted(
+    rows: Sequence[dict[str, Any]], flat: Sequence[Mapping[str, Any]], column: str
+) -> list[dict[str, Any]]:
+    """Return trials in the order of a column; what did not train is last, whichever way round."""
+    places = sort_rows([{"place": place} for place in range(len(rows))], column, flat)
+    ordered = [rows[one["place"]] for one in places]
+    ordered.sort(key=lambda row: row["status"] in _SPOILT)
+    return ordered
 
 
 def table_rows(snapshot: Snapshot, table: str) -> Sequence[dict[str, Any]]:

@@ -41,6 +41,15 @@ class Glance:
         return sum(n for status, n in self.statuses.items() if status not in _UNDER_WAY)
 
     @property
+    def retraining(self) -> int | None:
+        """How many trainings of the final stage have ended, while it runs; else None."""
+        has_one = self.record.config.get("final") or self.record.final
+        if not (self.is_active and has_one and self.ended >= self.planned):
+            return None
+        final = (row for row in self.tally if row["stage"] == "final")
+        return sum(int(row["trials"]) for row in final if row["status"] not in _UNDER_WAY)
+
+    @property
     def planned(self) -> int:
         """How many trials the search is to have."""
         return int(self.record.config.get("search", {}).get("trials") or 0)
@@ -73,6 +82,8 @@ class Glance:
     def left_s(self) -> float | None:
         """About how long a running search still takes, by its trials so far; None if unknown."""
         if not self.is_active or not self.ended or self.elapsed_s is None:
+            return None
+        if self.retraining is not None:
             return None
         left = self.elapsed_s / self.ended * max(0, self.planned - self.ended)
         limit = self.record.config.get("search", {}).get("time_limit")

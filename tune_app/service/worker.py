@@ -9,18 +9,20 @@ import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from tune_app.config.budget import parse_budget
 from tune_app.config.files import dump_sweep, parse_sweep
 from tune_app.errors import SweepFileError, TuneAppError
 from tune_app.report.figures.frame import ReportFigure
 from tune_app.report.figures.style import Theme, styled
+from tune_app.results.importance import Importance
 from tune_app.results.store import Store, open_store
 
 LOG = logging.getLogger("tune_app.service.worker")
-MOST_KEPT = 6  # sweeps and trials whose figures are kept
+MOST_KEPT = 8  # sweeps and trials of which something is kept
 SAMPLES = 400  # random draws a budget, for a forecast
+Made = TypeVar("Made")
 
 
 class Worker:
@@ -29,7 +31,7 @@ class Worker:
     def __init__(self, storage: Path, data_root: Path, folder: Path) -> None:
         self.store: Store = open_store(storage)
         self.data_root, self.folder = data_root, folder
-        self._kept: OrderedDict[str, tuple[list[ReportFigure], list[str]]] = OrderedDict()
+        self._kept: OrderedDict[str, object] = OrderedDict()
 
     def figures(self, sweep: str, revision: str) -> dict[str, Any]:
         """Return what figures a sweep has."""
@@ -58,11 +60,8 @@ class Worker:
             drawn.savefig(path, format=format, metadata=metadata, dpi=150, transparent=True)
         return str(path)
 
-    def importance(self, sweep: str) -> list[dict[str, Any]]:
+    def importance(self, sweep: str, revision: str) -> list[dict[str, Any]]:
         """Return which parameters mattered, by method and budget."""
-        from tune_app.sweep.importance import sweep_importance
-
-        record = self.store.get_sweep(sweep)
         return [
             {
                 "method": one.method,
@@ -72,8 +71,24 @@ class Worker:
                 "left_out": dict(one.left_out),
                 "reason": one.reason,
             }
-            for one in sweep_importance(self.store, record)
+            for one in self._importance(sweep, revision)
         ]
+
+    def why(self, sweep: str, revision: str) -> dict[str, Any]:
+        """Return why a sweep's ranking is what it is, and the numbers behind it."""
+        from tune_app.diagnostics.ranking import diagnose_ranking
+
+        record = self.store.get_sweep(sweep)
+        found = diagnose_ranking(self.store, record, self._importance(sweep, revision))
+        return {
+            "findings": list(found.findings),
+            "method": found.method,
+            "cautions": list(found.cautions),
+            "tables": {
+                name: table.astype(object).where(table.notna(), None).to_dict("records")
+                for name, table in found.tables.items()
+            },
+        }
 
     def forecast(self, source: str, data_path: str | None, cores: int) -> dict[str, Any]:
         """Return what to expect of a search file, and the weights of random draws."""
@@ -105,23 +120,23 @@ class Worker:
     def export(
         self, sweep: str, budget: str | None, trial: str | None, formats: list[str]
     ) -> dict[str, str]:
-        """Write the files of a network into a zip; return its path and a name for it."""
+        """Write the files of a network, or of one for each budget, into a zip; return where."""
         from tune_app.report.export import write_export
         from tune_app.report.export_choice import pick_trial
+        from tune_app.report.export_index import export_budgets
 
+        if budget == "all":
+            return self._zip(
+                f"{sweep}-networks",
+                lambda root: export_budgets(self.store, sweep, root, formats=formats),
+            )
         limit = None if budget is None else parse_budget(budget)
         record = self.store.get_sweep(sweep)
         choice = pick_trial(self.store, record, budget=limit, trial_id=trial)
-        name = f"{sweep}-{choice.trial.trial_id}"
-        with tempfile.TemporaryDirectory(dir=self.folder) as made:
-            root = Path(made) / name
-            write_export(self.store, choice, root, formats)
-            path = self._file(".zip")
-            with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-                for file in sorted(root.rglob("*")):
-                    if file.is_file():
-                        archive.write(file, Path(name) / file.relative_to(root))
-        return {"path": str(path), "name": f"{name}.zip"}
+        return self._zip(
+            f"{sweep}-{choice.trial.trial_id}",
+            lambda root: write_export(self.store, choice, root, formats),
+        )
 
     def studies(self, sweep: str) -> dict[str, str]:
         """Write a sweep as a file for optuna-dashboard; return its path and a name for it."""
@@ -131,6 +146,14 @@ class Worker:
         path.unlink()
         export_studies(self.store, sweep, path)
         return {"path": str(path), "name": f"{sweep}-optuna.db"}
+
+    def runs(self, sweep: str) -> dict[str, str]:
+        """Write a sweep as a zip of runs for TensorBoard; return its path and a name for it."""
+        from tune_app.report.tensorboard_export import export_tensorboard
+
+        return self._zip(
+            f"{sweep}-tensorboard", lambda root: export_tensorboard(self.store, sweep, root)
+        )
 
     def report(self, sweeps: list[str]) -> dict[str, str]:
         """Write the report of sweeps; return its path and a name for it."""
@@ -146,18 +169,18 @@ class Worker:
 
     def _sweep_figures(self, sweep: str, revision: str) -> tuple[list[ReportFigure], list[str]]:
         from tune_app.report.figures.sweeps import sweep_figures
-        from tune_app.sweep.importance import sweep_importance
 
         def make() -> tuple[list[ReportFigure], list[str]]:
             record = self.store.get_sweep(sweep)
-            importance = sweep_importance(self.store, record)
-            return sweep_figures(self.store, record, importance), []
+            return sweep_figures(self.store, record, self._importance(sweep, revision)), []
 
         return self._once(f"{sweep} {revision}", make)
 
     def _trial_figures(
         self, sweep: str, trial: str, revision: str
     ) -> tuple[list[ReportFigure], list[str]]:
+        from tune_app.diagnostics.quick import quick_figures
+        from tune_app.diagnostics.workbench import Subject, Workbench
         from tune_app.report.figures.network_figures import network_figures
 
         def make() -> tuple[list[ReportFigure], list[str]]:
@@ -168,18 +191,38 @@ class Worker:
             made = network_figures(
                 self.store, record, own, self.data_root, on_left_out=left_out.append
             )
+            subject = Subject(Workbench(self.store, self.data_root), record, own)
+            made += quick_figures(subject, on_left_out=left_out.append)
             return made, left_out
 
         return self._once(f"{sweep} {trial} {revision}", make)
 
-    def _once(
-        self, key: str, make: Callable[[], tuple[list[ReportFigure], list[str]]]
-    ) -> tuple[list[ReportFigure], list[str]]:
+    def _importance(self, sweep: str, revision: str) -> list[Importance]:
+        from tune_app.sweep.importance import sweep_importance
+
+        def make() -> list[Importance]:
+            return sweep_importance(self.store, self.store.get_sweep(sweep))
+
+        return self._once(f"what mattered in {sweep} {revision}", make)
+
+    def _once(self, key: str, make: Callable[[], Made]) -> Made:
         if key not in self._kept:
             self._kept[key] = make()
             if len(self._kept) > MOST_KEPT:
                 self._kept.popitem(last=False)
-        return self._kept[key]
+        return cast(Made, self._kept[key])
+
+    def _zip(self, name: str, write: Callable[[Path], object]) -> dict[str, str]:
+        """Return a zip of what `write` puts into the folder that it is given."""
+        with tempfile.TemporaryDirectory(dir=self.folder) as made:
+            root = Path(made) / name
+            write(root)
+            path = self._file(".zip")
+            with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+                for file in sorted(root.rglob("*")):
+                    if file.is_file():
+                        archive.write(file, Path(name) / file.relative_to(root))
+        return {"path": str(path), "name": f"{name}.zip"}
 
     def _file(self, suffix: str) -> Path:
         handle, path = tempfile.mkstemp(suffix=suffix, dir=self.folder)
@@ -197,8 +240,8 @@ def _listed(figures: list[ReportFigure], left_out: list[str]) -> dict[str, Any]:
 
 
 TASKS = (
-    *("figures", "trial_figures", "draw", "importance", "forecast"),
-    *("again", "export", "studies", "report"),
+    *("figures", "trial_figures", "draw", "importance", "why", "forecast"),
+    *("again", "export", "studies", "runs", "report"),
 )
 
 

@@ -134,6 +134,7 @@ const values = (form) => {
     if (!field.name) continue;
     if (field.dataset.type === "int") body[field.name] = Number(field.value);
     else if (field.dataset.type === "bool") body[field.name] = field.value === "true";
+    else if (field.dataset.type === "list") body[field.name] = field.value.split(",");
     else body[field.name] = field.value;
   }
   return body;
@@ -143,8 +144,8 @@ const quoted = (text) => (/^[\w.,@%+=:/-]+$/.test(text) ? text : `'${text.replac
 
 const tellCommand = (form) => {
   let text = form.dataset.cli;
-  for (const [name, value] of Object.entries(values(form))) text = text.replace(name.toUpperCase(), () => quoted(String(value)));
-  form.querySelector("[data-command]").textContent = text.replace(" --budget BUDGET", "");
+  for (const [name, value] of Object.entries(values(form))) text = text.replace(`@${name.toUpperCase()}@`, () => quoted(String(value)));
+  form.querySelector("[data-command]").textContent = text.replace(" --budget @BUDGET@", "");
 };
 
 const act = async (form) => {

@@ -13,7 +13,7 @@ export const short = (value) => {
   return `${+value.toPrecision(4)}`;
 };
 
-const W = 640;
+const W = Math.max(340, Math.min(640, innerWidth - 60)); // a phone's charts have texts of the same size
 const ROOM = { left: 52, right: 14, top: 10, bottom: 34 };
 
 const linearTicks = (low, high, most = 6) => {
@@ -221,8 +221,9 @@ export const drawParallel = (figure, data, { brushed, brushes }) => {
   });
   const x = column(scales.length);
   svg.append(make("line", { class: "axis", x1: x, x2: x, y1: top, y2: bottom }), make("text", { x, y: 16, "text-anchor": "end", class: "strong" }, data.label.replace("validation ", "")), make("text", { x: x + 5, y: top + 4, class: "halo" }, short(best)), make("text", { x: x + 5, y: bottom + 4, class: "halo" }, short(low)));
+  const gaps = lines.some((one) => one.slice(2).includes(null)) ? "; lines below an axis have no such value" : "";
   const more = data.ranked > lines.length ? `; the best ${lines.length} of ${data.ranked.toLocaleString("en")}` : "";
-  figure.querySelector("figcaption p").textContent = `drag along an axis to filter the table; or focus an axis and use the arrow keys; Delete clears it${more}`;
+  figure.querySelector("figcaption p").textContent = `drag along an axis to filter the table; or focus an axis and use the arrow keys; Delete clears it${gaps}${more}`;
 };
 
 const inside = ([from, to], share) => share !== null && share >= from - 1e-6 && share <= to + 1e-6;
@@ -340,7 +341,7 @@ export const drawImportance = (figure, found) => {
   const chosen = methods.map((method) => found.filter((one) => one.method === method && Object.keys(one.shares).length)).find((some) => some.length);
   if (!chosen) return empty(box, found.find((one) => one.reason)?.reason ?? "Too few trials have a result.");
   const names = [...new Set(chosen.flatMap((one) => Object.keys(one.shares)))];
-  const budgets = chosen.map((one) => one.budget);
+  const budgets = [...new Set(found.map((one) => one.budget))]; // all: a colour means the same in every chart
   const row = 12 * chosen.length + 8;
   const height = names.length * row + 24;
   const svg = frame(box, height, "importance of each parameter");
@@ -355,19 +356,23 @@ export const drawImportance = (figure, found) => {
     });
   });
   figure.querySelector("figcaption p").textContent = `share of what explains the objective, by ${chosen[0].method}, among the trials drawn for each budget`;
-  if (budgets[0] !== null) legend(box, budgets.map((one) => [short(one), make("rect", { class: `k${tone(budgets, one)}`, x: 6, y: 2, width: 20, height: 12 })]));
+  if (budgets[0] !== null) legend(box, chosen.map(({ budget }) => [short(budget), make("rect", { class: `k${tone(budgets, budget)}`, x: 6, y: 2, width: 20, height: 12 })]));
+  const silent = found.filter((one) => one.method === chosen[0].method && one.reason && one.budget !== null);
+  if (silent.length) box.append(Object.assign(document.createElement("p"), { className: "muted", textContent: silent.map((one) => `${short(one.budget)}: ${one.reason}`).join("; ") }));
 };
 
-export const drawHistogram = (box, histogram, budgets) => {
-  const { counts, edges, budget } = histogram;
+export const drawHistograms = (box, histograms, budgets) => {
+  // Where widths are solved, the draws of each budget lie close below it: all of them are shown.
+  const filled = histograms.every(({ edges }) => edges.at(-1) < 1.5 * edges[0]);
+  const shown = filled ? histograms : histograms.slice(-1);
   const height = 190;
   const svg = frame(box, height, "weights of random draws");
-  const low = Math.min(edges[0], ...budgets);
-  const high = Math.max(edges.at(-1), ...budgets);
+  const low = Math.min(...shown.map(({ edges }) => edges[0]), ...budgets);
+  const high = Math.max(...shown.map(({ edges }) => edges.at(-1)), ...budgets);
   const x = scale(low / 1.05, high * 1.05, 16, W - 16, true);
-  const y = scale(0, Math.max(...counts), height - 34, 18);
-  counts.forEach((count, place) => svg.append(make("rect", { class: "went", x: x(edges[place]) + 0.5, width: Math.max(1, x(edges[place + 1]) - x(edges[place]) - 1), y: y(count), height: y(0) - y(count) })));
+  const y = scale(0, Math.max(...shown.flatMap(({ counts }) => counts)), height - 34, 18);
+  for (const { counts, edges } of shown) counts.forEach((count, place) => count && svg.append(make("rect", { class: "went", x: x(edges[place]) + 0.5, width: Math.max(filled ? 3 : 1, x(edges[place + 1]) - x(edges[place]) - 1), y: y(count), height: y(0) - y(count) })));
   for (const one of budgets) svg.append(make("line", { class: "budget", x1: x(one), x2: x(one), y1: 14, y2: height - 34 }), make("text", { x: x(one), y: 11, "text-anchor": "middle", class: "strong" }, short(one)));
   for (const tick of x.ticks) svg.append(make("text", { x: x(tick), y: height - 18, "text-anchor": "middle" }, short(tick)));
-  svg.append(make("text", { x: W - 16, y: height - 3, "text-anchor": "end" }, budget === null ? "weights" : `weights of draws for ${short(budget)}`));
+  svg.append(make("text", { x: W - 16, y: height - 3, "text-anchor": "end" }, filled || shown[0].budget === null ? "weights of draws" : `weights of draws for ${short(shown[0].budget)}`));
 };

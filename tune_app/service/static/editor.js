@@ -1,6 +1,6 @@
 // The editor of a search file: checked as one types, its keys completed.
 import { get, send } from "./app.js";
-import { drawHistogram } from "./charts.js";
+import { drawHistograms } from "./charts.js";
 
 const area = document.getElementById("source");
 const numbers = document.querySelector(".numbers");
@@ -107,9 +107,13 @@ const complete = async () => {
       return item;
     }),
   );
+  // Below the line that is typed; above it where there is no room.
+  const { lineHeight, paddingTop } = getComputedStyle(area);
   const lines = area.value.slice(0, area.selectionStart).split("\n").length;
+  const below = parseFloat(paddingTop) + lines * parseFloat(lineHeight) - area.scrollTop;
+  const above = below - parseFloat(lineHeight) - found.offsetHeight;
   found.style.left = "4rem";
-  found.style.top = `${Math.min(lines * 1.29 + 0.9 - area.scrollTop / 15, 28)}rem`;
+  found.style.top = `${below + found.offsetHeight > area.clientHeight && above > 0 ? above : below}px`;
 };
 
 const take = (key, word) => {
@@ -167,12 +171,11 @@ document.getElementById("forecast").addEventListener("click", async (event) => {
       box.append(line);
     }
     const limits = made.budgets.map((one) => one.budget).filter(Boolean);
-    const last = made.histograms.at(-1);
-    if (last) {
+    if (made.histograms.length) {
       const draw = document.createElement("div");
       draw.className = "draw";
       box.append(draw);
-      drawHistogram(draw, last, limits);
+      drawHistograms(draw, made.histograms, limits);
     }
   } catch (error) {
     box.replaceChildren(Object.assign(document.createElement("p"), { className: "error", textContent: error.message }));

@@ -23,6 +23,9 @@ const mark = () => {
 
 // The view is in the address: what is clicked is fetched, put in place and remembered there.
 
+// The table first: what it shows is waited for, the charts beside it are not.
+const afterPaint = (work) => requestAnimationFrame(() => setTimeout(work));
+
 let turn = 0;
 const show = async (url, { push = true } = {}) => {
   const mine = ++turn;
@@ -57,8 +60,7 @@ table().addEventListener("click", (event) => {
   const url = new URL(link.href);
   if (url.pathname !== location.pathname) return;
   event.preventDefault();
-  if (!url.searchParams.has("where")) readBrushes(url);
-  show(url);
+  show(url).then(() => afterPaint(() => readBrushes(url)));
 });
 
 table().addEventListener("submit", (event) => {
@@ -74,8 +76,7 @@ table().addEventListener("submit", (event) => {
   if (!query.get("where")) query.delete("where");
   url.search = query;
   form.closest("details")?.removeAttribute("open");
-  readBrushes(url);
-  show(url);
+  show(url).then(() => afterPaint(() => readBrushes(url)));
 });
 
 document.addEventListener("keydown", (event) => {
@@ -86,9 +87,7 @@ document.addEventListener("click", (event) => {
 });
 
 addEventListener("popstate", () => {
-  readBrushes(new URL(location.href));
-  show(location.href, { push: false });
-  drawMany();
+  show(location.href, { push: false }).then(() => afterPaint(() => readBrushes(new URL(location.href))));
 });
 
 // Learning curves of the trials that are ticked
@@ -157,6 +156,7 @@ const brushed = (axis, range, keys = false) => {
 const share = (axis, at) => (axis.log ? Math.log(at / axis.low) / Math.log(axis.high / axis.low) : (at - axis.low) / (axis.high - axis.low || 1));
 
 const readBrushes = (url) => {
+  const before = JSON.stringify(brushes);
   for (const key of Object.keys(brushes)) delete brushes[key];
   for (const axis of charts?.parallel.axes ?? []) {
     for (const one of (url.searchParams.get("where") ?? "").split(/\s+/)) {
@@ -166,7 +166,7 @@ const readBrushes = (url) => {
       held[found[2] === ">=" ? 0 : 1] = share(axis, Number(found[3]));
     }
   }
-  if (charts) drawParallel(figures.parallel, charts, { brushed, brushes });
+  if (charts && JSON.stringify(brushes) !== before) drawParallel(figures.parallel, charts, { brushed, brushes });
 };
 
 // Charts
@@ -198,12 +198,65 @@ const importance = async () => {
   }
 };
 
-const whenSeen = new IntersectionObserver((entries) => {
-  if (!entries.some((one) => one.isIntersecting)) return;
-  whenSeen.disconnect();
-  importance();
-});
+// Why the ranking is what it is: sentences, and the tables behind them
 
+const WHY = { "ranking-importance": "Importance", "ranking-failing": "What always failed", "ranking-edges": "Ends of ranges", "ranking-outlook": "What more trials may bring" };
+
+const why = async () => {
+  const box = document.querySelector("#why .why");
+  try {
+    const found = await get(`${api}/why`);
+    const said = document.createElement("ul");
+    said.append(...found.findings.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
+    const words = (text) => Object.assign(document.createElement("p"), { className: "muted", textContent: text });
+    const tables = Object.entries(WHY).filter(([key]) => found.tables[key]?.length);
+    const open = [...box.querySelectorAll("details[open]")].map((one) => one.dataset.key);
+    box.replaceChildren(said, ...found.cautions.map(words), ...tables.map(([key, title]) => numbers(key, title, found.tables[key], open.includes(key))), words(found.method));
+  } catch (error) {
+    empty(box, error.message);
+  }
+};
+
+const cell = (value) => (value === null ? "" : typeof value !== "number" ? `${value}` : Number.isInteger(value) ? value.toLocaleString("en") : Math.abs(value) < 1e-3 ? value.toExponential(1) : `${+value.toPrecision(4)}`);
+
+const numbers = (key, title, rows, open) => {
+  const names = Object.keys(rows[0]).filter((name) => rows.some((row) => row[name] !== null));
+  const table = document.createElement("table");
+  const line = (row, kind, text) => {
+    const made = row.appendChild(document.createElement(kind));
+    made.textContent = text;
+    return made;
+  };
+  const numeric = new Set(names.filter((name) => rows.every((row) => row[name] === null || typeof row[name] === "number")));
+  const head = table.createTHead().insertRow();
+  for (const name of names) line(head, "th", name.replaceAll("_", " ")).className = numeric.has(name) ? "n" : "";
+  const body = table.createTBody();
+  for (const row of rows) {
+    const made = body.insertRow();
+    for (const name of names) line(made, "td", cell(row[name])).className = numeric.has(name) ? "n" : "";
+  }
+  const scroll = Object.assign(document.createElement("div"), { className: "scroll", tabIndex: 0, role: "region", ariaLabel: title });
+  scroll.append(table);
+  const details = Object.assign(document.createElement("details"), { open });
+  details.dataset.key = key;
+  details.append(Object.assign(document.createElement("summary"), { textContent: `${title}: the numbers` }), scroll);
+  return details;
+};
+
+// Both are worked out when somebody scrolls there, and again after a change.
+const once = (node, look) => {
+  let seen = false;
+  const watcher = new IntersectionObserver((entries) => {
+    if (!entries.some((one) => one.isIntersecting)) return;
+    watcher.disconnect();
+    seen = true;
+    look();
+  });
+  watcher.observe(node);
+  return () => seen && look();
+};
+
+const again = [];
 let due = null;
 onChange((state) => {
   if (state.status === "deleted") return location.assign("/");
@@ -213,6 +266,7 @@ onChange((state) => {
     due = null;
     await show(location.href, { push: false });
     await load();
+    if (!["running", "stopping"].includes(state.status)) again.forEach((look) => look());
   }, 700);
 });
 
@@ -220,4 +274,4 @@ showActions(page.dataset.status);
 mark();
 await load();
 readBrushes(new URL(location.href));
-whenSeen.observe(figures.importance);
+again.push(once(figures.importance, importance), once(document.getElementById("why"), why));

@@ -39,6 +39,8 @@ const figure = ({ name, title, caption }, url) => {
   image.loading = "lazy";
   image.alt = title;
   image.src = `${url}/${name}?theme=light`;
+  box.className = "busy";
+  for (const ended of ["load", "error"]) image.addEventListener(ended, () => box.classList.remove("busy"));
   picture.append(dark, image);
   const words = document.createElement("figcaption");
   const heading = document.createElement("h3");
