@@ -51,7 +51,7 @@ def quiet_environment() -> None:
     """Set what must be set before Ray is imported."""
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
-    for name in ("ray", "ray.tune", "ray.data", "ray.train"):
+    for name in ("ray", "ray.tune", "ray.data", "ray.train", "ray.widgets.util"):
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
@@ -126,6 +126,7 @@ def _start(object_store_bytes: int) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             ray.init(
+                address="local",  # else one that somebody started on this machine is joined
                 num_cpus=cpu_count(),
                 include_dashboard=False,
                 log_to_driver=False,

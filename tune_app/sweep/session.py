@@ -151,6 +151,7 @@ class Session(ABC):
             time_limit_s=trial_time_limit_s or config.resources.trial_time_limit_s,
             use_gpu=placement.gpus_per_trial > 0,
             weights_every=None if final else config.record.weights_every,
+            metrics=config.metrics,
             final=final,
             train_epochs=own.train,
         )

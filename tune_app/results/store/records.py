@@ -75,6 +75,7 @@ class TrialRecord:
     train_loss: float | None = None
     test_accuracy: float | None = None
     test_loss: float | None = None
+    metrics: dict[str, float | None] = field(default_factory=dict)  # the file's: val_f1_macro, ...
     source: str | None = None  # the search trial that a final one retrains
     epochs: int = 0  # recorded ones; the Store never lowers it
     seconds: float = 0.0
@@ -85,6 +86,10 @@ class TrialRecord:
     error: str | None = None
     checkpoint: str | None = None
     node: str | None = None
+
+    def measured(self, metric: str) -> float | None:
+        """Return a metric by its name, one that the search file adds too; None without it."""
+        return _measured(self, metric)
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,16 @@ class EpochRecord:
     val_accuracy: float | None = None
     lr: float | None = None
     grad_norm: float | None = None
+    metrics: dict[str, float | None] = field(default_factory=dict)  # the file's: val_f1_macro, ...
+
+    def measured(self, metric: str) -> float | None:
+        """Return a metric by its name, one that the search file adds too; None without it."""
+        return _measured(self, metric)
+
+
+def _measured(record: TrialRecord | EpochRecord, metric: str) -> float | None:
+    found: float | None = record.metrics.get(metric, getattr(record, metric, None))
+    return found
 
 
 Record = SweepRecord | TrialRecord | EpochRecord
