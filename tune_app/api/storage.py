@@ -175,16 +175,23 @@ class Sweep:
     ) -> TrialRecord:
         """Write a network to the folder `to`, as `tune-app export` does; return its trial.
 
-        `formats` are among pt, safetensors, onnx and pt2.
+        `formats` are among pt, safetensors, onnx and pt2. A network that torch.export cannot trace
+        goes without predict.py, which is noted on stderr.
 
         Raises:
             ExportError: There is none to choose, its weights are gone, or the folder is taken.
         """
+        from tune_app.cli.export import say_left_out
         from tune_app.report.export import export_trial
 
-        limit = None if budget is None else parse_budget(budget)
         return export_trial(
-            self.store, self.name, Path(to), budget=limit, trial_id=trial, formats=formats
+            self.store,
+            self.name,
+            Path(to),
+            budget=None if budget is None else parse_budget(budget),
+            trial_id=trial,
+            formats=formats,
+            on_left_out=say_left_out,
         )
 
     def report(self, to: str | Path, *, data_root: str | Path | None = None) -> Path:

@@ -51,7 +51,7 @@ def quiet_environment() -> None:
     """Set what must be set before Ray is imported."""
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
-    for name in ("ray", "ray.tune", "ray.data", "ray.train", "ray.widgets.util"):
+    for name in ("ray", "ray.tune", "ray.data", "ray.train"):
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
