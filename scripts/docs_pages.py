@@ -1,12 +1,16 @@
 """Pages of the documentation that are made when it is built; a hook of MkDocs.
 
-The README and its neighbours become pages where they are, so that nothing is written twice, and
-the commands' page comes from the commands themselves. A link to a file of the repository leads
+The README and its neighbours become pages where they are, so that nothing is written twice; so do
+the notebooks, with the outputs that they were committed with. The commands' page comes from the
+commands themselves. A link to a file of the repository leads
 to its page, or keeps its text only where it has none.
 """
 
+import base64
+import json
 import posixpath
 import re
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +25,9 @@ FROM_FILES = {  # in the repository: the page
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
     "docker/README.md": "clusters.md",
+    "notebooks/README.md": "notebooks/index.md",
 }
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((?!\w+:)([^)#\s]+)(#[^)\s]*)?\)")
 
 
@@ -30,6 +36,13 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for source, page in FROM_FILES.items():
         text = (ROOT / source).read_text(encoding="utf-8")
         files.append(File.generated(config, page, content=_relinked(text, source)))
+    for path in NOTEBOOKS:
+        source = f"notebooks/{path.name}"
+        text, pictures = notebook_page(path)
+        page = _page_of(source)
+        files.append(File.generated(config, page, content=_relinked(text, source)))
+        for name, picture in pictures.items():
+            files.append(File.generated(config, f"notebooks/{name}", content=picture))
     files.append(File.generated(config, "reference/commands.md", content=commands()))
     return files
 
@@ -41,16 +54,60 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     return _relinked(markdown, f"docs/{page.file.src_uri}")
 
 
+def notebook_page(path: Path) -> tuple[str, dict[str, bytes]]:
+    """Return a notebook as Markdown, and its pictures by name."""
+    parts: list[str] = []
+    pictures: dict[str, bytes] = {}
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "markdown":
+            parts.append(source)
+            continue
+        parts.append(f"```python\n{source}\n```")
+        for output in cell["outputs"]:
+            shown = {kind: _joined(own) for kind, own in output.get("data", {}).items()}
+            plain = _joined(output.get("text", shown.get("text/plain", "")))
+            if "image/png" in shown:
+                name = f"{path.stem}-{len(pictures) + 1}.png"
+                pictures[name] = base64.b64decode(shown["image/png"])
+                said = "" if plain.startswith("<") else plain
+                title = said.partition(". ")[0]
+                parts.append(f"![{title}]({name}){{ .shown }}\n\n<small>{escape(said)}</small>")
+            elif "text/markdown" in shown:
+                parts.append(shown["text/markdown"])
+            elif "text/html" in shown:
+                # Tables as the theme styles them, without pandas' own style.
+                html = re.sub(r"<style.*?</style>", "", shown["text/html"], flags=re.S)
+                html = re.sub(r"<table[^>]*>", "<table>", html)
+                html = re.sub(r"\n\s*\n", "\n", html)
+                parts.append(f'<div class="output" markdown="0">\n{html}\n</div>')
+            else:
+                parts.append(f"```text\n{plain.rstrip()}\n```")
+    return "\n\n".join(parts) + "\n", pictures
+
+
+def _joined(text: str | list[str]) -> str:
+    return text if isinstance(text, str) else "".join(text)
+
+
+def _page_of(file: str) -> str | None:
+    """Return the page of a file of the repository, None where it has none."""
+    if file.startswith("docs/") and file.endswith(".md"):
+        return file.removeprefix("docs/")
+    if file.startswith("notebooks/") and file.endswith(".ipynb"):
+        return f"{file.removesuffix('.ipynb')}.md"
+    return FROM_FILES.get(file)
+
+
 def _relinked(text: str, source: str) -> str:
     """Return `text`, a file of the repository, with links between pages in place of files."""
-    page = FROM_FILES.get(source, source.removeprefix("docs/"))
+    page = _page_of(source)
+    assert page is not None
 
     def mend(link: re.Match[str]) -> str:
         said, target, anchor = link[1], link[2], link[3] or ""
         file = posixpath.normpath(posixpath.join(posixpath.dirname(source), target))
-        leads_to = FROM_FILES.get(file)
-        if file.startswith("docs/") and file.endswith(".md"):
-            leads_to = file.removeprefix("docs/")
+        leads_to = _page_of(file)
         if leads_to is None:
             return said
         return f"[{said}]({posixpath.relpath(leads_to, posixpath.dirname(page))}{anchor})"

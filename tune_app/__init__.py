@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tune_app.api.table import Table
     from tune_app.config.files import load_sweep_file
     from tune_app.config.sweep import SweepConfig
+    from tune_app.errors import SweepFileError, TuneAppError
     from tune_app.report.exported import load_export
     from tune_app.service.client import connect
 
@@ -24,7 +25,9 @@ _PLACES = {
     "Storage": "api.storage",
     "Sweep": "api.storage",
     "SweepConfig": "config.sweep",
+    "SweepFileError": "errors",
     "Table": "api.table",
+    "TuneAppError": "errors",
     "connect": "service.client",
     "load_export": "report.exported",
     "load_sweep_file": "config.files",
@@ -37,7 +40,9 @@ __all__ = [
     "Storage",
     "Sweep",
     "SweepConfig",
+    "SweepFileError",
     "Table",
+    "TuneAppError",
     "connect",
     "load_export",
     "load_sweep_file",

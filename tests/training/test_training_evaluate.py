@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from tune_app.data.batches import Normalize
 from tune_app.training.checkpoints import load_weights, save_weights
 from tune_app.training.device import BACKENDS, apply_kernels, full_precision
 from tune_app.training.evaluate import build_loss, evaluate, measure
@@ -82,3 +83,15 @@ def test_full_precision_ends_where_it_began():
     with full_precision():
         assert BACKENDS.cudnn.conv.fp32_precision == "ieee"
     assert BACKENDS.cudnn.conv.fp32_precision == "tf32"
+
+
+def test_a_network_whose_layout_is_changed_can_be_trained_after_it_was_evaluated():
+    # The weights of depthwise convolutions are brought into a layout anew each time.
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(1, 6, 1), nn.Conv2d(6, 6, 3, padding="same", groups=6), nn.Flatten()
+    )
+    x = torch.rand(8, 1, 4, 4)
+    for _ in range(2):
+        evaluate(model, x, torch.arange(8), Normalize.of((0.0,), (1.0,), x[0], x.device))
+        model(x).square().mean().backward()

@@ -3,8 +3,9 @@
 import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from tune_app.api.figures import Figures
 from tune_app.api.table import Table
 from tune_app.config.budget import format_budget, parse_budget
 from tune_app.config.sweep import SweepConfig
@@ -14,7 +15,7 @@ from tune_app.results.store import Store, SweepRecord, TrialRecord, open_store
 from tune_app.results.table import ranked_rows, table_budgets, trial_rows
 
 if TYPE_CHECKING:
-    from tune_app.report.figures.frame import ReportFigure
+    from tune_app.diagnostics.diagnosis import Diagnosis
 
 Budget = int | str | None  # 20_000, "20k"
 
@@ -61,6 +62,33 @@ class Storage:
     def __len__(self) -> int:
         return len(self.store.list_sweeps())
 
+    def add(self, record: str | Path) -> "Sweep":
+        """Add a sweep from a committed `record.json`, to be read as any other; it has no weights.
+
+        Raises:
+            StorageError: The file cannot be read, or is no record.
+            SweepExistsError: There is a sweep of that name.
+        """
+        from tune_app.results.shared import add_shared
+
+        return Sweep(self.store, add_shared(self.store, Path(record)).name)
+
+    def compare(self, *names: str) -> Table:
+        """Return the winners of several sweeps in one table, the best of each budget marked.
+
+        They are those of the final stage, compared on the test split within a budget and data
+        set: see `tune_app.results.published.published_rows`.
+
+        Raises:
+            UnknownSweepError: There is no such sweep.
+        """
+        from tune_app.results.published import published_layout, published_rows
+
+        sweeps = [self.store.get_sweep(name) for name in names]
+        return Table(
+            tuple(published_rows(self.store, sweeps)), (published_layout(self.store, sweeps),)
+        )
+
     def __repr__(self) -> str:
         names = ", ".join(record.name for record in self.store.list_sweeps())
         return f"<sweeps in {self.store.home}: {names or 'none'}>"
@@ -106,6 +134,23 @@ class Sweep:
         rows = trial_rows(self.store, record)
         return Table(tuple(rows), (full_layout(rows, rows, record),))
 
+    def tested(self, budget: Budget = None) -> Table:
+        """Return the winners that were retrained and tested, of a budget or below each other.
+
+        Its rows are those of `tune_app.results.finals.final_rows`; empty before the final stage.
+
+        Raises:
+            SpaceError: `budget` is no number of weights.
+        """
+        from tune_app.results.final_layout import final_layouts
+        from tune_app.results.tables import winners_json
+
+        record = self.record
+        rows = trial_rows(self.store, record)
+        limits = None if budget is None else (parse_budget(budget),)
+        layouts = final_layouts(rows, record, budgets=limits)
+        return Table(tuple(winners_json(rows, record, limits)), tuple(layouts))
+
     def best(self, budget: Budget = None) -> TrialRecord:
         """Return the best trial of the search that fits a budget.
 
@@ -135,16 +180,23 @@ class Sweep:
     ) -> TrialRecord:
         """Write a network to the folder `to`, as `tune-app export` does; return its trial.
 
-        `formats` are among pt, safetensors, onnx and pt2.
+        `formats` are among pt, safetensors, onnx and pt2. A network that torch.export cannot trace
+        goes without predict.py, which is noted on stderr.
 
         Raises:
             ExportError: There is none to choose, its weights are gone, or the folder is taken.
         """
+        from tune_app.cli.export import say_left_out
         from tune_app.report.export import export_trial
 
-        limit = None if budget is None else parse_budget(budget)
         return export_trial(
-            self.store, self.name, Path(to), budget=limit, trial_id=trial, formats=formats
+            self.store,
+            self.name,
+            Path(to),
+            budget=None if budget is None else parse_budget(budget),
+            trial_id=trial,
+            formats=formats,
+            on_left_out=say_left_out,
         )
 
     def report(self, to: str | Path, *, data_root: str | Path | None = None) -> Path:
@@ -162,13 +214,32 @@ class Sweep:
         write_report(self.store, [self.name], Path(to), data_path(data_root), importance=importance)
         return Path(to)
 
-    def figures(self) -> list["ReportFigure"]:
+    def diagnose(
+        self, what: str, *trials: str, data_root: str | Path | None = None, **options: Any
+    ) -> "Diagnosis":
+        """Return what a diagnostic finds in trials, as `tune-app diagnose` does.
+
+        A notebook shows its sentences and figures; `.tables` are DataFrames.
+
+        Raises:
+            DiagnosisError: There is no such diagnostic, or these trials do not suit it.
+            UnknownTrialError: There is no such trial.
+        """
+        from tune_app.cli.diagnose import check_what, run_diagnostic
+        from tune_app.diagnostics.workbench import Workbench
+
+        check_what(what)
+        bench = Workbench(self.store, data_path(data_root))
+        return run_diagnostic(what, bench, self.name, trials, options)
+
+    def figures(self) -> Figures:
         """Return the figures of the search, as a report has them; a notebook shows each."""
         from tune_app.report.figures.sweeps import sweep_figures
         from tune_app.sweep.importance import sweep_importance
 
         record = self.record
-        return list(sweep_figures(self.store, record, sweep_importance(self.store, record)))
+        drawn = sweep_figures(self.store, record, sweep_importance(self.store, record))
+        return Figures(list(drawn))
 
     def __repr__(self) -> str:
         return f"<sweep {self.name}: {self.status}>\n\n{self.ranked(top=_SHOWN)}"

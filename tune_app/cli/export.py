@@ -158,7 +158,7 @@ def _export_network(
 
     budget = budgets[0] if budgets else None
     choice = pick_trial(store, store.get_sweep(sweep), budget=budget, trial_id=trial_id)
-    write_export(store, choice, to, formats)
+    write_export(store, choice, to, formats, on_left_out=say_left_out)
     _print_choice(to, choice)
     print(f"next: tune-app evaluate {to}")
 
@@ -168,13 +168,18 @@ def _export_budgets(
 ) -> None:
     from tune_app.report.export_index import budget_folder, export_budgets
 
-    choices = export_budgets(store, sweep, to, budgets, formats)
+    choices = export_budgets(store, sweep, to, budgets, formats, on_left_out=say_left_out)
     for name, choice in choices.items():
         _print_choice(to / name, choice)
     for limit in table_budgets(store.get_sweep(sweep)):
         if not budgets and budget_folder(limit) not in choices:
             print(f"note: no ranked trial of at most {limit:,} weights", file=sys.stderr)
     print(f"next: tune-app evaluate {to}")
+
+
+def say_left_out(why: str) -> None:
+    """Note on stderr what an export goes without."""
+    print(f"note: {why}", file=sys.stderr)
 
 
 def _print_choice(to: Path, choice: "Choice") -> None:

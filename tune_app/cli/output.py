@@ -15,7 +15,14 @@ def make_console(file: IO[str] | None = None) -> Console:
     """Return a console that prints what it is given as it is, to stdout or to `file`."""
     fixed = file is not None or not (sys.stdout.isatty() or os.environ.get("COLUMNS"))
     return Console(
-        file=file, width=PIPE_WIDTH if fixed else None, highlight=False, markup=False, emoji=False
+        file=file,
+        width=PIPE_WIDTH if fixed else None,
+        # In a notebook rich would show what goes to a file too, and colour it.
+        force_jupyter=None if file is None else False,
+        color_system="auto" if file is None else None,
+        highlight=False,
+        markup=False,
+        emoji=False,
     )
 
 

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tune_app.config.budget import format_budget
+from tune_app.config.metrics import OBJECTIVES
 from tune_app.results.layout import (
     Layout,
     cell_text,
@@ -137,18 +138,20 @@ def print_trial(
 
 
 def _history_table(row: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Table:
+    added = {key: key.removeprefix("val_") for key in history[0] if key in OBJECTIVES}
+    headings = {**added, **_HISTORY}
     keys = [
         key
-        for key in _HISTORY
-        if any(is_number(epoch[key]) for epoch in history)
+        for key in dict.fromkeys([*_HISTORY, *added])
+        if any(is_number(epoch.get(key)) for epoch in history)
         and (key != "attempt" or any(epoch[key] > 1 for epoch in history))
     ]
     table = make_table()
     for key in keys:
-        table.add_column(_HISTORY[key], justify="right", vertical="bottom", no_wrap=True)
+        table.add_column(headings[key], justify="right", vertical="bottom", no_wrap=True)
     for epoch in history:
         style = "bold" if epoch["epoch"] == row["best_epoch"] else ""
-        table.add_row(*(value_text(epoch[key], key) for key in keys), style=style)
+        table.add_row(*(value_text(epoch.get(key), key) for key in keys), style=style)
     return table
 
 
@@ -163,8 +166,7 @@ def _facts(row: Mapping[str, Any]) -> list[tuple[str, str]]:
     metrics = ", ".join(
         f"{label} {text(key)}"
         for key, label in (
-            ("val_accuracy", "accuracy"),
-            ("val_loss", "loss"),
+            *((key, key.removeprefix("val_")) for key in row if key in OBJECTIVES),
             ("train_accuracy", "train accuracy"),
             ("train_loss", "train loss"),
         )

@@ -5,6 +5,7 @@ from typing import Any
 
 from tune_app.config.draft import Draft, Findings
 from tune_app.config.fields import did_you_mean, same, show
+from tune_app.config.metrics import METRICS, metrics_of
 from tune_app.config.parameter_checks import (
     condition_rules,
     name_rules,
@@ -64,6 +65,10 @@ def _regression_rules(draft: Draft) -> Findings:
         yield ("dataset", "classes"), f"{name} is a regression, without classes; remove it"
     if draft.get("objective", "metric") == "val_accuracy":
         yield ("objective", "metric"), f"{name} is a regression, without accuracy; use val_loss"
+    for position, metric in enumerate(draft.get("metrics") or ()):
+        if METRICS[metric].task != "regression":
+            known = ", ".join(metrics_of("regression"))
+            yield ("metrics", position), f"{name} is a regression, {metric} is not; use {known}"
     loss = draft.parameters.get("loss")
     if loss is not None and loss.contains("cross_entropy"):
         yield ("parameters", "loss"), f"{name} is a regression, whose loss is mse; remove it"

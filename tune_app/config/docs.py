@@ -8,6 +8,7 @@ from pydantic.fields import FieldInfo
 
 from tune_app.config.durations import format_duration
 from tune_app.config.fields import Section, annotation_of, describe, keys_of, leaves_of, show
+from tune_app.config.metrics import METRICS
 from tune_app.config.parameters import (
     CnnParameters,
     FcnParameters,
@@ -109,6 +110,14 @@ Beside these may stand:
 
 """
 
+_METRICS_TEXT = """\
+Names, as in `metrics: [f1_macro, auroc]`: measured on the validation split after each epoch, in
+the record and the tables as `val_f1_macro`, and in the final stage on the test split as
+`test_f1_macro`. Nothing of this is computed unless it is asked for. The definitions are
+scikit-learn's, the numbers torchmetrics': `pip install "tune-app[metrics]"`. An objective names one
+with its split, `objective: {metric: val_f1_macro}`; winners are then compared by it on the test
+split too."""
+
 _SECTIONS: dict[str, tuple[type[Section], str]] = {
     "dataset": (DatasetConfig, ""),
     "objective": (Objective, ""),
@@ -120,6 +129,7 @@ _SECTIONS: dict[str, tuple[type[Section], str]] = {
     "record": (RecordConfig, ""),
     "exported": (ExportedNetwork, ""),
 }
+_LINKED = ("metrics", *_SECTIONS)
 _PARAMETERS: dict[str, tuple[type[Section], str]] = {
     "Parameters of an FCN": (
         FcnParameters,
@@ -147,12 +157,20 @@ def search_file_markdown() -> str:
         heading = f"`{title}`" if title in _SECTIONS else title
         parts += [f"## {heading}", " ".join(filter(None, [model.__doc__, text]))]
         parts.append(_table(_rows(model)))
+        if title == "objective":
+            parts += ["## `metrics`", _METRICS_TEXT, _metric_rows()]
     return "\n\n".join(parts) + "\n"
+
+
+def _metric_rows() -> str:
+    rows = [("name", "of", "good", "meaning"), ("---",) * 4]
+    rows += [(f"`{name}`", own.task, own.mode, own.meaning) for name, own in METRICS.items()]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def _rows(model: type[Section]) -> Iterator[tuple[str, str, str, str]]:
     for key, info in keys_of(model).items():
-        takes = f"see [{key}](#{key})" if key in _SECTIONS else describe(annotation_of(info))
+        takes = f"see [{key}](#{key})" if key in _LINKED else describe(annotation_of(info))
         meaning = info.description or ""
         for rule in info.metadata:
             if isinstance(rule, ReadWhere | ReadUnless):

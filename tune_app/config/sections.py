@@ -9,7 +9,18 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, mod
 
 from tune_app.config.budget import format_budget, parse_budget
 from tune_app.config.durations import parse_duration
-from tune_app.config.fields import Flag, Number, Phrase, Section, Text, Whole, plain_value, show
+from tune_app.config.fields import (
+    Flag,
+    Number,
+    Phrase,
+    Section,
+    Text,
+    Whole,
+    one_of,
+    plain_value,
+    show,
+)
+from tune_app.config.metrics import METRICS, OBJECTIVES
 from tune_app.errors import SpaceError
 
 REGRESSION_SETS = ("sinc", "sin")
@@ -86,15 +97,46 @@ class DatasetConfig(Section):
         return self.name in REGRESSION_SETS
 
 
+def _check_metric(name: str) -> str:
+    if name not in METRICS:
+        raise SpaceError(one_of(name, METRICS, noun="metric"))
+    return name
+
+
+def _check_metrics(names: tuple[str, ...]) -> tuple[str, ...]:
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise SpaceError(f"has {twice[0]} twice; each metric is measured once")
+    return names
+
+
+def _check_objective(name: str) -> str:
+    if name not in OBJECTIVES:
+        raise SpaceError(one_of(name, OBJECTIVES, noun="metric"))
+    return name
+
+
+Metric = Annotated[
+    Text,
+    AfterValidator(_check_metric),
+    Phrase(f"one of {', '.join(METRICS)}"),
+    WithJsonSchema({"enum": list(METRICS)}),
+]
+Metrics = Annotated[tuple[Metric, ...], AfterValidator(_check_metrics)]
 _MODES = {"maximize": "max", "minimize": "min"}
-_MODE_OF = {"val_accuracy": "max", "val_loss": "min"}
 
 
 class Objective(Section):
-    """What trials are ranked by. Regression is ranked by its validation loss."""
+    """What trials are ranked by. Regression is ranked by its validation loss, if not said."""
 
-    metric: Literal["val_accuracy", "val_loss"] = Field(
-        default="val_accuracy", description="measured after each epoch; the best epoch counts"
+    metric: Annotated[
+        Text,
+        AfterValidator(_check_objective),
+        Phrase("val_accuracy, val_loss, or val_ and the name of a metric, like val_f1_macro"),
+        WithJsonSchema({"enum": list(OBJECTIVES)}),
+    ] = Field(
+        default="val_accuracy",
+        description="measured after each epoch; the best epoch counts. One of `metrics` is "
+        "measured without being listed there too",
     )
     mode: Annotated[
         Literal["max", "min"],
@@ -107,14 +149,14 @@ class Objective(Section):
     def _fill_mode(cls, raw: Any) -> Any:
         if isinstance(raw, Mapping) and "mode" not in raw:
             metric = raw.get("metric")
-            if isinstance(metric, str) and metric in _MODE_OF:
-                return {**raw, "mode": _MODE_OF[metric]}
+            if isinstance(metric, str) and metric in OBJECTIVES:
+                return {**raw, "mode": OBJECTIVES[metric]}
         return raw
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.mode != _MODE_OF[self.metric]:
-            good = _MODE_OF[self.metric]
+        good = OBJECTIVES[self.metric]
+        if self.mode != good:
             raise SpaceError(f"{self.metric} has mode {good}, got {self.mode}; leave mode out")
         return self
 

@@ -17,6 +17,7 @@ from tune_app.config.checks import find_problems
 from tune_app.config.draft import Draft
 from tune_app.config.fields import Phrase, Section, Text, did_you_mean, show
 from tune_app.config.functions import checked_function, is_function
+from tune_app.config.metrics import METRICS
 from tune_app.config.parameters import NETWORKS, TrainingParameters
 from tune_app.config.reading import Location, ReadBy, Reading, flatten
 from tune_app.config.sections import (
@@ -26,6 +27,7 @@ from tune_app.config.sections import (
     DatasetConfig,
     ExportedNetwork,
     FinalConfig,
+    Metrics,
     Objective,
     RecordConfig,
     Resources,
@@ -131,6 +133,11 @@ class SweepConfig(Section):
         default=None, description="multiply-adds per image that a network may take"
     )
     objective: Objective = Field(default=Objective(), description="what trials are ranked by")
+    metrics: Metrics = Field(
+        default=(),
+        description="what is measured on the validation split after each epoch beside loss and "
+        "accuracy, by torchmetrics (the extra `metrics`)",
+    )
     parameters: Annotated[
         dict[str, Parameter],
         ReadBy(_read_parameters),
@@ -216,12 +223,14 @@ class SweepConfig(Section):
 def complete(raw: Any) -> Any:
     """Return plain data with what other keys imply written out.
 
-    That is the objective and the loss of a regression, and fill mode where `fill` says of what.
+    That is the objective and the loss of a regression, fill mode where `fill` says of what, and
+    the objective's metric.
     """
     if not isinstance(raw, Mapping):
         return raw
     if raw.get("fill") is not None:
         raw = {"budget_mode": "fill", **raw}
+    raw = _with_objective(raw)
     dataset = raw.get("dataset")
     name = dataset.get("name") if isinstance(dataset, Mapping) else getattr(dataset, "name", None)
     if name not in REGRESSION_SETS:
@@ -233,6 +242,15 @@ def complete(raw: Any) -> Any:
         if isinstance(given, Mapping):
             completed[key] = {**values, **given}
     return completed
+
+
+def _with_objective(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    objective, metrics = raw.get("objective"), raw.get("metrics", ())
+    given = objective.get("metric") if isinstance(objective, Mapping) else None
+    name = str(given or getattr(objective, "metric", "")).removeprefix("val_")
+    if name in METRICS and isinstance(metrics, list | tuple) and name not in metrics:
+        return {**raw, "metrics": [*metrics, name]}
+    return raw
 
 
 def find_in(raw: Any) -> list[tuple[Location, str]]:

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -17,7 +19,7 @@ THEMES = ("light", "dark")
 MOST_ROWS = 40  # of a table within a page
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Diagnosis:
     """The answer of a diagnostic: each table is a file of its name, and so is each figure."""
 
@@ -28,6 +30,17 @@ class Diagnosis:
     tables: Mapping[str, pd.DataFrame]
     figures: tuple[ReportFigure, ...]
     cautions: tuple[str, ...] = field(default=())  # what limits the numbers
+
+    def __repr__(self) -> str:
+        return "\n".join([self.title, *(f"- {finding}" for finding in self.findings)])
+
+    def _ipython_display_(self) -> None:
+        """Show in a notebook what was found, the figures, and what limits them."""
+        shown: Any = import_module("IPython.display")
+        lines = [f"**{self.title}**", self.method, *(f"- {finding}" for finding in self.findings)]
+        shown.display(shown.Markdown("\n\n".join(lines)), *self.figures)
+        if self.cautions:
+            shown.display(shown.Markdown("\n\n".join(self.cautions)))
 
     def section(self) -> Section:
         """Return the diagnosis as a section of a report, with those tables that are short."""

@@ -114,7 +114,9 @@ def edges(trials: Sequence[TrialRecord], config: SweepConfig, budget: int | None
     as below a dropout of 0.
     """
     metric, mode = config.objective.metric, config.objective.mode
-    rows = rank_rows([vars(trial) for trial in trials if trial.budget == budget], metric, mode)
+    drawn = [trial for trial in trials if trial.budget == budget]
+    own = [vars(trial) | {metric: trial.measured(metric)} for trial in drawn]
+    rows = rank_rows(own, metric, mode)
     count = max(FEWEST_BEST, math.ceil(BEST_SHARE * len(rows)))
     found = []
     for name in config.space.varied:

@@ -27,12 +27,11 @@ from tune_app.results.layout import exact_text, value_text
 from tune_app.results.store import Store, SweepRecord, TrialRecord
 
 KINDS = {"fcn": "fully connected", "cnn": "convolutional"}
-_METRICS = {"val_accuracy": "accuracy", "val_loss": "loss"}
 
 
 def metric_name(sweep: SweepRecord) -> str:
-    """Return the objective as a sentence calls it: "accuracy" or "loss"."""
-    return _METRICS[sweep.config["objective"]["metric"]]
+    """Return the objective as a sentence calls it: "accuracy", "loss", "f1_macro", ..."""
+    return str(sweep.config["objective"]["metric"]).removeprefix("val_")
 
 
 def question(sweep: SweepRecord) -> Section:
@@ -40,7 +39,8 @@ def question(sweep: SweepRecord) -> Section:
     kind = KINDS.get(sweep.model, sweep.model)
     limits = [format_budget(budget) for budget in sweep.budgets]
     size = f" with at most {joined(limits, 'or')} weights" if limits else ""
-    order = "highest accuracy" if metric_name(sweep) == "accuracy" else "lowest loss"
+    end = "highest" if sweep.config["objective"]["mode"] == "max" else "lowest"
+    order = f"{end} {metric_name(sweep)}"
     asked = paragraph(
         f"Which {kind} network{size} reaches the {order} on ",
         Code(sweep.dataset),

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from tune_app.config.metrics import OBJECTIVES
 from tune_app.report.background import metric_name
 from tune_app.report.document import (
     Block,
@@ -141,7 +142,7 @@ def _incomparable(sweeps: Sequence[SweepRecord]) -> str | None:
 def _said(verdict: Verdict, metric: str) -> Text:
     first, second = verdict.ranked[:2]
     gap = value_text(abs(first.score - second.score), first.key)
-    less = "below" if metric == "loss" else "above"
+    less = "below" if OBJECTIVES.get(f"val_{metric}") == "min" else "above"
     opening = "" if first.budget is None else f"{verdict.limit}: "
     open_to = [
         best.sweep

@@ -3,7 +3,7 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,12 @@ from tune_app.report.export_contents import (
     to_search_file,
     write_preprocessing,
 )
-from tune_app.report.export_formats import NormalizedNetwork, file_digest, write_graphs
+from tune_app.report.export_formats import (
+    NormalizedNetwork,
+    UntraceableError,
+    file_digest,
+    write_graphs,
+)
 from tune_app.report.exported import (
     CARD_FILE,
     CONFIG_FILE,
@@ -57,6 +62,7 @@ def export_trial(
     budget: int | None = None,
     trial_id: str | None = None,
     formats: Collection[str] = ("pt",),
+    on_left_out: Callable[[str], None] = lambda why: None,
 ) -> TrialRecord:
     """Write the network that `pick_trial` picks to `directory` and return its trial.
 
@@ -65,12 +71,17 @@ def export_trial(
         UnknownTrialError, ExportError, StorageError: As `pick_trial` and `write_export`.
     """
     choice = pick_trial(store, store.get_sweep(sweep), budget=budget, trial_id=trial_id)
-    write_export(store, choice, directory, formats)
+    write_export(store, choice, directory, formats, on_left_out=on_left_out)
     return choice.trial
 
 
 def write_export(
-    store: Store, choice: Choice, directory: Path, formats: Collection[str] = ("pt",)
+    store: Store,
+    choice: Choice,
+    directory: Path,
+    formats: Collection[str] = ("pt",),
+    *,
+    on_left_out: Callable[[str], None] = lambda why: None,
 ) -> list[str]:
     """Write a trial's network to `directory` and return the names of the files.
 
@@ -78,6 +89,9 @@ def write_export(
     dict; preprocessing.npz; metrics.json; README.md, a model card; and predict.py, which needs
     network.onnx or network.pt2: without "onnx" among `formats`, the latter is always written. The
     files of a sweep's own functions are in code/. The files of an earlier export are replaced.
+
+    A network of one's own that torch.export cannot trace goes without network.pt2 and predict.py
+    where no format asks for a program; `on_left_out` is told why.
 
     Raises:
         ExportError: Its weights are gone, or the folder is taken, or a format that it cannot be
@@ -104,8 +118,17 @@ def write_export(
         if "safetensors" in formats:
             # Not `save_file`, which lets nobody but its owner read the file.
             (folder / SAFETENSORS_FILE).write_bytes(save(weights, metadata=notes))
-        graphs = {"onnx", "pt2"} & set(formats) or {"pt2"}
-        differences = write_graphs(graphs, whole, folder, notes)
+        differences: dict[str, float] = {}
+        asked = {"onnx", "pt2"} & set(formats)
+        try:
+            differences = write_graphs(asked or {"pt2"}, whole, folder, notes)
+        except UntraceableError as error:
+            if asked:
+                named = " and ".join(sorted(asked))
+                raise ExportError(
+                    f"{error}. Without {named} its weights can be exported"
+                ) from error
+            on_left_out(f"{error}. The weights and everything else are there")
         metrics = to_metrics(choice, weights_digest(weights)) | {
             "macro_f1": recorded_macro_f1(store, choice.trial),
             "inference_seconds": inference_seconds(whole),
@@ -120,8 +143,9 @@ def write_export(
         if (kept := code_folder(store.sweep_folder(choice.sweep.name))).is_dir():
             shutil.copytree(kept, code_folder(folder))
         write_preprocessing(folder / PREPROCESSING_FILE, origin, dtype)
-        script = predict_script(origin, dtype, onnx="onnx" in formats)
-        (folder / SCRIPT_FILE).write_text(script, encoding="utf-8")
+        if differences:
+            script = predict_script(origin, dtype, onnx="onnx" in formats)
+            (folder / SCRIPT_FILE).write_text(script, encoding="utf-8")
         names = sorted({path.name for path in folder.iterdir()} | {CARD_FILE})
         plan = plan_network(model, choice.trial.config, origin.input_shape, origin.outputs)
         card = model_card(choice, config, plan, metrics, names)
@@ -145,7 +169,7 @@ def _beside(directory: Path) -> Iterator[Path]:
         try:
             yield unfinished
             directory.mkdir(exist_ok=True)
-            for name in NETWORK_FILES:
+            for name in (*NETWORK_FILES, SCRIPT_FILE):
                 (directory / name).unlink(missing_ok=True)
             shutil.rmtree(code_folder(directory), ignore_errors=True)
             for path in unfinished.iterdir():

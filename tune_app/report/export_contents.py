@@ -95,6 +95,7 @@ def to_metrics(choice: Choice, digest: str) -> dict[str, Any]:
     )
     metrics = {
         **{name: getattr(trial, name) for name in names},
+        "metrics": trial.metrics,
         "split": "test" if trial.stage == "final" else "validation",
         "objective": config.objective.metric,
         "device": "cuda" if on_gpu else "cpu",

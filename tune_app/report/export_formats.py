@@ -1,9 +1,11 @@
 """A network in files that other programs open: written, held against PyTorch, run again."""
 
 import hashlib
+import io
 import json
+import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,10 @@ LARGEST_DIFFERENCE = 1e-5
 # The batch is of any size in the files: these are of none that the network was traced with.
 CHECKED_BATCHES = (1, 5, 64)
 INPUT, OUTPUT, BATCH = "inputs", "outputs", "batch"
+
+
+class UntraceableError(ExportError):
+    """A network, of a function of the user's own, whose computation torch.export cannot follow."""
 
 
 class NormalizedNetwork(nn.Module):
@@ -68,6 +74,7 @@ def write_graphs(
     of several sizes. `notes` go into the files. The network is on the CPU in evaluation mode.
 
     Raises:
+        UntraceableError: torch.export cannot follow the network; nothing was written.
         ExportError: A file cannot be written, or is off by more than 1e-5, of outputs above 1
             as a share. It may have been left behind.
     """
@@ -125,7 +132,23 @@ def file_digest(path: Path) -> str:
 def _trace(network: NormalizedNetwork) -> torch.export.ExportedProgram:
     # A batch of 1 would be taken for a fixed size.
     batch = torch.export.Dim(BATCH, min=1)
-    program = torch.export.export(network, (network.zeros(2),), dynamic_shapes=({0: batch},))
+    # What it cannot follow it logs and prints too, the whole graph with it.
+    logger = logging.getLogger("torch.fx.experimental.symbolic_shapes")
+    before, logger.disabled = logger.disabled, True
+    try:
+        with redirect_stderr(io.StringIO()):
+            program = torch.export.export(
+                network, (network.zeros(2),), dynamic_shapes=({0: batch},)
+            )
+    except Exception as error:  # of many kinds, private ones too
+        said = next((line.strip() for line in str(error).splitlines() if line.strip()), "no reason")
+        raise UntraceableError(
+            "torch.export cannot trace the network, which predict.py, network.pt2 and network.onnx "
+            f"need ({type(error).__name__}: {said}). Where its forward decides by the values it is "
+            "given, as in `if x.sum() > 0`, torch.where and torch.cond can be traced"
+        ) from error
+    finally:
+        logger.disabled = before
     for node in program.graph.nodes:
         node.meta.pop("stack_trace", None)  # paths of this machine, which the files would name
     return program

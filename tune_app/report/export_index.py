@@ -1,7 +1,7 @@
 """A network for each budget of a sweep: folders of exports, and an index of them."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ def export_budgets(
     directory: Path,
     budgets: Sequence[int] = (),
     formats: Collection[str] = ("pt",),
+    *,
+    on_left_out: Callable[[str], None] = lambda why: None,
 ) -> dict[str, Choice]:
     """Write a network for each budget to a folder of `directory`, and an index of all in it.
 
@@ -48,7 +50,7 @@ def export_budgets(
     if refusals and (budgets or not choices):
         raise refusals[0]
     for name, choice in choices.items():
-        write_export(store, choice, directory / name, formats)
+        write_export(store, choice, directory / name, formats, on_left_out=on_left_out)
     _write_index(directory, sweep)
     return choices
 

@@ -52,6 +52,11 @@ class Best:
     key: str  # what the score is of: "test_accuracy", "val_loss", ...
 
     @property
+    def metric(self) -> str:
+        """What the score is of, in a sentence: "accuracy", "loss", "f1_macro"."""
+        return self.key.partition("_")[2]
+
+    @property
     def limit(self) -> str:
         return "all sizes" if self.budget is None else format_budget(self.budget)
 
@@ -77,7 +82,7 @@ def answer(sweeps: Sequence[SweepRecord], found: Sequence[Best]) -> tuple[Block,
         return (paragraph(Strong("No trial has a result yet.")),)
     tested = [best for best in found if best.values]
     several = len(sweeps) > 1
-    metric = metric_name(sweeps[0])
+    metric = found[0].metric
     blocks: list[Block] = []
     if len(found) == 1:
         blocks.append(_answer_line(found[0], metric))

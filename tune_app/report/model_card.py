@@ -8,7 +8,7 @@ from tune_app.config.sections import ExportedNetwork
 from tune_app.config.sweep import SweepConfig
 from tune_app.models.plan import NetworkPlan, Shape
 from tune_app.report.export_choice import Choice
-from tune_app.report.exported import ONNX_FILE
+from tune_app.report.exported import ONNX_FILE, SCRIPT_FILE
 from tune_app.report.scores import wilson_interval
 
 _KINDS = {"fcn": "fully connected", "cnn": "convolutional"}
@@ -40,9 +40,7 @@ A {kind} network of {weights:,} weights that learnt {dataset}.{chosen}
 
 ## Use
 
-`python predict.py inputs.npy` prints {answers} of every input in `inputs.npy`, an array \
-{inputs_text}. The network normalises them itself. The script needs {runtime} and numpy, not \
-tune_app. With tune_app:
+{script} With tune_app:
 
 ```python
 import torch
@@ -102,10 +100,7 @@ def model_card(
         chosen=f"\n\n{which_replicate(choice)}" if final else "",
         facts=markdown_table(("", ""), _facts(choice, metrics)),
         data=_data(choice, config, origin),
-        answers="the class" if origin.classes else "the predicted value",
-        inputs_text=f"`{dtype} (N, {size})`"
-        + (", bytes from 0 to 255" if dtype == "uint8" else " as in the data set"),
-        runtime="onnxruntime" if ONNX_FILE in files else "torch",
+        script=_script(origin, files, f"`{dtype} (N, {size})`", is_bytes=dtype == "uint8"),
         inputs=f"torch.zeros(1, {size}, dtype=torch.{dtype})",
         answer="[network.classes[i] for i in network(inputs).argmax(1)]"
         if origin.classes
@@ -122,6 +117,23 @@ def model_card(
             "It answers whatever it is given; only for inputs like those of "
             f"{sweep.dataset} does that mean something.",
         ),
+    )
+
+
+def _script(origin: ExportedNetwork, files: Collection[str], inputs: str, *, is_bytes: bool) -> str:
+    """Return how predict.py is used; of a network that could not be traced, that it is missing."""
+    given = f"{inputs}{', bytes from 0 to 255' if is_bytes else ' as in the data set'}"
+    if SCRIPT_FILE not in files:
+        return (
+            "torch.export cannot trace this network: there is no predict.py, and no program for "
+            f"other runtimes. It takes an array {given}, and normalises it itself."
+        )
+    answers = "the class" if origin.classes else "the predicted value"
+    runtime = "onnxruntime" if ONNX_FILE in files else "torch"
+    return (
+        f"`python {SCRIPT_FILE} inputs.npy` prints {answers} of every input in `inputs.npy`, an "
+        f"array {given}. The network normalises them itself. The script needs {runtime} and numpy, "
+        "not tune_app."
     )
 
 
@@ -193,6 +205,8 @@ def _data(choice: Choice, config: SweepConfig, origin: ExportedNetwork) -> str:
 
 
 def _checked(files: Mapping[str, Mapping[str, Any]]) -> str:
+    if not files:
+        return ""
     said = [
         f"{difference:.0e} (`{name}`)" if difference else f"none (`{name}`)"
         for name in sorted(files)

@@ -49,8 +49,8 @@ def _write_trial(trial: TrialRecord, epochs: list[EpochRecord], folder: Path) ->
     with SummaryWriter(str(folder), write_to_disk=True) as writer:
         best = {
             f"best/{name}": float(value)
-            for name in _BEST
-            if (value := _of(trial, name)) is not None
+            for name in (*_BEST, *trial.metrics)
+            if (value := trial.measured(name)) is not None
         }
         for summary in hparams(_parameters(trial), best):
             writer.file_writer.add_summary(summary)
@@ -58,15 +58,10 @@ def _write_trial(trial: TrialRecord, epochs: list[EpochRecord], folder: Path) ->
             writer.add_scalar(name, value, trial.best_epoch, walltime=trial.ended)
         for epoch in epochs:
             at = None if epoch.started is None else epoch.started + (epoch.seconds or 0)
-            for name in METRICS:
-                value = getattr(epoch, name)
+            for name in (*METRICS, *epoch.metrics):
+                value = epoch.measured(name)
                 if value is not None:
                     writer.add_scalar(name, value, epoch.epoch, walltime=at)
-
-
-def _of(trial: TrialRecord, name: str) -> float | None:
-    value: float | None = getattr(trial, name)
-    return value
 
 
 def _parameters(trial: TrialRecord) -> dict[str, Any]:

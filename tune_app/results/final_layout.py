@@ -4,7 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tune_app.config.budget import format_budget
-from tune_app.results.finals import baseline_rows, final_budgets, final_metric, winner_rows
+from tune_app.results.finals import (
+    baseline_rows,
+    final_budgets,
+    final_metric,
+    tested_too,
+    winner_rows,
+)
 from tune_app.results.layout import Column, Layout, parameter_columns, value_text
 from tune_app.results.spread import (
     INTERVAL_HEADING,
@@ -15,9 +21,7 @@ from tune_app.results.spread import (
     tested_cell,
 )
 from tune_app.results.store.records import SweepRecord
-from tune_app.results.table import METRIC_HEADINGS, flatten
-
-_TEST_HEADINGS = {"test_accuracy": "test accuracy", "test_loss": "test loss"}
+from tune_app.results.table import flatten
 
 
 def final_layouts(
@@ -29,8 +33,8 @@ def final_layouts(
     """Return a table per budget of its winners, from `trial_rows`, and of all baselines.
 
     What is the same for all winners is a constant: parameters, and the numbers of seeds and
-    epochs. A sweep without winners but with baselines has one table, of these; one without either
-    has none.
+    epochs. Baselines have a table of their own where there are no winners, or these are compared
+    by something else. A sweep without either has none.
     """
     tables = {budget: winner_rows(rows, sweep, budget) for budget in final_budgets(sweep)}
     winners = [row for table in tables.values() for row in table]
@@ -38,7 +42,10 @@ def final_layouts(
     if not winners:
         return [_layout("baselines", baselines, sweep, [], {})] if baselines else []
     parameters, constants = _what_varies(winners, sweep)
-    return [
+    apart = []
+    if any(row["metric"] != winners[0]["metric"] for row in baselines):
+        baselines, apart = [], [_layout("baselines", baselines, sweep, [], {})]
+    tested = [
         _layout(
             f"retrained and tested, {_size_text(budget)}",
             _merged(table, baselines, sweep),
@@ -49,6 +56,7 @@ def final_layouts(
         for budget, table in tables.items()
         if budgets is None or budget in budgets
     ]
+    return [*tested, *apart]
 
 
 def _layout(
@@ -58,18 +66,19 @@ def _layout(
     parameters: Sequence[Column],
     constants: Mapping[str, Any],
 ) -> Layout:
-    metric, _ = final_metric(sweep)
+    metric = rows[0]["metric"]
     validation = metric.replace("test", "val")
     winners = [row for row in rows if "cv_mean" not in row]
     columns = [
         Column("trial_id", "trial", False),
-        Column("test_mean", _TEST_HEADINGS[metric], True, tested_cell),
+        Column("test_mean", metric.replace("_", " ", 1), True, tested_cell),
         Column("best", "best", False, mark_cell),
         Column("test_ci95", INTERVAL_HEADING, True, interval_cell),
-        Column(validation, f"validation {METRIC_HEADINGS[validation]}", True, _validation_cell),
+        Column(validation, f"validation {validation.removeprefix('val_')}", True, _validation_cell),
     ]
     if winners:
         columns += [
+            *(_test_column(key) for key in tested_too(sweep)),
             *([] if "seeds" in constants else [Column("seeds", "seeds", True)]),
             Column("weights", "weights", True),
             *([Column("share", "share", True)] if winners[0]["share"] is not None else []),
@@ -115,6 +124,15 @@ def _merged(
 
 def _as_winner(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, "trial_id": f"{row['name']} (baseline)"}
+
+
+def _test_column(key: str) -> Column:
+    """Return the column of what was tested too: mean and deviation over seeds."""
+
+    def cell(row: Mapping[str, Any]) -> str:
+        return spread_text(row.get(f"{key}_mean"), row.get(f"{key}_std"), key)
+
+    return Column(f"{key}_mean", key.replace("_", " ", 1), True, cell)
 
 
 def _validation_cell(row: Mapping[str, Any]) -> str:

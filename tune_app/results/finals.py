@@ -14,7 +14,13 @@ from tune_app.results.statistics import (
 )
 from tune_app.results.store.records import SweepRecord
 from tune_app.results.store.store import Store
-from tune_app.results.table import ranked_rows, table_budgets, trial_rows
+from tune_app.results.table import (
+    METRIC_HEADINGS,
+    objective_of,
+    ranked_rows,
+    table_budgets,
+    trial_rows,
+)
 
 # The other trials of the final stage that have no test result may still get one.
 _ENDED_WITHOUT = ("failed", "diverged", "timeout", "stopped", "finished")
@@ -26,7 +32,14 @@ def budget_label(budget: int | None) -> str:
 
 
 def final_metric(sweep: SweepRecord) -> tuple[str, str]:
-    """Return what the winners of a sweep are compared by on the test split, and "max" or "min"."""
+    """Return what the winners of a sweep are compared by on the test split, and "max" or "min".
+
+    A metric that the search file adds, where it is the objective; else accuracy, or a
+    regression's loss.
+    """
+    metric, mode = objective_of(sweep)
+    if metric not in METRIC_HEADINGS:
+        return metric.replace("val_", "test_"), mode
     if sweep.resolved.get("task") == "regression":
         return "test_loss", "min"
     return "test_accuracy", "max"
@@ -46,6 +59,9 @@ def final_rows(store: Store, sweep: SweepRecord, budget: int | None) -> list[dic
     replicates that finished, in the order they were drawn; `failed` ended without one, and
     `seeds_planned` are to be had. `best`, `ties_with_best` and `p_value` are those of
     `compare_with_best` among the winners of this budget.
+
+    Of what else was tested that the search file adds, and of accuracy where that is not `metric`,
+    `test_NAME_mean` and `test_NAME_std` are over the same replicates.
 
     `trial_id` is the search trial that is trained again; `val_accuracy`, `val_loss`,
     `search_rank` and `sampler` are its own, `config` is what its replicates were trained with.
@@ -68,6 +84,8 @@ def winner_rows(
     for winner in sweep.final.get("winners", {}).get(budget_label(budget), ()):
         replicates = [row for row in final if row["source"] == winner]
         row = _measured(by_id[winner], replicates, metric)
+        row |= _tested_too(replicates, sweep)
+        row[metric.replace("test_", "val_")] = by_id[winner][metric.replace("test_", "val_")]
         row |= {
             "search_rank": ranks.get(winner),
             "seeds_planned": sweep.final.get("seeds"),
@@ -150,6 +168,25 @@ def _measured(
         "parameters": source["parameters"],
         "config": trained["config"],
     }
+
+
+def tested_too(sweep: SweepRecord) -> list[str]:
+    """Return what was measured on the test split beside what winners are compared by."""
+    metric, _ = final_metric(sweep)
+    named = [f"test_{name}" for name in sweep.config.get("metrics", ())]
+    is_named = metric in named and sweep.resolved.get("task") != "regression"
+    return [name for name in (*(["test_accuracy"] if is_named else []), *named) if name != metric]
+
+
+def _tested_too(
+    replicates: Sequence[Mapping[str, Any]], sweep: SweepRecord
+) -> dict[str, float | None]:
+    """Return mean and deviation of each."""
+    found: dict[str, float | None] = {}
+    for name in tested_too(sweep):
+        values = [row[name] for row in replicates if is_number(row[name])]
+        found |= {f"{name}_mean": sample_mean(values), f"{name}_std": sample_std(values)}
+    return found
 
 
 def _compared(comparison: Comparison) -> dict[str, Any]:

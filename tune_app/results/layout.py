@@ -12,6 +12,7 @@ from tune_app.results.table import (
     METRIC_HEADINGS,
     built_parameters,
     flatten,
+    metric_columns,
     objective_of,
     ranked_rows,
     sort_rows,
@@ -165,7 +166,7 @@ def value_text(value: Any, key: str = "") -> str:
             return f"{value:.4f}"
         if key == "share":
             return f"{value:.1%}"
-        if key.endswith("loss"):
+        if key.endswith("loss") or key.startswith(("val_", "test_")):
             return f"{value:#.4g}"
         return f"{value:.1f}" if key.startswith("seconds") else f"{value:.3g}"
     if isinstance(value, list | tuple):
@@ -205,13 +206,14 @@ def _is_numeric(value: Any) -> bool:
 
 
 def _column(key: str) -> Column:
-    return Column(key, HEADINGS.get(key, key), key not in _TEXT_COLUMNS)
+    return Column(key, HEADINGS.get(key, key.removeprefix("val_")), key not in _TEXT_COLUMNS)
 
 
 def _metrics(rows: Sequence[Mapping[str, Any]], sweep: SweepRecord) -> list[str]:
     """Return the metric columns that hold anything, the objective first."""
     objective = objective_of(sweep)[0]
-    others = [name for name in METRIC_HEADINGS if name != objective]
+    measured = (*METRIC_HEADINGS, *metric_columns(sweep))
+    others = [name for name in measured if name != objective]
     return [objective, *(n for n in others if any(row[n] is not None for row in rows))]
 
 

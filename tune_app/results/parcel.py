@@ -9,14 +9,14 @@ import io
 import json
 import tarfile
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from tune_app.errors import StorageError
 from tune_app.results.store import Store, SweepRecord, TrialRecord
-from tune_app.results.store.records import EpochRecord
+from tune_app.results.store.records import EpochRecord, record_from_json
 from tune_app.results.store.schema import RECORD_VERSION
 
 BEGIN, END = "-----BEGIN TUNE-APP SWEEP-----", "-----END TUNE-APP SWEEP-----"
@@ -88,9 +88,11 @@ def take_sweep(store: Store, record: Mapping[str, Any]) -> str:
             f"the sweep was recorded by another tune-app (record version {record['version']}, "
             f"this one has {RECORD_VERSION}); install the same here"
         )
-    sweep: SweepRecord = _made(SweepRecord, record["sweep"])
-    trials = [_made(TrialRecord, trial) for trial in record["trials"]]
-    store.take_sweep(sweep, trials, [_made(EpochRecord, epoch) for epoch in record["epochs"]])
+    sweep = record_from_json(SweepRecord, record["sweep"])
+    trials = [record_from_json(TrialRecord, trial) for trial in record["trials"]]
+    store.take_sweep(
+        sweep, trials, [record_from_json(EpochRecord, epoch) for epoch in record["epochs"]]
+    )
     return sweep.name
 
 
@@ -119,11 +121,3 @@ def _write_files(archive: tarfile.TarFile, folder: Path) -> None:
             place.write_bytes(source.read())
         except OSError as error:
             raise StorageError(f"{place} cannot be written: {error}") from error
-
-
-def _made(record: Any, values: dict[str, Any]) -> Any:
-    """Return a record of what JSON kept of one: tuples came back as lists."""
-    tuples = {one.name for one in fields(record) if str(one.type).startswith("tuple")}
-    return record(
-        **{key: tuple(value) if key in tuples else value for key, value in values.items()}
-    )

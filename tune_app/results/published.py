@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from math import inf
 from typing import Any
 
+from tune_app.config.metrics import OBJECTIVES
 from tune_app.results.architecture import architecture_text
-from tune_app.results.finals import baseline_rows, final_budgets, final_rows
+from tune_app.results.finals import baseline_rows, final_budgets, final_metric, final_rows
 from tune_app.results.layout import Column, Layout, value_text
 from tune_app.results.spread import comparison_notes, mark_cell, tested_cell
 from tune_app.results.statistics import compare_with_best
@@ -29,6 +30,8 @@ def published_rows(
 ) -> list[dict[str, Any]]:
     """Return a row for each winner of each budget of the sweeps, then one for each baseline.
 
+    Baselines that are measured by something else than the winners are left out.
+
     By data set and budget, smallest first, in these the best mean on the test split first. `best`,
     `ties_with_best` and `p_value` are among all rows of one data set and budget, whatever sweep
     they are of. `seconds` is the mean time of a retraining. What a baseline has not is None.
@@ -49,6 +52,7 @@ def published_rows(
         (sweep.dataset, row["name"]): _baseline_row(sweep, row)
         for sweep in sweeps
         for row in baseline_rows(sweep)
+        if row["metric"] == final_metric(sweep)[0]
     }
     return [*compared, *baselines.values()]
 
@@ -85,7 +89,7 @@ def published_layout(
         title="networks, retrained and tested",
         columns=(
             *(_column(key) for key in shown),
-            Column("test_mean", metric.replace("_", " "), True, tested_cell),
+            Column("test_mean", metric.replace("_", " ", 1), True, tested_cell),
             Column("best", "best", False, mark_cell),
         ),
         rows=tuple(row | {"rank": 1 if row["best"] else None} for row in rows),
@@ -137,7 +141,7 @@ def _group(row: Mapping[str, Any]) -> tuple[str, int | None]:
 
 def _compared(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the rows of one budget, best mean first, with how each stands against the best."""
-    sign = 1 if rows[0]["metric"] == "test_loss" else -1
+    sign = 1 if OBJECTIVES[rows[0]["metric"].replace("test_", "val_")] == "min" else -1
     ordered = sorted(
         rows, key=lambda row: (row["test_mean"] is None, sign * (row["test_mean"] or 0.0))
     )

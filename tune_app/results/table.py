@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tune_app.errors import TuneAppError
 from tune_app.results.ranking import rank_rows, with_ranks
 from tune_app.results.store.names import did_you_mean
-from tune_app.results.store.records import SweepRecord, TrialRecord
+from tune_app.results.store.records import EpochRecord, SweepRecord, TrialRecord
 from tune_app.results.store.store import Store
 
 if TYPE_CHECKING:
@@ -22,7 +22,10 @@ _LEADING = (
     *("seconds", "seed", "stop_reason", "checkpoint", "error"),
 )
 # Every column of a trial: first those that other programs rely on.
-COLUMNS = (*_LEADING, *(f.name for f in fields(TrialRecord) if f.name not in _LEADING))
+COLUMNS = (
+    *_LEADING,
+    *(f.name for f in fields(TrialRecord) if f.name not in (*_LEADING, "metrics")),
+)
 
 METRIC_HEADINGS = {"val_accuracy": "accuracy", "val_loss": "loss"}
 HEADINGS = {
@@ -39,23 +42,41 @@ def objective_of(sweep: SweepRecord) -> tuple[str, str]:
     return objective.get("metric", "val_accuracy"), objective.get("mode", "max")
 
 
+def metric_columns(sweep: SweepRecord) -> tuple[str, ...]:
+    """Return the columns of the metrics that the search file adds: val_f1_macro, ...
+
+    Of a sweep with a final stage, those on the test split follow.
+    """
+    names = sweep.config.get("metrics", ())
+    splits = ("val", "test") if sweep.final else ("val",)
+    return tuple(f"{split}_{name}" for split in splits for name in names)
+
+
+def epoch_row(epoch: EpochRecord) -> dict[str, Any]:
+    """Return what an epoch measured, the search file's metrics among it."""
+    left_out = ("sweep", "trial_id", "metrics")
+    row = {name: value for name, value in vars(epoch).items() if name not in left_out}
+    return row | epoch.metrics
+
+
 def table_budgets(sweep: SweepRecord) -> tuple[int | None, ...]:
     """Return the limits that have a ranked table each: (None,) for a sweep without budgets."""
     return sweep.budgets or (None,)
 
 
 def trial_rows(store: Store, sweep: SweepRecord) -> list[dict[str, Any]]:
-    """Return every trial with all of COLUMNS, in the order they were drawn.
+    """Return every trial with all of COLUMNS and of `metric_columns`, in the order they were drawn.
 
     `rank` is that among the trials that fit the row's own budget; `checkpoint` is a whole path.
     Missing values are None, and no number is NaN.
     """
     folder = store.sweep_folder(sweep.name)
-    rows = []
+    rows, measured = [], metric_columns(sweep)
     for trial in store.trials(sweep.name):
         path = None if trial.checkpoint is None else str(folder / trial.checkpoint)
         row = vars(trial) | {"rank": None, "checkpoint": path}
-        rows.append({name: row[name] for name in COLUMNS})
+        own = {name: trial.metrics.get(name) for name in measured}
+        rows.append({name: row[name] for name in COLUMNS} | own)
     return with_ranks(rows, *objective_of(sweep), table_budgets(sweep))
 
 
@@ -187,8 +208,8 @@ def sweep_summary(store: Store, sweep: SweepRecord) -> dict[str, Any]:
     `best` maps a budget in plain digits, or "all" where there is none, to the best trial's
     objective, None where none is ranked yet.
     """
-    rows = store.scores(sweep.name)
     metric, _ = objective_of(sweep)
+    rows = [{metric: row["metrics"].get(metric), **row} for row in store.scores(sweep.name)]
     best = {}
     for budget in table_budgets(sweep):
         ranked = ranked_rows(rows, sweep, budget)

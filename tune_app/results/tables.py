@@ -19,6 +19,7 @@ from tune_app.results.published import published_layout, published_rows
 from tune_app.results.ranking import fits
 from tune_app.results.store import Store, SweepRecord
 from tune_app.results.table import (
+    epoch_row,
     objective_of,
     ranked_rows,
     sort_rows,
@@ -169,10 +170,7 @@ def trial_detail(store: Store, record: SweepRecord, trial_id: str) -> dict[str, 
     """
     store.get_trial(record.name, trial_id)
     row = next(row for row in trial_rows(store, record) if row["trial_id"] == trial_id)
-    history = [
-        {key: value for key, value in vars(epoch).items() if key not in ("sweep", "trial_id")}
-        for epoch in store.epochs(record.name, trial_id)
-    ]
+    history = [epoch_row(epoch) for epoch in store.epochs(record.name, trial_id)]
     return {**row, "history": history}
 
 

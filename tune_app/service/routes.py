@@ -8,6 +8,7 @@ from fastapi import Path, Query, Response
 
 from tune_app.errors import UnknownTrialError
 from tune_app.results.store import EpochRecord
+from tune_app.results.table import epoch_row
 from tune_app.service.answers import RefusedError, digest
 from tune_app.service.commands import show_command
 from tune_app.service.context import Context
@@ -68,7 +69,7 @@ def require_trial(snapshot: Snapshot, trial_id: str) -> dict[str, Any]:
 
 def epoch_json(epoch: EpochRecord) -> dict[str, Any]:
     """Return an epoch as `trial --format json` does."""
-    return {key: value for key, value in vars(epoch).items() if key not in ("sweep", "trial_id")}
+    return epoch_row(epoch)
 
 
 def attachment(body: bytes, media_type: str, name: str) -> Response:

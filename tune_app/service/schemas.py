@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, StringConstraints
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 TrialId = Annotated[str, StringConstraints(pattern=r"^[a-z][0-9]{1,9}$")]
@@ -74,7 +74,12 @@ class SweepDetail(SweepModel):
 
 
 class TrialModel(BaseModel):
-    """A trial, as `tune-app show --all --format json` has it."""
+    """A trial, as `tune-app show --all --format json` has it.
+
+    Metrics that the search file adds are numbers beside these: val_f1_macro, test_f1_macro, ...
+    """
+
+    model_config = ConfigDict(extra="allow")
 
     sweep: str
     trial_id: str
@@ -111,7 +116,9 @@ class TrialModel(BaseModel):
 
 
 class EpochModel(BaseModel):
-    """What one epoch measured."""
+    """What one epoch measured; metrics that the search file adds too, as val_f1_macro."""
+
+    model_config = ConfigDict(extra="allow")
 
     epoch: int
     attempt: int

@@ -12,6 +12,7 @@ from tune_app.results.table import (
     COLUMNS,
     HEADINGS,
     flatten,
+    metric_columns,
     objective_of,
     ranked_rows,
     sort_rows,
@@ -183,7 +184,8 @@ def known_columns(snapshot: Snapshot) -> tuple[str, ...]:
 
 
 def _known_columns(snapshot: Snapshot) -> tuple[str, ...]:
-    flat = dict.fromkeys(name for name in COLUMNS if name not in _HIDDEN)
+    names = (*COLUMNS, *metric_columns(snapshot.record))
+    flat = dict.fromkeys(name for name in names if name not in _HIDDEN)
     rows = snapshot.flat.values()
     solved = [one for one in ("widths", "channels_list") if any(one in row for row in rows)]
     for name in (*snapshot.record.config.get("parameters", {}), *solved):

@@ -57,7 +57,7 @@ def importance_among(
     scored = [
         trial
         for trial in trials
-        if trial.status in RANKED_STATUSES and is_number(getattr(trial, metric))
+        if trial.status in RANKED_STATUSES and is_number(trial.measured(metric))
     ]
     compared, left_out = _comparable(scored, config, every=method == "fanova")
     reason = _reason_against(scored, compared, metric)
@@ -97,7 +97,7 @@ def _reason_against(
         return f"{len(scored)} trials have a result, and {FEWEST_TRIALS} is the fewest to judge by"
     if not compared:
         return "no parameter varies in all of its trials"
-    if len({getattr(trial, metric) for trial in scored}) == 1:
+    if len({trial.measured(metric) for trial in scored}) == 1:
         return f"all {len(scored)} trials have the same result"
     return None
 
@@ -141,7 +141,7 @@ def _study_trial(
 ) -> FrozenTrial:
     own = {name: value for name, value in trial.parameters.items() if name in distributions}
     return create_trial(
-        value=getattr(trial, objective.metric),
+        value=trial.measured(objective.metric),
         params={name: to_study(value) for name, value in own.items()},
         distributions={name: distributions[name] for name in own},
     )

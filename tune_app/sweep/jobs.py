@@ -90,7 +90,7 @@ class LiveTrial:
     attempts: int = 0
     seconds: float = 0.0  # of all attempts
     seconds_before: float = 0.0  # of those before this one
-    test: dict[str, float | None] = field(default_factory=dict)  # in the final stage
+    test: dict[str, Any] = field(default_factory=dict)  # in the final stage
 
 
 @dataclass

@@ -11,6 +11,12 @@ from tune_app.sweep.depot import TrialFiles
 from tune_app.training.checkpoints import AtomicCheckpoint, load_weights, save_weights
 
 
+def objective_value(measured: Mapping[str, Any], metric: str) -> float | None:
+    """Return an epoch's value of a metric, one that the search file adds too."""
+    value: float | None = {**measured, **measured["metrics"]}.get(metric)
+    return value
+
+
 class BestWeights:
     """The best epoch so far and its weights, in a file that is named after the epoch.
 
@@ -37,7 +43,9 @@ class BestWeights:
 
     def offer(self, measured: dict[str, Any]) -> None:
         """Take an epoch in, and its weights if it is the best so far."""
-        score = float(measured["epoch"]) if self.final else self.sign * measured[self.metric]
+        value = measured["epoch"] if self.final else objective_value(measured, self.metric)
+        assert value is not None
+        score = float(value) if self.final else self.sign * value
         if score > self.score:
             self._outdated = self.path if self.epoch is not None else None
             self.score, self.epoch, self.result = score, measured["epoch"], measured
@@ -57,7 +65,7 @@ class BestWeights:
             "checkpoint": self.path.name,
             **{
                 f"best_{name}": self.result[name]
-                for name in ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
+                for name in ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "metrics")
             },
         }
 

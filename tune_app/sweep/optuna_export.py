@@ -83,12 +83,12 @@ def to_study_trial(
     distributions: Mapping[str, BaseDistribution],
 ) -> FrozenTrial:
     """Return a trial that has ended as Optuna keeps it."""
-    best = getattr(trial, objective.metric)
+    best = trial.measured(objective.metric)
     state = _STATES[trial.status]
     if state == TrialState.COMPLETE and not is_number(best):
         state = TrialState.FAIL
     has_value = is_number(best) and state != TrialState.FAIL and trial.status != "diverged"
-    curve = {epoch.epoch: getattr(epoch, objective.metric) for epoch in epochs}
+    curve = {epoch.epoch: epoch.measured(objective.metric) for epoch in epochs}
     frozen = create_trial(
         state=state,
         value=best if has_value else None,

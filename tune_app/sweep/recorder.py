@@ -172,6 +172,7 @@ class Recorder(DriverOnly, Callback):
             val_accuracy=result["val_accuracy"],
             lr=result["lr"],
             grad_norm=result["grad_norm"],
+            metrics=result["metrics"],
         )
         live.seconds = live.seconds_before + result["attempt_seconds"]
         fields = {"epochs": live.epochs, "seconds": live.seconds, "node": result["node"]}
@@ -184,6 +185,7 @@ class Recorder(DriverOnly, Callback):
                 "train_accuracy": result["best_train_accuracy"],
                 "val_loss": result["best_val_loss"],
                 "val_accuracy": result["best_val_accuracy"],
+                "metrics": result["best_metrics"],
                 "checkpoint": f"{job.directory}/{result['checkpoint']}",
             }
         if result["value"] is not None:

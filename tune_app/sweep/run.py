@@ -28,6 +28,7 @@ from tune_app.sweep.placement import plan_placement
 from tune_app.sweep.session import Outcome, SearchSession
 from tune_app.sweep.signals import StopSignals
 from tune_app.sweep.smallest import require_budgets
+from tune_app.training.metrics import require_metrics
 
 
 def named(config: SweepConfig, storage: Path, *, new: bool = False) -> SweepConfig:
@@ -166,6 +167,7 @@ def _feasible(config: SweepConfig, launch: Launch, own: OwnFunctions) -> Feasibl
             "objective.metric: the targets are decimal numbers, a regression, without accuracy; "
             "use val_loss"
         )
+    require_metrics(config.metrics, shape.task, shape.outputs)
     return FeasibleSpace(config, shape.input_shape, shape.outputs, own.model)
 
 

@@ -142,7 +142,7 @@ class BudgetSearcher(DriverOnly, Searcher):
         self._drawn[record.budget] += 1
         live = self.ledger.add(job)
         live.epochs, live.started = record.epochs, record.started
-        live.value = getattr(record, self.config.objective.metric)
+        live.value = record.measured(self.config.objective.metric)
         live.score = None if live.value is None else self._sign * live.value
         live.curve = best_so_far_by_epoch(epochs, self.config.objective)
         if record.status not in ENDED:
@@ -157,7 +157,7 @@ class BudgetSearcher(DriverOnly, Searcher):
 
         One that this space cannot draw, or that never had a result, teaches nothing.
         """
-        value = getattr(record, self.config.objective.metric)
+        value = record.measured(self.config.objective.metric)
         if record.stage != "search" or record.status not in ENDED or value is None:
             return
         for budget in self.feasible.budgets:
@@ -296,7 +296,7 @@ def best_so_far_by_epoch(epochs: Sequence[EpochRecord], objective: Objective) ->
     curve: dict[int, float] = {}
     best: float | None = None
     for row in epochs:
-        value = getattr(row, objective.metric)
+        value = row.measured(objective.metric)
         if value is not None:
             best = value if best is None else pick(best, value)
             curve[row.epoch] = best

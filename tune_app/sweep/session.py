@@ -154,6 +154,7 @@ class Session(ABC):
             threads=placement.cpus_per_trial,
             time_limit_s=trial_time_limit_s or config.resources.trial_time_limit_s,
             weights_every=None if final else config.record.weights_every,
+            metrics=config.metrics,
             final=final,
             train_epochs=own.train,
             depot=self.cluster.depot,

@@ -29,7 +29,7 @@ from tune_app.models.own import Model
 from tune_app.models.weights import count_weights
 from tune_app.sweep.depot import Depot, TrialFiles, node_name
 from tune_app.sweep.jobs import MESSAGE, Job, Message
-from tune_app.sweep.kept import BestWeights, Resumption
+from tune_app.sweep.kept import BestWeights, Resumption, objective_value
 from tune_app.sweep.placement import GPUS
 from tune_app.training.checkpoints import AtomicCheckpoint, save_weights
 from tune_app.training.device import apply_kernels, pick_device
@@ -41,6 +41,7 @@ from tune_app.training.loop import (
     as_tensor,
     train_epochs,
 )
+from tune_app.training.metrics import measure_metrics
 
 TrainEpochs = Callable[..., Generator[EpochResult, None, Any]]
 Report = Callable[[dict[str, Any]], None]
@@ -65,6 +66,7 @@ class TrialSettings:
     time_limit_s: float
     use_gpu: bool = False  # as each trial is told
     weights_every: int | None = None  # epochs; keeps the weights then, beside the best
+    metrics: tuple[str, ...] = ()  # by name, beside loss and accuracy
     final: bool = False  # the last epoch is kept in place of the best, and tested
     train_epochs: TrainEpochs = train_epochs
     depot: Depot | None = None  # of the driver's storage; None where this machine is the driver's
@@ -80,7 +82,7 @@ class _TrialEnd(Exception):  # noqa: N818 - no error: most trials end well
         error: str | None = None,
         *,
         of_all: bool = False,
-        test: Mapping[str, float | None] | None = None,
+        test: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(reason)
         self.status, self.reason, self.error = status, reason, error
@@ -162,7 +164,7 @@ def _train(
                 break
             except DivergedError as error:
                 return _TrialEnd("diverged", str(error))
-            measured = _measured(result, settings)
+            measured = _measured(result, settings, model, ready)
             best.offer(measured)
             if settings.weights_every and result.epoch % settings.weights_every == 0:
                 kept = files.folder / WEIGHTS_FOLDER / f"epoch-{result.epoch:04d}.pt"
@@ -184,13 +186,18 @@ def _train(
                 return _TrialEnd("timeout", f"over its limit of {limit} after epoch {result.epoch}")
     if best.epoch is None:
         raise RuntimeError("the training function ended without reporting an epoch")
-    test = _test(model, ready, data, job, files) if settings.final else None
+    test = _test(model, ready, data, job, settings, files) if settings.final else None
     return _TrialEnd("finished", reason, test=test)
 
 
 def _test(
-    model: nn.Module, ready: TrainingData, data: SearchData, job: Job, files: TrialFiles
-) -> dict[str, float | None]:
+    model: nn.Module,
+    ready: TrainingData,
+    data: SearchData,
+    job: Job,
+    settings: TrialSettings,
+    files: TrialFiles,
+) -> dict[str, Any]:
     """Measure the network on the test split, and keep what it answered to each example."""
     assert data.x_test is not None
     assert data.y_test is not None
@@ -210,11 +217,15 @@ def _test(
     with _as_storage_error(path):
         np.savez_compressed(path, **answers)
     files.send(path)
-    return {"test_loss": loss, "test_accuracy": accuracy}
+    values = measure_metrics(settings.metrics, outputs, y_test)
+    metrics = {f"test_{name}": value for name, value in values.items()}
+    return {"test_loss": loss, "test_accuracy": accuracy, "metrics": metrics}
 
 
-def _measured(result: EpochResult, settings: TrialSettings) -> dict[str, Any]:
-    """Return an epoch's numbers as a plain dict, checked.
+def _measured(
+    result: EpochResult, settings: TrialSettings, model: nn.Module, ready: TrainingData
+) -> dict[str, Any]:
+    """Return an epoch's numbers as a plain dict, checked; metrics by name are measured here.
 
     Raises:
         _TrialEnd: The objective's metric is missing or not finite.
@@ -222,9 +233,14 @@ def _measured(result: EpochResult, settings: TrialSettings) -> dict[str, Any]:
     names = ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy")
     measured = {name: getattr(result, name, None) for name in (*names, "lr", "grad_norm")}
     measured["seconds"] = getattr(result, "seconds", None)
+    measured["metrics"] = {}
     if settings.final:
         return measured
-    value = measured[settings.metric]
+    if settings.metrics:
+        outputs = predict(model, ready.x_val, ready.normalize)
+        values = measure_metrics(settings.metrics, outputs, ready.y_val)
+        measured["metrics"] = {f"val_{name}": value for name, value in values.items()}
+    value = objective_value(measured, settings.metric)
     if value is None:
         raise RuntimeError(
             f"epoch {measured['epoch']} was reported without '{settings.metric}', "

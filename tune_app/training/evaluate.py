@@ -50,8 +50,9 @@ def evaluate(
 
     The outputs are those of `predict`.
     """
+    outputs = predict(model, x, normalize)  # may bring weights into another memory layout, for good
     with torch.inference_mode():
-        return measure(predict(model, x, normalize), y, loss)
+        return measure(outputs, y, loss)
 
 
 def predict(model: nn.Module, x: Tensor, normalize: Normalize) -> Tensor:

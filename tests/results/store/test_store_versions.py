@@ -19,11 +19,11 @@ def test_reading_an_empty_storage_creates_nothing(store):
 
 def test_a_record_of_a_newer_version_is_refused(study):
     with study._database.write() as connection:
-        connection.execute("UPDATE record_version SET version = 3")
+        connection.execute("UPDATE record_version SET version = 4")
     with pytest.raises(StorageError) as raised:
         reopened(study).list_sweeps()
     assert str(raised.value) == (
-        f"{study.place} was written by a newer tune-app (record version 3, this one knows 2):"
+        f"{study.place} was written by a newer tune-app (record version 4, this one knows 3):"
         f" upgrade tune-app, or use another {study._database.option}"
     )
 
@@ -32,18 +32,20 @@ def test_a_record_of_version_1_is_read_and_brought_along_with_the_first_change(s
     with study._database.write() as connection:
         for column in ("sweeps.final", "sweeps.baselines", "sweeps.test_readings"):
             connection.execute("ALTER TABLE {} DROP COLUMN {}".format(*column.split(".")))
-        for column in ("test_loss", "source"):
+        for column in ("test_loss", "source", "metrics"):
             connection.execute(f"ALTER TABLE trials DROP COLUMN {column}")
+        connection.execute("ALTER TABLE epochs DROP COLUMN metrics")
         connection.execute("UPDATE record_version SET version = 1")
     older = reopened(study)
     assert older.get_sweep("study").final == {}
     assert older.get_trial("study", "t0001").source is None
+    assert older.get_trial("study", "t0001").metrics == {}
     older.update_trial("study", "t0001", test_loss=0.5)
     assert older.get_trial("study", "t0001").test_loss == 0.5
     assert reopened(study).get_sweep("study").test_readings == ()
 
 
-def test_the_tables_are_those_of_record_version_2():
+def test_the_tables_are_those_of_record_version_3():
     # A change here is a new version: raise RECORD_VERSION and bring older files along.
     sweeps = "name status dataset model budgets config source command versions git_commit hardware"
     sweeps += " seed resolved run_flags created updated ended stop_reason owner heartbeat note"
@@ -51,12 +53,12 @@ def test_the_tables_are_those_of_record_version_2():
     trials = "sweep trial_id number stage status budget weights macs fill_share parameters config"
     trials += " sampler seed attempts best_epoch val_accuracy val_loss train_accuracy train_loss"
     trials += " test_accuracy test_loss source epochs seconds created started ended"
-    trials += " stop_reason error checkpoint node"
+    trials += " stop_reason error checkpoint node metrics"
     epochs = "sweep trial_id epoch attempt started seconds train_loss train_accuracy val_loss"
-    epochs += " val_accuracy lr grad_norm"
+    epochs += " val_accuracy lr grad_norm metrics"
     version, *tables, number = create_statements()
     assert version == "CREATE TABLE record_version (version BIGINT NOT NULL)"
-    assert number == "INSERT INTO record_version VALUES (2)"
+    assert number == "INSERT INTO record_version VALUES (3)"
     columns = [
         {line.split()[0] for line in table.splitlines()[1:] if line.split()[0].islower()} - {")"}
         for table in tables

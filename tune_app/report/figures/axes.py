@@ -36,10 +36,15 @@ def scored_rows(rows: Sequence[Row], sweep: SweepRecord) -> list[dict[str, Any]]
 
 
 def metric_label(metric: str, sweep: SweepRecord) -> str:
-    """Return "validation accuracy", or "validation loss (nats)" with the unit of the loss."""
+    """Return "validation accuracy", or "validation loss (nats)" with the unit of the loss.
+
+    Metrics that the search file adds are called by their names there.
+    """
     split, _, kind = metric.partition("_")
     if kind == "accuracy":
         return f"{_WORDS[split]} accuracy"
+    if kind != "loss":
+        return f"{_WORDS[split]} {kind}"
     loss = sweep.config.get("parameters", {}).get("loss", "cross_entropy")
     units = {"mse": " (MSE)", "cross_entropy": " (nats)"}
     return f"{_WORDS[split]} loss{units.get(loss, '') if isinstance(loss, str) else ''}"

@@ -101,7 +101,7 @@ def _line(runs: Sequence[Sequence[EpochRecord]], metric: str) -> Line:
     by_epoch: dict[int, list[float]] = {}
     for run in runs:
         for epoch in run:
-            if is_number(value := getattr(epoch, metric)):
+            if is_number(value := epoch.measured(metric)):
                 by_epoch.setdefault(epoch.epoch, []).append(value)
     complete = {epoch: own for epoch, own in sorted(by_epoch.items()) if len(own) == len(runs)}
     return Line(

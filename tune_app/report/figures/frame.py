@@ -5,18 +5,20 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from xml.sax.saxutils import escape
 
 from matplotlib.figure import Figure
 
 from tune_app.report.figures.style import Theme, styled
 
+_SCREEN_DPI = 96
 _ID = re.compile(r'(\bid="|\bxlink:href="#|\bhref="#|url\(#)')
 # Nothing that changes from one run to the next, nor points elsewhere.
 _NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ReportFigure:
     """A figure and its words; `draw` holds the numbers, and is called within `styled`."""
 
@@ -30,8 +32,19 @@ class ReportFigure:
         with styled(theme):
             return self.draw(theme)
 
-    def _repr_html_(self) -> str:
-        return f"<figure>{to_svg(self)}<figcaption>{escape(self.caption)}</figcaption></figure>"
+    def __repr__(self) -> str:
+        return f"<figure {self.name}>"
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return what a notebook shows: a PNG of twice the pixels, and the caption as its text."""
+        with styled(Theme.LIGHT):
+            drawn = self.draw(Theme.LIGHT)
+            out = io.BytesIO()
+            dots = 2 * _SCREEN_DPI
+            drawn.savefig(out, format="png", dpi=dots)
+        width, height = (round(inches * _SCREEN_DPI) for inches in drawn.get_size_inches())
+        shown = {"image/png": out.getvalue(), "text/plain": f"{self.title}. {self.caption}"}
+        return shown, {"image/png": {"width": width, "height": height}}
 
 
 def save(

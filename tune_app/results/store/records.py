@@ -1,8 +1,9 @@
 """Frozen records of what ran. The tables of the Store have exactly these fields as columns."""
 
 import time
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ class TrialRecord:
     train_loss: float | None = None
     test_accuracy: float | None = None
     test_loss: float | None = None
+    metrics: dict[str, float | None] = field(default_factory=dict)  # the file's: val_f1_macro, ...
     source: str | None = None  # the search trial that a final one retrains
     epochs: int = 0  # recorded ones; the Store never lowers it
     seconds: float = 0.0
@@ -85,6 +87,10 @@ class TrialRecord:
     error: str | None = None
     checkpoint: str | None = None
     node: str | None = None
+
+    def measured(self, metric: str) -> float | None:
+        """Return a metric by its name, one that the search file adds too; None without it."""
+        return _measured(self, metric)
 
 
 @dataclass(frozen=True)
@@ -103,6 +109,32 @@ class EpochRecord:
     val_accuracy: float | None = None
     lr: float | None = None
     grad_norm: float | None = None
+    metrics: dict[str, float | None] = field(default_factory=dict)  # the file's: val_f1_macro, ...
+
+    def measured(self, metric: str) -> float | None:
+        """Return a metric by its name, one that the search file adds too; None without it."""
+        return _measured(self, metric)
+
+
+def _measured(record: TrialRecord | EpochRecord, metric: str) -> float | None:
+    found: float | None = record.metrics.get(metric, getattr(record, metric, None))
+    return found
 
 
 Record = SweepRecord | TrialRecord | EpochRecord
+R = TypeVar("R", SweepRecord, TrialRecord, EpochRecord)
+
+
+def record_from_json(kind: type[R], values: Mapping[str, Any]) -> R:
+    """Return a record from what JSON kept of it: without tuples, fields of later versions left out.
+
+    Raises:
+        TypeError: One that it cannot be without is missing.
+    """
+    known = {one.name: str(one.type).startswith("tuple") for one in fields(kind)}
+    given: dict[str, Any] = {
+        name: tuple(value) if known[name] else value
+        for name, value in values.items()
+        if name in known
+    }
+    return kind(**given)

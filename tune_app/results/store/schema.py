@@ -13,7 +13,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 from tune_app.results.store.records import EpochRecord, Record, SweepRecord, TrialRecord
 
 # A change of a record class needs a new version, and a step that brings older files to it.
-RECORD_VERSION = 2
+RECORD_VERSION = 3
 
 TABLES: dict[type[Record], str] = {
     SweepRecord: "sweeps",
@@ -79,6 +79,11 @@ def upgrade_statements(version: int) -> list[str]:
             "ALTER TABLE sweeps ADD COLUMN test_readings TEXT NOT NULL DEFAULT '[]'",
             "ALTER TABLE trials ADD COLUMN test_loss DOUBLE PRECISION",
             "ALTER TABLE trials ADD COLUMN source TEXT",
+        ]
+    if version < 3:  # metrics by name
+        statements += [
+            "ALTER TABLE trials ADD COLUMN metrics TEXT NOT NULL DEFAULT '{}'",
+            "ALTER TABLE epochs ADD COLUMN metrics TEXT NOT NULL DEFAULT '{}'",
         ]
     return [*statements, f"UPDATE record_version SET version = {RECORD_VERSION}"]
 
