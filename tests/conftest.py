@@ -1,10 +1,11 @@
-"""What tests of several rooms share: real data where it is, and one Ray for all."""
+"""What tests of several rooms share: real data where it is, one Ray and one PostgreSQL for all."""
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from postgres_server import PostgresServer, postgres_server
 
 
 @pytest.fixture
@@ -23,3 +24,10 @@ def ray_session() -> Iterator[None]:
 
     with ray_cluster(None, object_store_bytes=200 * 2**20):
         yield
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """One PostgreSQL for every test that needs one in this process; skipped where there is none."""
+    with postgres_server() as server:
+        yield server

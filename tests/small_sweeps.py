@@ -6,9 +6,11 @@ from pathlib import Path
 import torch
 
 from tune_app.config.files import parse_sweep
+from tune_app.config.functions import code_folder
 from tune_app.config.parameters import resolve_parameters
 from tune_app.data.sets import load_search_data
 from tune_app.models.network import build_network, plan_network
+from tune_app.models.own import find_model
 from tune_app.results.store import EpochRecord, SweepRecord, TrialRecord, open_store
 from tune_app.training.checkpoints import save_weights
 from tune_app.training.device import probe_kernels
@@ -43,12 +45,17 @@ parameters: {widths: {choice: [[8, 8], [4]]}, activation: tanh, epochs: 2}
 
 
 class Workshop:
-    """A sweep that is being written by hand."""
+    """A sweep that is being written by hand; `code`: its own functions' files, by module."""
 
-    def __init__(self, storage: Path, text: str) -> None:
+    def __init__(self, storage: Path, text: str, code: dict[str, str] | None = None) -> None:
         self.store = open_store(storage)
         self.config = parse_sweep(text, source="test.yaml")
         self.name = self.config.name
+        folder = code_folder(self.store.sweep_folder(self.name))
+        for module, source in (code or {}).items():
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{module}.py").write_text(source)
+        self.model = find_model(self.config.model, self.config.fill, [folder])
         self.data = load_search_data(self.config.dataset, storage)
         self.kernels = probe_kernels()
         self.store.create_sweep(
@@ -83,7 +90,7 @@ class Workshop:
         number = len(self.store.trials(self.name)) + 1
         values = self.config.space.constants_for(parameters) | parameters
         config = resolve_parameters(self.config.model, values, fill=False)
-        plan = plan_network(self.config.model, config, self.data.input_shape, self.data.outputs)
+        plan = plan_network(self.model, config, self.data.input_shape, self.data.outputs)
         trial = TrialRecord(
             sweep=self.name,
             trial_id=f"t{number:04d}",
@@ -105,7 +112,7 @@ class Workshop:
         path = self.store.trial_folder(self.name, trial.trial_id) / "best.pt"
         path.parent.mkdir(parents=True)
         best = None
-        for result, model in train(self.config.model, trial.config, trial.seed, self.data):
+        for result, model in train(self.model, trial.config, trial.seed, self.data):
             score = -result.val_loss if self.data.task == "regression" else result.val_accuracy
             if best is None or score > best[0]:
                 best = (score, result)
@@ -125,11 +132,11 @@ class Workshop:
         return self.store.get_trial(self.name, trial.trial_id)
 
 
-def train(model_name, config, seed, data):
+def train(model, config, seed, data):
     """Yield every epoch's result, and the network, as a trial trains it."""
     torch.set_num_threads(1)
     torch.manual_seed(seed)
-    model = build_network(model_name, config, data.input_shape, data.outputs)
+    network = build_network(model, config, data.input_shape, data.outputs)
     ready = TrainingData.from_search(data, torch.device("cpu"))
-    for result in train_epochs(model, ready, config, seed=seed):
-        yield result, model
+    for result in train_epochs(network, ready, config, seed=seed):
+        yield result, network

@@ -37,9 +37,10 @@ FENCES = {
     "matplotlib": {"report", "diagnostics"},
     "sqlalchemy": {"results/store"},
     "sqlite3": {"results/store"},
+    "psycopg": {"results/store"},
 }
 
-HEAVY = ("ray", "torch", "optuna", "matplotlib", "pandas", "sklearn")
+HEAVY = ("ray", "torch", "optuna", "matplotlib", "pandas", "sklearn", "psycopg")
 LIGHT_MODULES = (
     *("tune_app", "tune_app.config", "tune_app.results", "tune_app.cli"),
     "tune_app.api.storage",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from final_sweeps import KNN, FinalSweep, two_budgets
-from test_read_commands import call, said, shown
+from reading import call, said, shown
 
 from tune_app.cli.finals import print_finals, render_finals
 from tune_app.cli.output import make_console

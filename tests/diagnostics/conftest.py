@@ -49,7 +49,7 @@ class Kept(Workshop):
         trial = super().train(parameters, **fields)
         every = self.config.record.weights_every
         folder = self.store.trial_folder(self.name, trial.trial_id) / "weights"
-        for result, model in train(self.config.model, trial.config, trial.seed, self.data):
+        for result, model in train(self.model, trial.config, trial.seed, self.data):
             if every and result.epoch % every == 0:
                 folder.mkdir(exist_ok=True)
                 path = folder / f"epoch-{result.epoch:04d}.pt"

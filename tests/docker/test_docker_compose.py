@@ -96,7 +96,7 @@ def test_a_health_check_carries_the_token(service, token):
     assert f"/run/tokens/{token}/token" in " ".join(SERVICES[service]["healthcheck"]["test"])
 
 
-@pytest.mark.parametrize("service", set(SERVICES) - {"tokens"})
+@pytest.mark.parametrize("service", sorted(SERVICES.keys() - {"tokens"}))
 def test_a_token_is_mounted_read_only_and_only_where_it_is_needed(service):
     mounted = {
         volume.split("-token:")[0]: volume.endswith(":ro")
@@ -144,3 +144,17 @@ def test_the_example_of_settings_holds_every_setting_at_its_default():
     shown = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
     assert shown == asked
     assert not any(re.search("TOKEN|PASSWORD|SECRET", name) for name in shown)
+
+
+@pytest.mark.parametrize("name", [".env.example", "README.md"])
+def test_the_url_of_the_record_names_the_service_and_no_password(name):
+    urls = set(re.findall(r"postgresql://[^\s`]+", (DOCKER / name).read_text(encoding="utf-8")))
+    made = SERVICES["postgres"]["environment"]
+    assert urls == {
+        f"postgresql://{made['POSTGRES_USER']}@postgres:5432/{made['POSTGRES_DB']}",
+    }
+    # Where libpq finds the password: a line of this file, see make-tokens.
+    for service in RAY_NODES:
+        settings = SERVICES[service]["environment"]
+        assert settings["PGPASSFILE"] == "/run/tokens/postgres/pgpass"
+        assert "TUNE_APP_DB" in settings

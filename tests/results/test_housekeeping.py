@@ -100,3 +100,17 @@ def test_a_live_sweep_is_left_alone(store):
         with pytest.raises(SweepBusyError):
             call()
     assert kept(store) == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_a_sweep_whose_files_are_elsewhere_is_refused(store, tmp_path):
+    housekeeping.require_files(store, "study")
+    store.sweep_folder("study").rename(tmp_path / "elsewhere")
+    with pytest.raises(StorageError) as raised:
+        housekeeping.require_files(store, "study")
+    assert str(raised.value) == (
+        f"the files of sweep 'study' are not in {tmp_path / 'study'}: use the --storage that it"
+        " was started with"
+    )
+    for trial in store.trials("study"):
+        store.update_trial("study", trial.trial_id, checkpoint=None)
+    housekeeping.require_files(store, "study")  # it has none

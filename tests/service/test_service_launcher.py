@@ -72,6 +72,17 @@ def test_a_sweep_that_runs_elsewhere_takes_a_place(launcher, config, store):
     assert waiting(launcher) == [("study", "starting")]
 
 
+def test_a_sweep_of_another_host_takes_no_place_but_on_a_cluster(config, store, tmp_path):
+    elsewhere = this_process() | {"host": "elsewhere"}
+    store.create_sweep(
+        SweepRecord("other", "digits", "fcn", owner=elsewhere, heartbeat=time.time())
+    )
+    other = store.get_sweep("other")
+    assert other.status == "running"
+    assert not launcher_of(tmp_path)._takes_room(other)
+    assert launcher_of(tmp_path, address="head:6379")._takes_room(other)
+
+
 def test_cores_are_shared_and_a_small_sweep_does_not_overtake(tmp_path, monkeypatch):
     launcher = launcher_of(tmp_path, sweeps_at_once=3, cores=4)
     monkeypatch.setattr(launcher, "_start", lambda job: launcher.queue.put(

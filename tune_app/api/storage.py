@@ -25,8 +25,13 @@ def open_storage(folder: str | Path | None = None) -> "Storage":
 
 
 def storage_path(folder: str | Path | None) -> Path:
-    """Return the folder of the record and of all files."""
-    return Path(folder or os.environ.get("TUNE_APP_STORAGE") or "tune_results").expanduser()
+    """Return the folder of the record and of all files; of s3:// and gs://, that in its place."""
+    named = folder or os.environ.get("TUNE_APP_STORAGE") or "tune_results"
+    if "://" in str(named):
+        from tune_app.results.store.mirror import storage_folder
+
+        return storage_folder(str(named))
+    return Path(named).expanduser()
 
 
 def data_path(folder: str | Path | None) -> Path:
@@ -58,7 +63,7 @@ class Storage:
 
     def __repr__(self) -> str:
         names = ", ".join(record.name for record in self.store.list_sweeps())
-        return f"<sweeps in {self.store.storage}: {names or 'none'}>"
+        return f"<sweeps in {self.store.home}: {names or 'none'}>"
 
 
 class Sweep:

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import typer
 
-from tune_app.cli import check, diagnose, export, final, launch, read, report, serve
+from tune_app.cli import check, diagnose, export, final, jobs, launch, read, report, serve
 from tune_app.errors import TuneAppError
 from tune_app.sweep.signals import StopRequested, StopSignals
 
@@ -31,13 +31,17 @@ export.register(app)
 report.register(app)
 diagnose.register(app)
 serve.register(app)
+jobs.register(app)
 
 
 def main() -> None:
     """Run the command line and exit: 0 done, 1 nothing usable, 2 a mistake, 3 the environment."""
     try:
         with StopSignals():
-            app()
+            try:
+                app()
+            finally:
+                _bring_records_home()
     except TuneAppError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
@@ -48,6 +52,13 @@ def main() -> None:
         # The reader of our output left; nothing more can be said to it, at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+
+
+def _bring_records_home() -> None:
+    """Write to an object store what a command changed in the record of one."""
+    mirror = sys.modules.get("tune_app.results.store.mirror")
+    if mirror is not None:
+        mirror.push_changes()
 
 
 def _exit_now(code: int) -> NoReturn:

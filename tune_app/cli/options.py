@@ -10,10 +10,24 @@ from tune_app.config.budget import parse_budget
 from tune_app.errors import SpaceError, TuneAppError
 
 STORAGE = Path("tune_results")
+
+
+def _storage(named: str | Path) -> Path:
+    if "://" not in str(named):
+        return Path(named)
+    from tune_app.results.store.mirror import storage_folder
+
+    return storage_folder(str(named))
+
+
 StorageOption = Annotated[
     Path,
     typer.Option(
-        "--storage", envvar="TUNE_APP_STORAGE", help="The folder of the record and of all files."
+        "--storage",
+        envvar="TUNE_APP_STORAGE",
+        parser=_storage,
+        metavar="PLACE",
+        help="The folder of the record and of all files; or s3://…, gs://….",
     ),
 ]
 BudgetOption = Annotated[

@@ -59,7 +59,7 @@ def list_sweeps(
     if as_json:
         write_text(to_json(summaries), None)
     else:
-        print_sweep_list(make_console(), summaries, store.storage)
+        print_sweep_list(make_console(), summaries, store.home)
 
 
 def show(

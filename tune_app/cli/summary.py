@@ -9,8 +9,8 @@ from tune_app.cli.output import make_console
 from tune_app.cli.views import print_sweep_tables
 from tune_app.config.budget import format_budget
 from tune_app.results.layout import ranked_layouts
-from tune_app.results.store import open_store
-from tune_app.results.store.names import resume_command
+from tune_app.results.store import Store, open_store
+from tune_app.results.store.names import resume_command, storage_name
 from tune_app.results.table import ranked_rows, table_budgets, trial_rows
 from tune_app.results.tables import winners_json
 from tune_app.results.words import duration_text
@@ -58,7 +58,7 @@ def print_outcome(outcome: Outcome, storage: Path) -> None:
     print_sweep_tables(console, record, rows, layouts)
     print_finals(console, store, record)
     console.print()
-    for line in [*spent_lines(outcome), *place_lines(outcome, storage, record.budgets)]:
+    for line in [*spent_lines(outcome), *place_lines(outcome, store, record.budgets)]:
         console.print(line, soft_wrap=True)
 
 
@@ -88,12 +88,15 @@ def spent_lines(outcome: Outcome) -> list[str]:
     return lines
 
 
-def place_lines(outcome: Outcome, storage: Path, budgets: tuple[int, ...]) -> list[str]:
+def place_lines(outcome: Outcome, store: Store, budgets: tuple[int, ...]) -> list[str]:
     """Return where everything is, and the next command."""
     name = outcome.name
-    go_on = resume_command(name, storage)
+    go_on = resume_command(name, store.storage)
     where = go_on.removeprefix(f"tune-app resume {name}")
-    lines = [f"record: {storage / 'tune_app.db'}, files: {storage / name}"]
+    here, files = str(store.storage), storage_name(store.storage)
+    in_one = files != here and store.home == files
+    record = f"record and files: {files}/{name}"
+    lines = [record if in_one else f"record: {store.place}, files: {files}/{name}"]
     if outcome.status != "complete":
         lines.append(f"{outcome.reason}; go on with: {go_on}")
     if outcome.usable:

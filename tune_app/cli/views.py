@@ -1,7 +1,6 @@
 """Sweeps and trials for a person at a terminal."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -36,13 +35,11 @@ _HISTORY = {
 }
 
 
-def print_sweep_list(
-    console: Console, summaries: Sequence[Mapping[str, Any]], storage: Path
-) -> None:
+def print_sweep_list(console: Console, summaries: Sequence[Mapping[str, Any]], home: str) -> None:
     """Print a line per sweep, or how to start one."""
     if not summaries:
         console.print(
-            f"no sweeps in {storage} yet: `tune-app run FILE` starts one,"
+            f"no sweeps in {home} yet: `tune-app run FILE` starts one,"
             " search_spaces/digits_cnn.yaml for instance",
             soft_wrap=True,
         )

@@ -7,11 +7,15 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from tune_app.config.functions import load_function
 from tune_app.diagnostics.workbench import Subject
+from tune_app.errors import DiagnosisError
 from tune_app.models.network import build_network
+from tune_app.results.code import function_folders
 from tune_app.results.store import SweepRecord
 from tune_app.training.device import BACKENDS, apply_kernels
 from tune_app.training.loop import DivergedError, EpochResult, TrainingData, train_epochs
+from tune_app.training.own import OwnTraining
 
 Watch = Callable[[nn.Module, Tensor], None]  # the network after a backward pass, and the loss
 
@@ -28,6 +32,10 @@ def retrain(
     The same bits as then on the same machine and a CPU, if no label is changed. With
     `random_labels` those of the training and the validation examples are shuffled, each by
     themselves, as by the search file's `dataset.random_labels`. One that diverges ends there.
+
+    Raises:
+        DiagnosisError: `watch` is given, and a function of the user's own trains.
+        FunctionError: A function that the sweep names is not there any more.
     """
     config = subject.config.dataset
     if random_labels:
@@ -47,15 +55,20 @@ def retrain(
     found: list[EpochResult] = []
     with _as_in_training(sweep, subject.config.resources.cpus_per_trial):
         torch.manual_seed(trial.seed)
-        model = build_network(sweep.model, trial.config, shape, outputs).to(subject.bench.device)
-        running = train_epochs(
-            model,
-            data,
-            trial.config,
-            seed=trial.seed,
-            precision=sweep.resolved["precision"],
-            on_step=None if watch is None else lambda loss: watch(model, loss),
-        )
+        model = build_network(subject.model, trial.config, shape, outputs).to(subject.bench.device)
+        precision = sweep.resolved["precision"]
+        if (train := _own_training(subject)) is None:
+            on_step = None if watch is None else lambda loss: watch(model, loss)
+            running = train_epochs(
+                model, data, trial.config, seed=trial.seed, precision=precision, on_step=on_step
+            )
+        elif watch is None:
+            running = train(model, data, trial.config, seed=trial.seed, precision=precision)
+        else:
+            raise DiagnosisError(
+                f"{train.reference} trains trial {subject.name}, and says nothing of its steps; "
+                "what it yields as grad_norm is shown by epoch"
+            )
         with contextlib.closing(running), contextlib.suppress(DivergedError):
             while len(found) < wanted:
                 try:
@@ -63,6 +76,13 @@ def retrain(
                 except StopIteration:
                     break
     return found
+
+
+def _own_training(subject: Subject) -> OwnTraining | None:
+    if (reference := subject.config.training) is None:
+        return None
+    folders = function_folders(subject.bench.store, subject.sweep)
+    return OwnTraining(reference, load_function(reference, folders))
 
 
 @contextlib.contextmanager

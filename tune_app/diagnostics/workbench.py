@@ -16,8 +16,10 @@ from tune_app.data.sets import SearchData, load_search_data, load_test_data
 from tune_app.data.source import Array
 from tune_app.diagnostics.examples import Examples
 from tune_app.errors import DataError, DiagnosisError
+from tune_app.models.own import Model, OwnModel
 from tune_app.models.plan import NetworkPlan
 from tune_app.report.figures.trial_network import initial_network, trained_network, trial_plan
+from tune_app.report.trial_model import trial_model
 from tune_app.results.readings import note_test_reading
 from tune_app.results.store import Store, SweepRecord, TrialRecord
 from tune_app.results.table import ranked_rows, trial_rows
@@ -102,8 +104,13 @@ class Subject:
         return SweepConfig.from_dict(self.sweep.config)
 
     @cached_property
+    def model(self) -> Model:
+        """What builds its networks; raises FunctionError where a function of its own is gone."""
+        return trial_model(self.bench.store, self.sweep)
+
+    @cached_property
     def plan(self) -> NetworkPlan:
-        return trial_plan(self.sweep, self.trial)
+        return trial_plan(self.sweep, self.trial, self.model)
 
     def network(self) -> nn.Module:
         """Return the trained network, to be evaluated, on the bench's device.
@@ -120,7 +127,7 @@ class Subject:
 
     def fresh_network(self) -> nn.Module:
         """Return the network as the trial's seed initialises it."""
-        return self._placed(initial_network(self.sweep, self.trial))
+        return self._placed(initial_network(self.sweep, self.trial, self.model))
 
     def _placed(self, network: nn.Module) -> nn.Module:
         network = network.to(self.bench.device).eval()
@@ -133,7 +140,7 @@ class Subject:
         Raises:
             DiagnosisError: There are none.
         """
-        folder = self.bench.store.trial_folder(self.sweep.name, self.name) / WEIGHTS_FOLDER
+        folder = self.bench.store.kept_folder(self.trial) / WEIGHTS_FOLDER
         found = {int(path.stem.partition("-")[2]): path for path in folder.glob(WEIGHTS_FILES)}
         # One that was written as the sweep was cut off is of an epoch that was not recorded.
         kept = {epoch: found[epoch] for epoch in sorted(found) if epoch <= self.trial.epochs}
@@ -146,7 +153,7 @@ class Subject:
 
     def network_at(self, path: Path) -> nn.Module:
         """Return the network with weights of `kept_weights`."""
-        network = initial_network(self.sweep, self.trial)
+        network = initial_network(self.sweep, self.trial, self.model)
         network.load_state_dict(load_weights(path)[0])
         return self._placed(network)
 
@@ -246,4 +253,18 @@ def _difference(first: Subject, other: Subject) -> str | None:
         if one != two:
             what = next(name for name, value in vars(one).items() if value != getattr(two, name))
             return f"{what} of layer {one.name} is {getattr(one, what)} and {getattr(two, what)}"
+    return _difference_of_arguments(first, other)
+
+
+def _difference_of_arguments(first: Subject, other: Subject) -> str | None:
+    """Return which argument of a function of one's own differs: layers do not tell it all."""
+    model = first.model
+    if not isinstance(model, OwnModel):
+        return None
+    if first.sweep.model != other.sweep.model:
+        return f"{first.sweep.model} and {other.sweep.model}"
+    one, two = (model.arguments(subject.trial.config) for subject in (first, other))
+    for name in one:
+        if one[name] != two.get(name) and "dropout" not in name:
+            return f"{name} is {one[name]} and {two.get(name)}"
     return None

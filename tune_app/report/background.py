@@ -147,7 +147,7 @@ def budgets(sweep: SweepRecord) -> Section:
 def test_count(store: Store, trials: Sequence[TrialRecord]) -> int | None:
     """Return how many test examples the final stage answered; None where it left no answers."""
     for trial in trials:
-        path = store.trial_folder(trial.sweep, trial.trial_id) / "test_outputs.npz"
+        path = store.kept_folder(trial) / "test_outputs.npz"
         if trial.stage == "final" and path.is_file():
             with np.load(path) as answers:
                 return len(answers["predicted"])

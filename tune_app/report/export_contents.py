@@ -117,7 +117,7 @@ def to_metrics(choice: Choice, digest: str) -> dict[str, Any]:
 
 def recorded_macro_f1(store: Store, trial: TrialRecord) -> float | None:
     """Return the macro-F1 of a final trial on the test split; None of a search or a regression."""
-    path = store.trial_folder(trial.sweep, trial.trial_id) / OUTPUTS_FILE
+    path = store.kept_folder(trial) / OUTPUTS_FILE
     if trial.stage != "final" or not path.exists():
         return None
     with np.load(path) as outputs:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tune_app.errors import StorageError
 from tune_app.results.ranking import RANKED_STATUSES
+from tune_app.results.store.mirror import mirror_of
 from tune_app.results.store.names import check_sweep_name
 from tune_app.results.store.records import SweepRecord, TrialRecord
 from tune_app.results.store.store import Store
@@ -28,14 +29,28 @@ def request_stop(store: Store, name: str) -> bool:
     """Ask the process that runs a sweep to end it in order; False where nothing runs it."""
     if store.get_sweep(name).status != "running":
         return False
+    mirror = mirror_of(store)
+    if mirror is not None:
+        mirror.ask_to_stop(name)
     store.update_sweep(name, status="stopping")  # the process reads this with each heartbeat
     return True
+
+
+def require_files(store: Store, name: str) -> None:
+    """Raise StorageError where the record names weights of a sweep whose folder is not here."""
+    folder = store.sweep_folder(name)
+    if not folder.exists() and any(trial.checkpoint for trial in store.trials(name)):
+        raise StorageError(
+            f"the files of sweep '{name}' are not in {folder}: use the --storage that it was"
+            " started with"
+        )
 
 
 def rename_sweep(store: Store, name: str, new_name: str) -> None:
     """Rename a sweep that nothing runs, and its folder."""
     store.refuse_if_live(name)
     check_sweep_name(new_name)
+    _require_folder(store, "renamed")
     folder, new_folder = store.sweep_folder(name), store.sweep_folder(new_name)
     if new_folder.exists():
         raise StorageError(f"{new_folder} is there already: choose another name, or move it away")
@@ -67,6 +82,7 @@ def plan_pruning(store: Store, sweep: SweepRecord, keep: int) -> Pruning:
     Trials of the final stage, and those that can still run, keep theirs.
     """
     store.refuse_if_live(sweep.name)
+    _require_folder(store, "pruned")
     rows = trial_rows(store, sweep)
     kept = {
         row["trial_id"]
@@ -90,6 +106,15 @@ def prune(store: Store, pruning: Pruning) -> None:
     for trial in pruning.trials:
         store.update_trial(trial.sweep, trial.trial_id, checkpoint=None)
         _remove(store.trial_folder(trial.sweep, trial.trial_id))
+
+
+def _require_folder(store: Store, done: str) -> None:
+    mirror = mirror_of(store)
+    if mirror is not None:
+        raise StorageError(
+            f"a sweep in {mirror.url} cannot be {done}: an object store's files stay where they "
+            "are; export what is wanted, or delete the sweep"
+        )
 
 
 def folder_size(folder: Path) -> int:

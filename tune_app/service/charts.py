@@ -24,7 +24,7 @@ def chart_numbers(snapshot: Snapshot) -> dict[str, Any]:
     0 to 1, null where a trial has no such parameter.
     """
     from tune_app.report.figures.axes import metric_label, scored_rows
-    from tune_app.report.figures.scatter import scatter_numbers
+    from tune_app.report.figures.scatter_numbers import scatter_numbers
 
     record, rows = snapshot.record, snapshot.rows
     metric, mode = objective_of(record)

@@ -15,9 +15,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tune_app.config.sweep import SweepConfig
-from tune_app.errors import SweepBusyError, SweepExistsError, TuneAppError
+from tune_app.errors import (
+    EnvironmentalError,
+    SweepBusyError,
+    SweepExistsError,
+    TuneAppError,
+)
 from tune_app.results.layout import printable
-from tune_app.results.store import Store, is_alive, process_of
+from tune_app.results.store import Store, SweepRecord, is_alive, is_of_this_host, process_of
 from tune_app.service.commands import run_arguments
 from tune_app.service.queue import Job, Queue
 from tune_app.service.settings import Settings
@@ -134,7 +139,7 @@ class Launcher:
             active = {
                 sweep.name: self._cores_of(SweepConfig.from_dict(sweep.config))
                 for sweep in self.store.list_sweeps(archived=True)
-                if sweep.status in _ACTIVE
+                if sweep.status in _ACTIVE and self._takes_room(sweep)
             }
             jobs = self.jobs()
             active |= {job.name: job.cores for job in jobs if job.status == "starting"}
@@ -151,6 +156,8 @@ class Launcher:
         while not self._ended.wait(TICK_S):
             try:
                 self.tick()
+            except EnvironmentalError as error:  # readers are told too
+                LOG.warning("%s", error)
             except Exception:
                 LOG.exception("the queue could not be looked after")
 
@@ -237,6 +244,10 @@ class Launcher:
         most = self.settings.limits.queued
         if len(self.jobs()) >= most:
             raise SweepBusyError(f"{most} sweeps wait already")
+
+    def _takes_room(self, sweep: SweepRecord) -> bool:
+        """Tell whether a sweep under way uses what ours would: this host, or the same cluster."""
+        return self.settings.address is not None or is_of_this_host(sweep.owner)
 
     @property
     def _shares_cores(self) -> bool:

@@ -9,6 +9,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from tune_app.errors import EnvironmentalError
+from tune_app.results.store import open_store
 from tune_app.service.app import build_app
 from tune_app.service.settings import Settings
 
@@ -41,9 +42,12 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM; sweeps that were started go on.
 
     Raises:
-        EnvironmentalError: The port is taken, or there is no such host.
+        EnvironmentalError: The port is taken, there is no such host, or the record cannot be read.
     """
     with listen(settings) as listener:
+        store = open_store(settings.storage)
+        store.list_sweeps()
+        store.close()
         for line in opening_lines(settings, listener.getsockname()[1]):
             say(line)
         logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")

@@ -8,11 +8,17 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from tune_app.errors import ClusterError
+from tune_app.sweep.depot import Depot, Mark, marked, open_depot
+from tune_app.sweep.nodes import PACKAGE, Needs, alive_nodes, check_nodes
+from tune_app.sweep.placement import Node
+from tune_app.sweep.signals import signals_deferred
 from tune_app.training.device import worker_env
 
 PROBE_TIMEOUT_S = 3.0
@@ -38,13 +44,20 @@ _QUIET = {
 
 
 @dataclass(frozen=True)
-class ClusterResources:
-    """What a sweep may use."""
+class Cluster:
+    """What a sweep may use, and how its workers reach the storage."""
 
-    cpus: int
-    gpus: int
-    nodes: int
+    nodes: tuple[Node, ...]  # at the start
     local: bool  # started by us, for this sweep
+    depot: Depot | None = None  # where workers may be on other machines
+
+    def look(self) -> Sequence[Node]:
+        """Return the nodes that there are now."""
+        return self.nodes if self.local else alive_nodes()
+
+    @property
+    def cpus(self) -> int:
+        return int(sum(node.cpus for node in self.nodes))
 
 
 def quiet_environment() -> None:
@@ -53,6 +66,8 @@ def quiet_environment() -> None:
         os.environ.setdefault(name, value)
     for name in ("ray", "ray.tune", "ray.data", "ray.train"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    # A trial whose worker died is tried again, and what it died of is in the record.
+    logging.getLogger("ray.tune.execution.tune_controller").setLevel(logging.CRITICAL)
 
 
 def cpu_count() -> int:
@@ -63,38 +78,94 @@ def cpu_count() -> int:
 
 
 @contextmanager
-def ray_cluster(address: str | None, *, object_store_bytes: int) -> Iterator[ClusterResources]:
+def ray_cluster(
+    address: str | None, *, object_store_bytes: int, needs: Needs | None = None
+) -> Iterator[Cluster]:
     """Join the cluster at `address` or, without one, run Ray here for as long as the block.
 
-    A Ray that this process has running already is used, and left running. A local Ray gets a
+    A Ray that this process has running already is used, and left running. Of a cluster each node
+    is checked for what the sweep `needs`; where one has no tune_app, or another than this, ours
+    is sent to all. A local Ray gets a
     token of its own, so that nobody else on this machine or network can use its ports, without
     leaving a file; the environment is put back afterwards.
 
     Raises:
-        ClusterError: Ray cannot be reached or started; says which setting to look at.
+        ClusterError: Ray cannot be reached or started, says which setting to look at; or a node
+            cannot take part.
     """
     quiet_environment()
     import ray
 
     if ray.is_initialized():
-        yield _resources(local=False)
+        with _on_cluster(needs, _cannot_send) as cluster:
+            yield cluster
         return
-    with _handlers_of_signals_kept():
-        if address:
-            _join(address)
-        else:
-            _start(object_store_bytes)
     try:
-        yield _resources(local=not address)
+        with _handlers_of_signals_kept():
+            if address:
+                _join(address)
+            else:
+                _start(object_store_bytes)
+        if not address:
+            depot = needs and needs.url and Depot(Mark(str(needs.storage.resolve())), url=needs.url)
+            yield Cluster(tuple(alive_nodes()), local=True, depot=depot or None)
+            return
+        with _on_cluster(needs, partial(_send_package, address)) as cluster:
+            yield cluster
     finally:
         ray.shutdown()
 
 
-def _join(address: str) -> None:
+@contextmanager
+def _on_cluster(needs: Needs | None, send_package: Callable[[], None]) -> Iterator[Cluster]:
+    """Check the nodes of a cluster that others may run, and open the way to the storage."""
+    nodes = alive_nodes()
+    if needs is None:
+        yield Cluster(tuple(nodes), local=False)
+        return
+    with ExitStack() as stack:
+        with signals_deferred():
+            mark = stack.enter_context(marked(needs.storage))
+            is_same = check_nodes(nodes, needs, mark)
+        if not is_same:
+            send_package()
+            with signals_deferred():
+                is_same = check_nodes(nodes, needs, mark)
+        if not is_same:
+            raise ClusterError(
+                "a node still imports another tune_app than this process has; remove the one "
+                "that is installed there, or install this one"
+            )
+        with signals_deferred():
+            depot = stack.enter_context(open_depot(mark, needs.url))
+        yield Cluster(tuple(nodes), local=False, depot=depot)
+
+
+def _cannot_send() -> None:
+    raise ClusterError(
+        "nodes of this Ray have no tune_app, or another than this process; install it there, or "
+        f"give ray.init runtime_env={{'py_modules': ['{PACKAGE}']}}"
+    )
+
+
+def _send_package(address: str) -> None:
+    """Have Ray send our package, without data, once to each node."""
     import ray
 
+    ray.shutdown()
+    with _handlers_of_signals_kept():
+        _connect(address, {"py_modules": [str(PACKAGE)]})
+
+
+def _join(address: str) -> None:
     _probe(address)
     _shake_hands(address)
+    _connect(address, {})
+
+
+def _connect(address: str, environment: dict[str, Any]) -> None:
+    import ray
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -102,7 +173,7 @@ def _join(address: str) -> None:
                 address=address,
                 log_to_driver=False,
                 logging_level=logging.ERROR,
-                runtime_env={"env_vars": worker_env()},
+                runtime_env={"env_vars": worker_env(), **environment},
             )
     except Exception as error:
         raise ClusterError(
@@ -126,7 +197,7 @@ def _start(object_store_bytes: int) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             ray.init(
-                address="local",  # never a cluster that somebody else runs on this machine
+                address="local",  # else one that somebody started on this machine is joined
                 num_cpus=cpu_count(),
                 include_dashboard=False,
                 log_to_driver=False,
@@ -162,7 +233,13 @@ def _probe(address: str) -> None:
     """Check within seconds that something listens; Ray itself would wait for minutes."""
     if address == "auto":
         return
-    host, separator, port = address.removeprefix("ray://").rpartition(":")
+    if address.startswith("ray://"):
+        raise ClusterError(
+            f"'{address}' is Ray's client, through which Tune does not run our part of a sweep: "
+            "start tune-app on a node of the cluster with --address HOST:6379, or send the sweep "
+            "as a job: tune-app submit"
+        )
+    host, separator, port = address.rpartition(":")
     if not separator or not port.isdigit():
         raise ClusterError(f"'{address}' is no address of a Ray cluster; {_WAY_OUT}")
     deadline = time.monotonic() + PROBE_TIMEOUT_S
@@ -183,7 +260,7 @@ def _shake_hands(address: str) -> None:
     In a process of its own: the client's first call retries for minutes in C++ where something
     else listens, or the token is wrong, and cannot be interrupted.
     """
-    if address == "auto" or address.startswith("ray://"):
+    if address == "auto":
         return
     code = "import sys; from ray._raylet import GcsClient; GcsClient(address=sys.argv[1])"
     try:
@@ -203,18 +280,6 @@ def _shake_hands(address: str) -> None:
             f"Ray at {address} did not accept this driver: {said}; a cluster in token mode needs "
             "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
         )
-
-
-def _resources(local: bool) -> ClusterResources:
-    import ray
-
-    total: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    return ClusterResources(
-        cpus=int(total.get("CPU", 0)),
-        gpus=int(total.get("GPU", 0)),
-        nodes=len(ray.nodes()),  # type: ignore[no-untyped-call]
-        local=local,
-    )
 
 
 def _first_line(error: BaseException) -> str:

@@ -21,9 +21,10 @@ from ray.tune.progress_reporter import ProgressReporter
 from tune_app.config.sweep import SweepConfig
 from tune_app.data.sets import SearchData
 from tune_app.errors import ClusterError
-from tune_app.sweep.cluster import ClusterResources
+from tune_app.sweep.cluster import Cluster
 from tune_app.sweep.job_queue import JobQueue
 from tune_app.sweep.jobs import DriverOnly, Ledger
+from tune_app.sweep.placement import GPUS, Admission
 from tune_app.sweep.recorder import Recorder
 from tune_app.sweep.schedule import BudgetAsha, Rungs
 from tune_app.sweep.search import BudgetSearcher
@@ -31,17 +32,7 @@ from tune_app.sweep.signals import StopSignals, signal_name
 from tune_app.sweep.trainable import TrialSettings, tune_trial
 
 WORKER_RETRIES = 2  # of a trial whose worker process died
-TRIALS_PER_GPU = 4
 OUT_OF_TIME = "out of time (search.time_limit)"
-
-
-@dataclass(frozen=True)
-class Placement:
-    """What each trial gets, and how many run at once."""
-
-    cpus_per_trial: int
-    gpus_per_trial: float
-    concurrent: int
 
 
 @dataclass(frozen=True)
@@ -57,38 +48,6 @@ class Progress:
 
 
 Watch = Callable[[Progress], AbstractContextManager[Any]]
-
-
-def plan_placement(config: SweepConfig, cluster: ClusterResources) -> Placement:
-    """Return how trials are placed on what there is.
-
-    `max_concurrent: auto` is as many as fit the CPUs. `gpus_per_trial: auto` splits the GPUs
-    there are: at most four trials to one, as many as the CPUs can feed.
-
-    Raises:
-        ClusterError: One trial asks for more than the cluster has.
-    """
-    wanted = config.resources
-    cpu_slots = cluster.cpus // wanted.cpus_per_trial
-    if cpu_slots == 0:
-        raise ClusterError(
-            f"resources.cpus_per_trial is {wanted.cpus_per_trial}, and there are "
-            f"{cluster.cpus} CPUs"
-        )
-    if wanted.gpus_per_trial == "auto":
-        per_gpu = min(TRIALS_PER_GPU, max(1, cpu_slots // cluster.gpus)) if cluster.gpus else 1
-        gpus = 1 / per_gpu if cluster.gpus else 0.0
-    else:
-        gpus = float(wanted.gpus_per_trial)
-    if gpus > cluster.gpus:
-        raise ClusterError(
-            f"resources.gpus_per_trial is {gpus:g}, and there are {cluster.gpus} GPUs; "
-            "'auto' takes what there is"
-        )
-    slots = cpu_slots if gpus == 0 else min(cpu_slots, int(cluster.gpus / gpus + 1e-9))
-    if wanted.max_concurrent != "auto":
-        slots = min(slots, wanted.max_concurrent)
-    return Placement(wanted.cpus_per_trial, gpus, max(1, slots))
 
 
 class _SweepStopper(DriverOnly, Stopper):
@@ -139,7 +98,7 @@ def run_tune(
     recorder: Recorder,
     settings: TrialSettings,
     data: SearchData,
-    placement: Placement,
+    cluster: Cluster,
     time_limit_s: float | None,
     signals: StopSignals,
     progress: Progress,
@@ -152,7 +111,8 @@ def run_tune(
     """
     logging.getLogger("ray").setLevel(logging.ERROR)
     deadline = None if time_limit_s is None else time.monotonic() + time_limit_s
-    # Tune insists on a folder for its own snapshots, which nothing of ours reads.
+    # Tune insists on a folder for its own snapshots, which nothing of ours reads; workers write
+    # there only with Tune's own checkpoints, so it need not be shared.
     scratch = tempfile.mkdtemp(prefix="tune_app_")
     try:
         with contextlib.ExitStack() as stack:
@@ -163,13 +123,12 @@ def run_tune(
             tuner = tune.Tuner(
                 tune.with_resources(
                     tune.with_parameters(tune_trial, settings=settings, data=data),
-                    {"cpu": placement.cpus_per_trial, "gpu": placement.gpus_per_trial},
+                    lambda config: _share_of(settings.threads, config[GPUS]),
                 ),
                 tune_config=TuneConfig(
-                    search_alg=searcher,
-                    scheduler=BudgetAsha(rungs, recorder.ledger, placement.concurrent),
+                    search_alg=Admission(searcher, progress.config.resources, cluster.look),
+                    scheduler=BudgetAsha(rungs, recorder.ledger),
                     num_samples=-1,
-                    max_concurrent_trials=placement.concurrent,
                     reuse_actors=True,
                     trial_dirname_creator=lambda trial: str(trial.trial_id),
                 ),
@@ -193,6 +152,10 @@ def run_tune(
             return _ended(recorder, signals, stopper, searcher)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _share_of(cpus: int, gpus: float) -> tune.PlacementGroupFactory:
+    return tune.PlacementGroupFactory([{"CPU": cpus, "GPU": gpus} if gpus else {"CPU": cpus}])
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ from tune_app.data.sets import SearchData
 from tune_app.errors import BudgetError, SpaceError
 from tune_app.results.store import Store, SweepRecord, TrialRecord
 from tune_app.results.table import ranked_rows, table_budgets, trial_rows
-from tune_app.sweep.cluster import ClusterResources
+from tune_app.sweep.cluster import Cluster
 from tune_app.sweep.engine import Ended, Watch
 from tune_app.sweep.feasible import Draw
 from tune_app.sweep.job_queue import JobQueue
@@ -73,7 +73,7 @@ class FinalSession(Session):
         self,
         store: Store,
         record: SweepRecord,
-        cluster: ClusterResources,
+        cluster: Cluster,
         data: SearchData,
         signals: StopSignals,
     ) -> None:

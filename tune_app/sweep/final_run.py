@@ -7,9 +7,10 @@ from tune_app.config.functions import Function
 from tune_app.config.sweep import SweepConfig
 from tune_app.data.sets import load_final_data
 from tune_app.errors import TuneAppError
+from tune_app.results.housekeeping import require_files
 from tune_app.results.readings import note_test_reading
 from tune_app.results.store import Store, SweepRecord, open_store
-from tune_app.sweep.cluster import ClusterResources
+from tune_app.sweep.cluster import Cluster
 from tune_app.sweep.engine import OUT_OF_TIME, Watch
 from tune_app.sweep.final import FinalSession, with_final_plan
 from tune_app.sweep.launch import Launch, ray_and_data, require_same_data, surroundings
@@ -39,11 +40,13 @@ def run_final(
         UnknownSweepError, SweepBusyError: There is no such sweep, or a live process owns it.
         BudgetError, SpaceError: There is nothing to train for what is asked.
         DataError: The data set is not what the sweep began with.
+        StorageError: Its files are not in this storage.
         FunctionError: A function of its own is not there.
     """
     store = open_store(launch.storage)
     record = store.get_sweep(name)
     store.refuse_if_live(name)
+    require_files(store, name)
     record = with_final_plan(store, record, budgets=budgets, top=top, seeds=seeds)
     config = SweepConfig.from_dict(record.config)
     own = find_recorded(store, record, model=model, train=train)
@@ -66,7 +69,7 @@ def with_final(
     outcome: Outcome,
     store: Store,
     launch: Launch,
-    cluster: ClusterResources,
+    cluster: Cluster,
     signals: StopSignals,
     watch: Watch | None,
     own: OwnFunctions,
@@ -96,7 +99,7 @@ def _run_final(
     record: SweepRecord,
     store: Store,
     launch: Launch,
-    cluster: ClusterResources,
+    cluster: Cluster,
     signals: StopSignals,
     watch: Watch | None,
     own: OwnFunctions,

@@ -1,12 +1,13 @@
-"""What a trial keeps on disk while it trains: its best weights, and what it can be resumed from."""
+"""What a trial keeps while it trains: its best weights, and what it can be resumed from."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
+from tune_app.sweep.depot import TrialFiles
 from tune_app.training.checkpoints import AtomicCheckpoint, load_weights, save_weights
 
 
@@ -20,9 +21,9 @@ class BestWeights:
     """
 
     def __init__(
-        self, model: nn.Module, directory: Path, *, metric: str, mode: str, final: bool
+        self, model: nn.Module, files: TrialFiles, *, metric: str, mode: str, final: bool
     ) -> None:
-        self.model, self.directory = model, directory
+        self.model, self.files = model, files
         self.metric, self.final = metric, final
         self.sign = 1.0 if mode == "max" else -1.0
         self.epoch: int | None = None
@@ -32,7 +33,7 @@ class BestWeights:
 
     @property
     def path(self) -> Path:
-        return self.directory / f"best-{self.epoch:04d}.pt"
+        return self.files.folder / f"best-{self.epoch:04d}.pt"
 
     def offer(self, measured: dict[str, Any]) -> None:
         """Take an epoch in, and its weights if it is the best so far."""
@@ -40,12 +41,12 @@ class BestWeights:
         if score > self.score:
             self._outdated = self.path if self.epoch is not None else None
             self.score, self.epoch, self.result = score, measured["epoch"], measured
-            save_weights(self.path, self.model.state_dict(), {"epoch": self.epoch})
+            self._save(self.model.state_dict())
 
     def reported(self) -> None:
         """Drop the weights that the record does not name any more."""
         if self._outdated is not None:
-            self._outdated.unlink(missing_ok=True)
+            self.files.drop(self._outdated)
             self._outdated = None
 
     def fields(self) -> dict[str, Any]:
@@ -70,7 +71,11 @@ class BestWeights:
 
     def load_state(self, state: dict[str, Any]) -> None:
         self.epoch, self.score, self.result = state["epoch"], state["score"], state["result"]
-        save_weights(self.path, state["weights"], {"epoch": self.epoch})
+        self._save(state["weights"])
+
+    def _save(self, weights: Mapping[str, Tensor]) -> None:
+        save_weights(self.path, weights, {"epoch": self.epoch})
+        self.files.send(self.path)
 
 
 class Resumption:
@@ -82,6 +87,7 @@ class Resumption:
         self._started = time.perf_counter()
 
     def load(self) -> dict[str, Any] | None:
+        self.best.files.fetch(self.file.path)
         state = self.file.load()
         if state is None:
             return None
@@ -92,6 +98,8 @@ class Resumption:
 
     def offer(self, make_state: Callable[[], dict[str, Any]]) -> None:
         seconds = self.seconds_before + time.perf_counter() - self._started
-        self.file.offer(
+        written = self.file.offer(
             lambda: {"training": make_state(), "best": self.best.state(), "seconds": seconds}
         )
+        if written:
+            self.best.files.send(self.file.path)

@@ -11,8 +11,10 @@ from typing import Any
 from tune_app.config.sweep import SweepConfig
 from tune_app.data.sets import DataShape, SearchData, data_shape, load_search_data
 from tune_app.errors import DataError
-from tune_app.results.store import SweepRecord
-from tune_app.sweep.cluster import ClusterResources, ray_cluster
+from tune_app.results.store import SweepRecord, open_store
+from tune_app.results.store.mirror import mirror_of
+from tune_app.sweep.cluster import Cluster, ray_cluster
+from tune_app.sweep.nodes import Needs
 from tune_app.sweep.provenance import git_commit, hardware, package_versions
 from tune_app.sweep.signals import StopSignals
 from tune_app.training.device import probe_kernels
@@ -39,7 +41,7 @@ def ray_and_data(
     launch: Launch,
     signals: StopSignals,
     resolved: dict[str, Any] | None = None,
-) -> Iterator[tuple[ClusterResources, SearchData, dict[str, Any]]]:
+) -> Iterator[tuple[Cluster, SearchData, dict[str, Any]]]:
     """Start or join Ray, and meanwhile read the data and measure the kernels."""
     loaded: dict[str, Any] = {}
 
@@ -57,7 +59,10 @@ def ray_and_data(
         raise loaded["error"]
     shape = data_shape(config.dataset, launch.data_root)
     store_bytes = OBJECT_STORE_BYTES + 2 * _data_bytes(shape)
-    with ray_cluster(launch.address, object_store_bytes=store_bytes) as cluster:
+    mirror = mirror_of(open_store(launch.storage))
+    url = None if mirror is None else mirror.url
+    needs = Needs(launch.storage, _data_bytes(shape), url)
+    with ray_cluster(launch.address, object_store_bytes=store_bytes, needs=needs) as cluster:
         signals.install()
         thread.join()
         if "error" in loaded:

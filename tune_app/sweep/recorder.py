@@ -19,6 +19,7 @@ from tune_app.results.store.records import EpochRecord, TrialRecord
 from tune_app.results.store.store import Store
 from tune_app.sweep.jobs import DriverOnly, Job, Ledger, job_of, message_of
 from tune_app.sweep.trainable import HANG_FILE, TEST_FILE
+from tune_app.sweep.uploads import Uploads
 
 RETRY_AFTER_S = (0.1, 0.5, 2.0)
 HEARTBEAT_S = 2.0
@@ -35,6 +36,7 @@ class Recorder(DriverOnly, Callback):
         self, store: Store, sweep: str, ledger: Ledger, refused: Callable[[], dict[str, int]]
     ) -> None:
         self.store, self.sweep, self.ledger, self.refused = store, sweep, ledger, refused
+        self.uploads: Uploads | None = None  # where the storage is an object store
         self.failure: str | None = None
         self.stop_requested = False
         self._last_heartbeat = 0.0
@@ -205,7 +207,11 @@ class Recorder(DriverOnly, Callback):
 
     def _remove_leftovers(self, job: Job) -> None:
         """Drop an ended trial's checkpoint, and weights that the record does not name."""
-        kept = self.store.checkpoint_path(self.store.get_trial(self.sweep, job.trial_id))
+        checkpoint = self.store.get_trial(self.sweep, job.trial_id).checkpoint
+        if self.uploads is not None:
+            self.uploads.trial_ended(job.trial_id, checkpoint)
+            return
+        kept = checkpoint and self.store.sweep_folder(self.sweep) / checkpoint
         for path in Path(job.directory).glob("*"):
             if path != kept and path.is_file() and path.name != TEST_FILE:
                 path.unlink(missing_ok=True)

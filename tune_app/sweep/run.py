@@ -8,9 +8,10 @@ from tune_app.config.functions import Function
 from tune_app.config.sweep import SweepConfig
 from tune_app.data.sets import SearchData, data_shape
 from tune_app.errors import SpaceError, SweepExistsError
+from tune_app.results.housekeeping import require_files
 from tune_app.results.store import SweepRecord, open_store, this_process
 from tune_app.results.store.names import resume_command
-from tune_app.sweep.engine import Watch, plan_placement
+from tune_app.sweep.engine import Watch
 from tune_app.sweep.feasible import FeasibleSpace
 from tune_app.sweep.final_run import with_final
 from tune_app.sweep.given import grid_draws, own_configurations
@@ -23,6 +24,7 @@ from tune_app.sweep.own import (
     keep_code,
     name_own,
 )
+from tune_app.sweep.placement import plan_placement
 from tune_app.sweep.session import Outcome, SearchSession
 from tune_app.sweep.signals import StopSignals
 from tune_app.sweep.smallest import require_budgets
@@ -92,7 +94,7 @@ def run_sweep(
         if config.search.start_from is not None:
             store.get_sweep(config.search.start_from)
         with ray_and_data(config, launch, signals) as (cluster, data, kernels):
-            plan_placement(config, cluster)
+            plan_placement(config.resources, cluster.nodes)
             record = _record(config, launch, data, kernels, own)
             store.create_sweep(record)
             keep_code(store, config.name, own)
@@ -120,6 +122,7 @@ def resume_sweep(
         UnknownSweepError, SweepBusyError: There is no such sweep, or a live process owns it.
         SpaceError: It has more trials than `trials` already.
         DataError: The data set is not what the sweep began with.
+        StorageError: Its files are not in this storage.
         FunctionError: A function of its own is not there any more.
     """
     store = open_store(launch.storage)
@@ -136,6 +139,7 @@ def resume_sweep(
         search = config.search.model_copy(update={"trials": trials})
         config = config.model_copy(update={"search": search})
     store.refuse_if_live(name)
+    require_files(store, name)
     config = name_own(config, model, train)
     own = find_recorded(store, replace(record, config=config.to_dict()), model=model, train=train)
     with StopSignals() as signals:
@@ -143,7 +147,7 @@ def resume_sweep(
         require_budgets(feasible)
         with ray_and_data(config, launch, signals, record.resolved) as (cluster, data, _):
             require_same_data(data, record)
-            plan_placement(config, cluster)
+            plan_placement(config.resources, cluster.nodes)
             resumed = [*record.run_flags.get("resumed", []), surroundings(launch)]
             record = replace(
                 record,

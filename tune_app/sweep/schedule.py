@@ -73,27 +73,24 @@ class Rungs:
         return f"rung {level}: {_ordinal(better + 1)} of {len(scores)}, the best {kept} go on"
 
 
+MOST_WORKERS = 100_000  # kept for reuse: all
 WORKER_START_S = 20.0  # that a free worker leaves a trial to the one which starts for it
 
 
 class BudgetAsha(DriverOnly, FIFOScheduler):
-    """Tune's scheduler over `Rungs`; it also ends the trials that reported how they ended.
+    """Tune's scheduler over `Rungs`; it also ends the trials that reported how they ended."""
 
-    `workers` is how many Tune keeps for reuse.
-    """
-
-    def __init__(self, rungs: Rungs | None, ledger: Ledger, workers: int) -> None:
+    def __init__(self, rungs: Rungs | None, ledger: Ledger) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.rungs = rungs
         self.ledger = ledger
-        self._workers_to_keep = workers
+        self._keeper: WorkerKeeper | None = None
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
         """Have Tune keep every worker, see `WorkerKeeper`."""
-        if self._workers_to_keep:
-            controller = tune_controller._tune_controller
-            WorkerKeeper(controller, trial.placement_group_factory, self._workers_to_keep)
-            self._workers_to_keep = 0
+        if self._keeper is None:
+            self._keeper = WorkerKeeper(tune_controller._tune_controller)
+        self._keeper.keep(trial.placement_group_factory)
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         job, message = job_of(trial), message_of(result)
@@ -119,12 +116,18 @@ class WorkerKeeper(DriverOnly):
     than the seconds a worker takes to start, all but one worker never come up.
     """
 
-    def __init__(self, controller: Any, resources: Any, workers: int) -> None:
+    def __init__(self, controller: Any) -> None:
         self._controller = controller
         self._reuse = controller._maybe_reuse_cached_actor
         self._waits_since: dict[str, float] = {}
-        controller._actor_cache.increase_max(resources, by=workers)
+        self._kept: list[Any] = []
         controller._maybe_reuse_cached_actor = self.reuse_worker
+
+    def keep(self, resources: Any) -> None:
+        """Keep all workers that have these resources."""
+        if resources not in self._kept:
+            self._kept.append(resources)
+            self._controller._actor_cache.increase_max(resources, by=MOST_WORKERS)
 
     def reuse_worker(self, trial: Trial) -> bool:
         """Give `trial` a free worker if there is one, and none is starting for it."""

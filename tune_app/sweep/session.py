@@ -12,18 +12,21 @@ from tune_app.data.sets import SearchData
 from tune_app.errors import StorageError, TuneAppError, UnknownSweepError
 from tune_app.results.ranking import RANKED_STATUSES
 from tune_app.results.store import Store, SweepRecord, TrialRecord
+from tune_app.results.store.mirror import mirror_of
 from tune_app.results.store.names import resume_command
-from tune_app.sweep.cluster import ClusterResources
-from tune_app.sweep.engine import Ended, Progress, Watch, plan_placement, run_tune
+from tune_app.sweep.cluster import Cluster
+from tune_app.sweep.engine import Ended, Progress, Watch, run_tune
 from tune_app.sweep.feasible import FeasibleSpace
 from tune_app.sweep.job_queue import JobQueue
 from tune_app.sweep.jobs import Ledger
 from tune_app.sweep.own import OwnFunctions
+from tune_app.sweep.placement import plan_placement
 from tune_app.sweep.recorder import Recorder
 from tune_app.sweep.schedule import Rungs, rung_key, rungs_of
 from tune_app.sweep.search import BudgetSearcher, best_so_far_by_epoch
 from tune_app.sweep.signals import StopRequested, StopSignals
 from tune_app.sweep.trainable import TrialSettings
+from tune_app.sweep.uploads import uploads_of
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class Session(ABC):
         self,
         store: Store,
         record: SweepRecord,
-        cluster: ClusterResources,
+        cluster: Cluster,
         data: SearchData,
         signals: StopSignals,
     ) -> None:
@@ -101,7 +104,8 @@ class Session(ABC):
                 stop_reason=None,
             )
             self._remember()
-            ended = self._run_tune(watch, own)
+            with uploads_of(self.store, self.name) as self.recorder.uploads:
+                ended = self._run_tune(watch, own)
         except StopRequested as stop:
             self._close(Ended("interrupted", str(stop), stop.number))
             go_on = resume_command(self.name, self.store.storage)
@@ -132,7 +136,7 @@ class Session(ABC):
         """Run Tune over all that `searcher` has."""
         config, resolved = self.config, self.record.resolved
         own = own.for_workers()
-        placement = plan_placement(config, self.cluster)
+        placement = plan_placement(config.resources, self.cluster.nodes)
         progress = Progress(
             config=config,
             ledger=self.recorder.ledger,
@@ -149,10 +153,10 @@ class Session(ABC):
             kernels=resolved["kernels"],
             threads=placement.cpus_per_trial,
             time_limit_s=trial_time_limit_s or config.resources.trial_time_limit_s,
-            use_gpu=placement.gpus_per_trial > 0,
             weights_every=None if final else config.record.weights_every,
             final=final,
             train_epochs=own.train,
+            depot=self.cluster.depot,
         )
         self.signals.note()
         return run_tune(
@@ -161,7 +165,7 @@ class Session(ABC):
             recorder=self.recorder,
             settings=settings,
             data=self.data,
-            placement=placement,
+            cluster=self.cluster,
             time_limit_s=time_limit_s,
             signals=self.signals,
             progress=progress,
@@ -179,6 +183,9 @@ class Session(ABC):
                 **self._ended_fields(ended),
             )
             self.store.release(self.name)
+        mirror = mirror_of(self.store)
+        if mirror is not None:
+            mirror.push(self.name)
 
 
 class SearchSession(Session):
@@ -189,7 +196,7 @@ class SearchSession(Session):
         store: Store,
         record: SweepRecord,
         feasible: FeasibleSpace,
-        cluster: ClusterResources,
+        cluster: Cluster,
         data: SearchData,
         signals: StopSignals,
     ) -> None:

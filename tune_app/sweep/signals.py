@@ -4,6 +4,8 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -49,6 +51,16 @@ class StopSignals:
                 before = signal.signal(number, self._handle)
                 self._before.setdefault(number, before)
 
+    @contextmanager
+    def deferred(self) -> Iterator[None]:
+        """Raise at the end of the block what came in it."""
+        before, self._noting = self._noting, True
+        try:
+            yield
+        finally:
+            self._noting = before
+        self._raise_again()
+
     def note(self) -> None:
         """From now on note the first signal instead of raising."""
         self._raise_again()
@@ -78,6 +90,17 @@ class StopSignals:
         self.received = number
         if not self._noting:
             raise StopRequested(number)
+
+
+@contextmanager
+def signals_deferred() -> Iterator[None]:
+    """Let no signal raise within the block, but at its end.
+
+    Ray's C++ ends the process where an exception comes out of a call of it.
+    """
+    handles = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    with handles.deferred() if isinstance(handles, StopSignals) else nullcontext():
+        yield
 
 
 def signal_name(number: int) -> str:

@@ -11,11 +11,10 @@ import faulthandler
 import functools
 import gc
 import random
-import socket
 import time
 import traceback
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +27,10 @@ from tune_app.errors import StorageError
 from tune_app.models.network import build_network
 from tune_app.models.own import Model
 from tune_app.models.weights import count_weights
+from tune_app.sweep.depot import Depot, TrialFiles, node_name
 from tune_app.sweep.jobs import MESSAGE, Job, Message
 from tune_app.sweep.kept import BestWeights, Resumption
+from tune_app.sweep.placement import GPUS
 from tune_app.training.checkpoints import AtomicCheckpoint, save_weights
 from tune_app.training.device import apply_kernels, pick_device
 from tune_app.training.evaluate import measure, predict
@@ -62,10 +63,11 @@ class TrialSettings:
     kernels: Mapping[str, Any]
     threads: int
     time_limit_s: float
-    use_gpu: bool
+    use_gpu: bool = False  # as each trial is told
     weights_every: int | None = None  # epochs; keeps the weights then, beside the best
     final: bool = False  # the last epoch is kept in place of the best, and tested
     train_epochs: TrainEpochs = train_epochs
+    depot: Depot | None = None  # of the driver's storage; None where this machine is the driver's
 
 
 class _TrialEnd(Exception):  # noqa: N818 - no error: most trials end well
@@ -90,14 +92,21 @@ def run_trial(job: Job, settings: TrialSettings, data: SearchData, report: Repor
     """Train `job` to its end, calling `report` once for each epoch and once for the end.
 
     The last epoch and the end share a report where the end is known then. `report` may raise
-    SystemExit, which is how Ray stops a function: best weights are on disk by then.
+    SystemExit, which is how Ray stops a function: best weights are in the storage by then.
     """
-    directory = Path(job.directory)
+    files = TrialFiles(Path(job.directory), settings.depot)
+    with contextlib.closing(files):
+        _run_trial(job, settings, data, report, files)
+
+
+def _run_trial(
+    job: Job, settings: TrialSettings, data: SearchData, report: Report, files: TrialFiles
+) -> None:
     try:
-        with _as_storage_error(directory):
-            directory.mkdir(parents=True, exist_ok=True)
-        with _ended_if_hanging(directory / HANG_FILE, settings.time_limit_s - job.seconds):
-            ended = _train(job, settings, data, report, directory)
+        with _as_storage_error(files.folder):
+            files.folder.mkdir(parents=True, exist_ok=True)
+        with _ended_if_hanging(files.folder / HANG_FILE, settings.time_limit_s - job.seconds):
+            ended = _train(job, settings, data, report, files)
     except _TrialEnd as end:
         ended = end
     except StorageError as error:
@@ -116,7 +125,7 @@ def run_trial(job: Job, settings: TrialSettings, data: SearchData, report: Repor
 
 
 def _train(
-    job: Job, settings: TrialSettings, data: SearchData, report: Report, directory: Path
+    job: Job, settings: TrialSettings, data: SearchData, report: Report, files: TrialFiles
 ) -> _TrialEnd:
     started = time.perf_counter()
     _prepare_process(settings, job.seed)
@@ -127,9 +136,9 @@ def _train(
         raise AssertionError(f"{built} weights were built, {job.draw.weights} were planned")
     model.to(device)
     best = BestWeights(
-        model, directory, metric=settings.metric, mode=settings.mode, final=settings.final
+        model, files, metric=settings.metric, mode=settings.mode, final=settings.final
     )
-    checkpoint = Resumption(AtomicCheckpoint(directory / CHECKPOINT_FILE), best, job.seconds)
+    checkpoint = Resumption(AtomicCheckpoint(files.folder / CHECKPOINT_FILE), best, job.seconds)
     ready = TrainingData.from_search(data, device)
     epochs = settings.train_epochs(
         model,
@@ -141,7 +150,7 @@ def _train(
     )
     last = int(job.draw.config["epochs"])
     reason = "trained for all its epochs"
-    node = socket.gethostname()
+    node = node_name(settings.depot)
     with contextlib.closing(epochs):
         while True:
             epoch_started = time.time()
@@ -156,10 +165,11 @@ def _train(
             measured = _measured(result, settings)
             best.offer(measured)
             if settings.weights_every and result.epoch % settings.weights_every == 0:
-                kept = directory / WEIGHTS_FOLDER / f"epoch-{result.epoch:04d}.pt"
+                kept = files.folder / WEIGHTS_FOLDER / f"epoch-{result.epoch:04d}.pt"
                 with _as_storage_error(kept):
                     kept.parent.mkdir(exist_ok=True)
                 save_weights(kept, model.state_dict(), {"epoch": result.epoch})
+                files.send(kept)
             attempt_seconds = time.perf_counter() - started
             seconds = checkpoint.seconds_before + attempt_seconds
             message = {**measured, **best.fields(), "started": epoch_started, "node": node}
@@ -174,12 +184,12 @@ def _train(
                 return _TrialEnd("timeout", f"over its limit of {limit} after epoch {result.epoch}")
     if best.epoch is None:
         raise RuntimeError("the training function ended without reporting an epoch")
-    test = _test(model, ready, data, job, directory) if settings.final else None
+    test = _test(model, ready, data, job, files) if settings.final else None
     return _TrialEnd("finished", reason, test=test)
 
 
 def _test(
-    model: nn.Module, ready: TrainingData, data: SearchData, job: Job, directory: Path
+    model: nn.Module, ready: TrainingData, data: SearchData, job: Job, files: TrialFiles
 ) -> dict[str, float | None]:
     """Measure the network on the test split, and keep what it answered to each example."""
     assert data.x_test is not None
@@ -196,9 +206,10 @@ def _test(
             "predicted": predicted.cpu().numpy(),
             "confidence": confidence.cpu().numpy(),
         }
-    path = directory / TEST_FILE
+    path = files.folder / TEST_FILE
     with _as_storage_error(path):
         np.savez_compressed(path, **answers)
+    files.send(path)
     return {"test_loss": loss, "test_accuracy": accuracy}
 
 
@@ -286,4 +297,4 @@ def tune_trial(config: dict[str, Any], settings: TrialSettings, data: SearchData
     def report(fields: dict[str, Any]) -> None:
         tune.report({MESSAGE: Message(fields)})
 
-    run_trial(config["job"], settings, data, report)
+    run_trial(config["job"], replace(settings, use_gpu=config[GPUS] > 0), data, report)

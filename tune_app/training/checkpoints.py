@@ -34,12 +34,16 @@ class AtomicCheckpoint:
             return None
         return state if isinstance(state, dict) else None
 
-    def offer(self, make_state: Callable[[], State]) -> None:
-        """Write `make_state()`, unless the last writing was less than `every_s` ago."""
+    def offer(self, make_state: Callable[[], State]) -> bool:
+        """Write `make_state()`, unless the last writing was less than `every_s` ago.
+
+        Returns whether it was written.
+        """
         if time.monotonic() - self._written < self.every_s:
-            return
+            return False
         _replace(self.path, make_state(), durable=True)
         self._written = time.monotonic()
+        return True
 
 
 def save_weights(path: Path, weights: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:

@@ -19,7 +19,7 @@ from tune_app.report.figures.importance import importance_numbers, important_par
 from tune_app.report.figures.parallel import MISSING, parallel_numbers
 from tune_app.report.figures.progress import progress_numbers
 from tune_app.report.figures.rungs import rung_numbers
-from tune_app.report.figures.scatter import compared_numbers, scatter_numbers
+from tune_app.report.figures.scatter_numbers import compared_numbers, scatter_numbers
 from tune_app.report.figures.slices import slice_numbers
 from tune_app.results.importance import Importance
 from tune_app.results.store import EpochRecord, open_store

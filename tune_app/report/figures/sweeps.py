@@ -10,13 +10,8 @@ from tune_app.report.figures.importance import importance_figure, important_para
 from tune_app.report.figures.parallel import parallel_figure
 from tune_app.report.figures.progress import progress_figure
 from tune_app.report.figures.rungs import rung_figure, rung_numbers
-from tune_app.report.figures.scatter import (
-    compared_numbers,
-    comparison_figure,
-    pareto_figure,
-    scatter_numbers,
-    time_figure,
-)
+from tune_app.report.figures.scatter import comparison_figure, pareto_figure, time_figure
+from tune_app.report.figures.scatter_numbers import compared_numbers, scatter_numbers
 from tune_app.report.figures.slices import slice_figure
 from tune_app.results.importance import Importance
 from tune_app.results.store import Store, SweepRecord

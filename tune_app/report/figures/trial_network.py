@@ -99,7 +99,7 @@ def test_answers(store: Store, trial: TrialRecord) -> tuple[Array, Answers]:
     Raises:
         StorageError: It was not kept, or cannot be read.
     """
-    path = store.trial_folder(trial.sweep, trial.trial_id) / TEST_FILE
+    path = store.kept_folder(trial) / TEST_FILE
     try:
         with np.load(path) as kept:
             return kept["labels"], Answers(kept["predicted"], kept["confidence"])

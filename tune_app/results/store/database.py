@@ -1,175 +1,74 @@
-"""The SQLite file under the Store: all that is SQLite's alone is in here."""
+"""What the Store asks of a database. All SQL above it is what SQLite and PostgreSQL share."""
 
-import os
-import sqlite3
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
 
 from tune_app.errors import StorageError
 from tune_app.results.store.schema import RECORD_VERSION, create_statements, upgrade_statements
 
-# Writers of other sweeps hold the file for milliseconds; half a minute means that one hangs.
+# Writers of other sweeps hold a row, or a file, for milliseconds; half a minute means that one
+# hangs.
 BUSY_S = 30.0
-
-Connection = sqlite3.Connection
 
 
 class RowConflictError(Exception):
     """A key is taken, or the row that a key refers to is missing."""
 
 
-class Database:
-    """One connection to a record file, opened when first needed and shared by threads.
+class Cursor(Protocol):
+    """What came of a statement."""
 
-    Reading never creates the file: where there is none, there are no rows.
+    @property
+    def rowcount(self) -> int: ...
+
+    def fetchone(self) -> Any: ...
+
+
+class Connection(Protocol):
+    """A connection inside a transaction. Values are named in the SQL: `:name`."""
+
+    def execute(self, sql: str, values: Mapping[str, Any] = ..., /) -> Cursor: ...
+
+
+class Database(Protocol):
+    """One connection to a record, opened when first needed and shared by threads.
+
+    Reading never makes tables: where there are none, there are no rows.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._connection: Connection | None = None
-        self._outdated = False  # the file has the tables of an older version
-        self._lock = threading.RLock()
+    place: str  # where the record is, without secrets
+    home: str  # what a message about its sweeps names: "no sweep 'x' in HOME"
+    option: str  # what chose it: "--storage"
 
     def rows(self, sql: str, **values: Any) -> list[dict[str, Any]]:
         """Return what a SELECT finds."""
-        with self._lock, self._explained():
-            if self._connection is None and not self._open(create=False):
-                return []
-            assert self._connection is not None
-            return [dict(row) for row in self._connection.execute(sql, values)]
 
-    @contextmanager
-    def write(self, *, durable: bool = True) -> Iterator[Connection]:
+    def write(self, *, durable: bool = True) -> AbstractContextManager[Connection]:
         """Give a connection inside one transaction, committed at the end and undone on an error.
 
-        What is committed survives the death of the process; when `durable`, a power cut too
-        (an fsync: 2.2 ms on a cloud disk against 0.1 ms, SQLite 3.40).
+        What is committed survives the death of the process; when `durable`, a power cut too.
         """
-        with self._lock, self._explained():
-            if self._outdated:
-                self.close()
-            if self._connection is None:
-                self._open(create=True)
-            connection = self._connection
-            assert connection is not None
-            connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
 
     def close(self) -> None:
         """Close the connection; the next use opens it again."""
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
 
-    def _open(self, *, create: bool) -> bool:
-        """Connect, and tell whether there is a record to work with."""
-        if not create and not self.path.exists():
-            return False
-        if create:
-            try:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-            except OSError as err:
-                raise StorageError(f"cannot create the storage {self.path.parent}: {err}") from err
-        connection = sqlite3.connect(
-            self._uri(create=create),
-            uri=True,
-            timeout=BUSY_S,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-        try:
-            connection.row_factory = sqlite3.Row
-            connection.execute("PRAGMA foreign_keys = ON")
-            if create:
-                _in_turn(lambda: connection.execute("PRAGMA journal_mode = WAL"))
-                connection.execute("BEGIN IMMEDIATE")
-                found = self._version(connection)
-                if found is None:
-                    for statement in create_statements():
-                        connection.execute(statement)
-                elif found < RECORD_VERSION:
-                    for statement in upgrade_statements(found):
-                        connection.execute(statement)
-                connection.execute("COMMIT")
-            version = self._version(connection)
-        except BaseException:
-            connection.close()
-            raise
-        if version is None:  # made by a process that has not come to its tables yet
-            connection.close()
-            return False
-        self._connection = connection
-        self._outdated = version < RECORD_VERSION
-        return True
 
-    def _uri(self, *, create: bool) -> str:
-        uri = self.path.resolve().as_uri()
-        if create:
-            return f"{uri}?mode=rwc"
-        if os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK):
-            return f"{uri}?mode=rw"
-        # Readers of a WAL file write its index beside it. Where that is not allowed and nobody
-        # writes, the file cannot change under us.
-        wal = self.path.with_name(self.path.name + "-wal")
-        return f"{uri}?mode=ro" if wal.exists() else f"{uri}?immutable=1"
-
-    def _version(self, connection: Connection) -> int | None:
-        known = connection.execute(
-            "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'record_version'"
-        ).fetchone()
-        if known is None:
-            return None
-        version = int(connection.execute("SELECT version FROM record_version").fetchone()[0])
-        if version > RECORD_VERSION:
-            raise StorageError(
-                f"{self.path} was written by a newer tune-app (record version {version}, this one"
-                f" knows {RECORD_VERSION}): upgrade tune-app, or use another --storage"
-            )
+def require_known(version: int, database: Database) -> int:
+    """Return the version of a record that this tune-app can read, or raise StorageError."""
+    if version <= RECORD_VERSION:
         return version
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.IntegrityError as err:
-            raise RowConflictError(str(err)) from err
-        except sqlite3.Error as err:
-            raise StorageError(f"{self.path}: {_explain(err)}") from err
+    raise StorageError(
+        f"{database.place} was written by a newer tune-app (record version {version}, this one"
+        f" knows {RECORD_VERSION}): upgrade tune-app, or use another {database.option}"
+    )
 
 
-def _in_turn(action: Callable[[], object]) -> None:
-    # SQLite does not wait its turn while it changes the journal mode: it fails at once.
-    deadline = time.monotonic() + BUSY_S
-    while True:
-        try:
-            action()
-            return
-        except sqlite3.OperationalError as err:
-            if "locked" not in str(err) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
+def bring_up_statements(version: int | None, *, text: str = "TEXT") -> list[str]:
+    """Return the SQL that brings a record of `version`, None without tables, to this one.
 
-
-def _explain(err: sqlite3.Error) -> str:
-    text = str(err)
-    if "full" in text:
-        return "the disk is full: free some space, then resume"
-    if "locked" in text or "busy" in text:
-        return f"another process has kept the record locked for {BUSY_S:.0f} s"
-    if "readonly" in text or "unable to open" in text:
-        return f"the record cannot be opened for writing ({text}): check who may write there"
-    if "not a database" in text or "malformed" in text:
-        return f"this is not a tune-app record, or it is damaged ({text})"
-    return text
+    `text` is the type of a column of text.
+    """
+    if version is None:
+        return create_statements(text=text)
+    return upgrade_statements(version) if version < RECORD_VERSION else []

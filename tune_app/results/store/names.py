@@ -1,6 +1,7 @@
 """Names of sweeps: which are allowed, and which was meant."""
 
 import difflib
+import json
 import os
 import re
 import shlex
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from tune_app.errors import TuneAppError
 
+MIRROR_FILE = "mirror.json"  # in a folder that stands for an object store, see mirror.py
 _SWEEP_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -24,8 +26,18 @@ def check_sweep_name(name: str) -> None:
 def resume_command(name: str, storage: Path) -> str:
     """Return the command that goes on with a sweep, as it can be typed where we run."""
     named = os.environ.get("TUNE_APP_STORAGE", "tune_results")
-    where = "" if storage == Path(named) else f" --storage {shlex.quote(str(storage))}"
+    place = storage_name(storage)
+    where = "" if place in (named, str(Path(named))) else f" --storage {shlex.quote(place)}"
     return f"tune-app resume {name}{where}"
+
+
+def storage_name(storage: Path) -> str:
+    """Return what a storage is called: its folder, or the address that the folder stands for."""
+    try:
+        text = (storage / MIRROR_FILE).read_text(encoding="utf-8")
+    except OSError:
+        return str(storage)
+    return str(json.loads(text)["url"])
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:

@@ -12,28 +12,36 @@ SILENCE_S = 60.0
 
 
 def this_process() -> dict[str, Any]:
-    """Return what identifies this process: pid, host, boot and start time where Linux tells.
+    """Return what identifies this process: pid, host, and where Linux tells more.
 
-    The last two tell a pid from the same number given out again later.
+    `start` tells a pid from the same number given out again later; `boot` and `pids`, the
+    namespace of its pids, tell machines and containers of one name apart.
     """
     return process_of(os.getpid())
 
 
 def process_of(pid: int) -> dict[str, Any]:
     """Return what identifies a process of this host."""
-    return {"pid": pid, "host": platform.node(), "boot": _boot_id(), "start": _start_ticks(pid)}
+    return {"pid": pid, **_here(), "start": _start_ticks(pid)}
 
 
 def is_alive(owner: Mapping[str, Any] | None, heartbeat: float | None) -> bool:
     """Tell whether the process that `owner` identifies still runs.
 
-    On this host the process table answers. Elsewhere a heartbeat of the last 60 s does.
+    Where we see its pid the process table answers. Elsewhere (another machine or container of
+    any name, or this one before it was booted) a heartbeat of the last 60 s does.
     """
     if owner is None:
         return False
-    if owner.get("host") == platform.node() and os.name == "posix":
+    here = _here()
+    if os.name == "posix" and all(owner.get(key, known) == known for key, known in here.items()):
         return _runs_here(owner)
     return heartbeat is not None and time.time() - heartbeat < SILENCE_S
+
+
+def is_of_this_host(owner: Mapping[str, Any] | None) -> bool:
+    """Tell whether `owner` is, or was, a process of this host."""
+    return owner is not None and owner.get("host") == platform.node()
 
 
 def describe_owner(owner: Mapping[str, Any]) -> str:
@@ -42,8 +50,6 @@ def describe_owner(owner: Mapping[str, Any]) -> str:
 
 
 def _runs_here(owner: Mapping[str, Any]) -> bool:
-    if owner.get("boot") != _boot_id():
-        return False
     pid = int(owner["pid"])
     try:
         os.kill(pid, 0)
@@ -54,6 +60,14 @@ def _runs_here(owner: Mapping[str, Any]) -> bool:
     if owner.get("start") is None:
         return True
     return bool(owner["start"] == _start_ticks(pid))
+
+
+def _here() -> dict[str, Any]:
+    try:
+        pids = str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        pids = None
+    return {"host": platform.node(), "boot": _boot_id(), "pids": pids}
 
 
 def _boot_id() -> str | None:

@@ -35,7 +35,7 @@ _CONSTRAINTS: dict[type[Record], tuple[str, ...]] = {
         " ON UPDATE CASCADE ON DELETE CASCADE",
     ),
 }
-_SQL_TYPES = {int: "BIGINT", float: "DOUBLE PRECISION", str: "TEXT", bool: "BOOLEAN"}
+_SQL_TYPES = {int: "BIGINT", float: "DOUBLE PRECISION", bool: "BOOLEAN"}
 
 R = TypeVar("R", SweepRecord, TrialRecord, EpochRecord)
 
@@ -56,12 +56,12 @@ def _column_types(record: type[Record]) -> dict[str, tuple[type, bool]]:
 COLUMN_TYPES = {record: _column_types(record) for record in TABLES}
 
 
-def create_statements() -> list[str]:
-    """Return the SQL that makes an empty record."""
+def create_statements(*, text: str = "TEXT") -> list[str]:
+    """Return the SQL that makes an empty record; `text` is the type of a column of text."""
     statements = ["CREATE TABLE record_version (version BIGINT NOT NULL)"]
     for record, table in TABLES.items():
         lines = [
-            f"{name} {_SQL_TYPES.get(kind, 'TEXT')}{'' if optional else ' NOT NULL'}"
+            f"{name} {_SQL_TYPES.get(kind, text)}{'' if optional else ' NOT NULL'}"
             for name, (kind, optional) in COLUMN_TYPES[record].items()
         ]
         lines += [f"PRIMARY KEY ({', '.join(KEYS[record])})", *_CONSTRAINTS[record]]
@@ -105,7 +105,8 @@ def to_row(record: Record) -> dict[str, Any]:
 def encode(record: type[Record], values: Mapping[str, Any]) -> dict[str, Any]:
     """Return `values`, a part of a record's fields, as a database takes them.
 
-    A number that is not finite is nothing measured, and becomes null.
+    A number that is not finite is nothing measured, and becomes null. What no database takes as
+    text (a NUL, half of a surrogate pair) becomes a question mark.
     """
     kinds = COLUMN_TYPES[record]
     row = {}
@@ -113,6 +114,8 @@ def encode(record: type[Record], values: Mapping[str, Any]) -> dict[str, Any]:
         plain = _plain(value)
         if kinds[name][0] in (dict, tuple) and plain is not None:
             plain = json.dumps(plain, allow_nan=False)
+        elif isinstance(plain, str):
+            plain = plain.encode(errors="replace").decode().replace("\0", "?")
         row[name] = plain
     return row
 

@@ -1,14 +1,12 @@
 """The Store: every sweep, trial and epoch, written by the process that runs the sweep."""
 
-import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tune_app.errors import (
-    StorageError,
     SweepBusyError,
     SweepExistsError,
     TuneAppError,
@@ -16,8 +14,17 @@ from tune_app.errors import (
     UnknownTrialError,
 )
 from tune_app.results.store.database import Connection, Database, RowConflictError
-from tune_app.results.store.names import check_sweep_name, did_you_mean
-from tune_app.results.store.ownership import describe_owner, is_alive, this_process
+from tune_app.results.store.names import (
+    MIRROR_FILE,
+    check_sweep_name,
+    did_you_mean,
+)
+from tune_app.results.store.ownership import (
+    describe_owner,
+    is_alive,
+    is_of_this_host,
+    this_process,
+)
 from tune_app.results.store.records import EpochRecord, Record, SweepRecord, TrialRecord
 from tune_app.results.store.schema import (
     COLUMN_TYPES,
@@ -28,7 +35,6 @@ from tune_app.results.store.schema import (
     to_row,
 )
 
-RECORD_FILE = "tune_app.db"
 UNDER_WAY = ("pending", "running")
 SCORE_COLUMNS = (
     *("trial_id", "number", "stage", "status", "budget", "weights"),
@@ -41,23 +47,8 @@ _PUT_EPOCH = insert_statement(EpochRecord, replace=True)
 _NEVER_FALLS = {"epochs": "CASE WHEN epochs > :epochs THEN epochs ELSE :epochs END"}
 
 
-def open_store(storage: Path, url: str | None = None) -> "Store":
-    """Return the Store of the folder `storage`. Nothing is created before a sweep is.
-
-    `url`, else `TUNE_APP_DB`, names a database to use in place of `<storage>/tune_app.db`.
-    """
-    url = url or os.environ.get("TUNE_APP_DB")
-    if url:
-        scheme = url.partition(":")[0]  # the rest may hold a password
-        raise StorageError(
-            f"TUNE_APP_DB names a {scheme} database, and this version keeps its record in"
-            f" {storage / RECORD_FILE} only: unset TUNE_APP_DB"
-        )
-    return Store(storage, Database(storage / RECORD_FILE))
-
-
 class Store:
-    """The record of the sweeps in one storage folder.
+    """The record of sweeps, and the storage folder of their files.
 
     Any number of processes may read and write; each sweep has one owner at a time, the process
     that claimed it. What a method wrote has outlived the process when it returns.
@@ -66,6 +57,16 @@ class Store:
     def __init__(self, storage: Path, database: Database) -> None:
         self.storage = storage
         self._database = database
+
+    @property
+    def place(self) -> str:
+        """Where the record is: its file, or its URL without a password."""
+        return self._database.place
+
+    @property
+    def home(self) -> str:
+        """Where its sweeps are, for a message: the storage folder, or the database."""
+        return self._database.home
 
     def close(self) -> None:
         """Let go of the database; the next use takes it up again."""
@@ -81,6 +82,26 @@ class Store:
                 connection.execute(_ADD_SWEEP, to_row(sweep))
         except RowConflictError:
             raise self._taken(sweep.name) from None
+
+    def take_sweep(
+        self, sweep: SweepRecord, trials: Sequence[TrialRecord], epochs: Sequence[EpochRecord]
+    ) -> None:
+        """Add a sweep with all its trials and epochs, or nothing of it."""
+        check_sweep_name(sweep.name)
+        try:
+            with self._database.write() as connection:
+                connection.execute(_ADD_SWEEP, to_row(sweep))
+                for trial in trials:
+                    connection.execute(_ADD_TRIAL, to_row(trial))
+                for epoch in epochs:
+                    connection.execute(_PUT_EPOCH, to_row(epoch))
+        except RowConflictError:
+            raise self._taken(sweep.name) from None
+
+    def runs_on_this_host(self, name: str) -> bool:
+        """Tell whether a live process of this machine runs the sweep."""
+        owner = self.get_sweep(name).owner
+        return is_of_this_host(owner) and is_alive(owner, None)
 
     def get_sweep(self, name: str) -> SweepRecord:
         """Return a sweep, `interrupted` if it was under way and its process is gone."""
@@ -123,10 +144,20 @@ class Store:
         """Return the folder of a trial's files; pruning the trial removes it."""
         return self.sweep_folder(sweep) / trial_id
 
+    def kept_folder(self, trial: TrialRecord) -> Path:
+        """Return the folder of a trial's files to read them, brought here if they are elsewhere."""
+        folder = self.trial_folder(trial.sweep, trial.trial_id)
+        if (self.storage / MIRROR_FILE).exists():
+            from tune_app.results.store.mirror import fetch_folder
+
+            fetch_folder(self, folder)
+        return folder
+
     def checkpoint_path(self, trial: TrialRecord) -> Path | None:
-        """Return where a trial's best weights are."""
+        """Return where a trial's best weights are, to read them; see `kept_folder`."""
         if trial.checkpoint is None:
             return None
+        self.kept_folder(trial)
         return self.sweep_folder(trial.sweep) / trial.checkpoint
 
     # --------------------------------------------------------------- ownership
@@ -139,7 +170,10 @@ class Store:
         """
         owner = dict(owner or this_process())
         with self._database.write() as connection:
-            found = connection.execute("SELECT * FROM sweeps WHERE name = :name", {"name": name})
+            key = {"name": name}
+            # A change of the row first: whoever else claims it waits until we are through.
+            connection.execute("UPDATE sweeps SET owner = owner WHERE name = :name", key)
+            found = connection.execute("SELECT * FROM sweeps WHERE name = :name", key)
             row = found.fetchone()
             if row is None:
                 raise self._unknown_sweep(name)
@@ -149,7 +183,7 @@ class Store:
                 connection.execute(
                     "UPDATE trials SET status = 'interrupted'"
                     " WHERE sweep = :name AND status IN ('pending', 'running')",
-                    {"name": name},
+                    key,
                 )
             now = time.time()
             self._change_sweep(connection, name, {"owner": owner, "heartbeat": now, "updated": now})
@@ -209,7 +243,7 @@ class Store:
         Milliseconds, whatever the number of trials; any change of a trial changes it.
         """
         return self._database.rows(
-            "SELECT stage, status, COUNT(*) AS trials, SUM(epochs) AS epochs,"
+            "SELECT stage, status, COUNT(*) AS trials, CAST(SUM(epochs) AS BIGINT) AS epochs,"
             " SUM(seconds) AS seconds, MIN(started) AS started, MAX(ended) AS ended"
             " FROM trials WHERE sweep = :sweep GROUP BY stage, status ORDER BY stage, status",
             sweep=sweep,
@@ -289,10 +323,10 @@ class Store:
     def _unknown_sweep(self, name: str) -> UnknownSweepError:
         known = [row["name"] for row in self._database.rows("SELECT name FROM sweeps")]
         if not known:
-            hint = "there are none yet (is --storage right?)"
+            hint = f"there are none yet (is {self._database.option} right?)"
         else:
             hint = did_you_mean(name, known) or "`tune-app list` shows those there are"
-        return UnknownSweepError(f"no sweep '{name}' in {self.storage}: {hint}")
+        return UnknownSweepError(f"no sweep '{name}' in {self.home}: {hint}")
 
     def _unknown_trial(self, sweep: str, trial_id: str) -> TuneAppError:
         known = [trial.trial_id for trial in self.trials(sweep)]
@@ -302,7 +336,7 @@ class Store:
         return UnknownTrialError(f"no trial '{trial_id}' in sweep '{sweep}': {hint}")
 
     def _taken(self, name: str) -> SweepExistsError:
-        return SweepExistsError(f"there is a sweep '{name}' in {self.storage} already")
+        return SweepExistsError(f"there is a sweep '{name}' in {self.home} already")
 
 
 def _update(

@@ -1,0 +1,129 @@
+"""A sweep as one parcel of text: its record and its files, to be taken from one storage to another.
+
+What a job prints is all that comes back from a cluster whose storage is out of reach.
+"""
+
+import base64
+import binascii
+import io
+import json
+import tarfile
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, fields
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from tune_app.errors import StorageError
+from tune_app.results.store import Store, SweepRecord, TrialRecord
+from tune_app.results.store.records import EpochRecord
+from tune_app.results.store.schema import RECORD_VERSION
+
+BEGIN, END = "-----BEGIN TUNE-APP SWEEP-----", "-----END TUNE-APP SWEEP-----"
+_RECORD = "record.json"
+_LINE = 16_384  # characters; not so many that a log would cut them
+
+
+def pack_sweep(store: Store, name: str) -> Iterator[str]:
+    """Yield the lines of the parcel of a sweep that nothing runs.
+
+    Raises:
+        UnknownSweepError, SweepBusyError: There is no such sweep, or a live process owns it.
+    """
+    store.refuse_if_live(name)
+    record = sweep_to_json(store, name)
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        text = json.dumps(record).encode()
+        entry = tarfile.TarInfo(_RECORD)
+        entry.size = len(text)
+        archive.addfile(entry, io.BytesIO(text))
+        folder = store.sweep_folder(name)
+        for path in sorted(folder.rglob("*")) if folder.is_dir() else []:
+            if path.is_file() and not path.is_symlink():
+                archive.add(path, f"files/{path.relative_to(folder).as_posix()}")
+    content = packed.getvalue()
+    coded = base64.b64encode(content).decode()
+    yield BEGIN
+    yield sha256(content).hexdigest()
+    yield from (coded[start : start + _LINE] for start in range(0, len(coded), _LINE))
+    yield END
+
+
+def unpack_sweep(store: Store, text: str) -> str:
+    """Put the sweep of the parcel in `text` into a storage, and return its name.
+
+    Raises:
+        SweepExistsError: The storage has a sweep of that name.
+        StorageError: The parcel is not whole, or of another version, or cannot be written.
+    """
+    with tarfile.open(fileobj=io.BytesIO(_content(text))) as archive:
+        stream = archive.extractfile(_RECORD)
+        assert stream is not None
+        record = json.loads(stream.read())
+        name = take_sweep(store, {**record, "sweep": {**record["sweep"], "owner": None}})
+        _write_files(archive, store.sweep_folder(name))
+    return name
+
+
+def sweep_to_json(store: Store, name: str) -> dict[str, Any]:
+    """Return all that the record has of a sweep, as `take_sweep` takes it."""
+    return {
+        "version": RECORD_VERSION,
+        "sweep": asdict(store.get_sweep(name)),
+        "trials": [asdict(trial) for trial in store.trials(name)],
+        "epochs": [asdict(epoch) for epoch in store.all_epochs(name)],
+    }
+
+
+def take_sweep(store: Store, record: Mapping[str, Any]) -> str:
+    """Put a sweep into a record, all of it or nothing, and return its name.
+
+    Raises:
+        SweepExistsError: There is one of that name.
+        StorageError: It was recorded by another version.
+    """
+    if record["version"] != RECORD_VERSION:
+        raise StorageError(
+            f"the sweep was recorded by another tune-app (record version {record['version']}, "
+            f"this one has {RECORD_VERSION}); install the same here"
+        )
+    sweep: SweepRecord = _made(SweepRecord, record["sweep"])
+    trials = [_made(TrialRecord, trial) for trial in record["trials"]]
+    store.take_sweep(sweep, trials, [_made(EpochRecord, epoch) for epoch in record["epochs"]])
+    return sweep.name
+
+
+def _content(text: str) -> bytes:
+    lines = [line.strip() for line in text.splitlines()]
+    try:
+        first, last = lines.index(BEGIN), lines.index(END)
+        content = base64.b64decode("".join(lines[first + 2 : last]), validate=True)
+    except (ValueError, binascii.Error):
+        raise StorageError("what came back holds no whole sweep; try again") from None
+    if sha256(content).hexdigest() != lines[first + 1]:
+        raise StorageError("what came back was changed on its way; try again")
+    return content
+
+
+def _write_files(archive: tarfile.TarFile, folder: Path) -> None:
+    for entry in archive.getmembers():
+        name = PurePosixPath(entry.name)
+        if not entry.isfile() or name.parts[0] != "files" or ".." in name.parts:
+            continue
+        source = archive.extractfile(entry)
+        assert source is not None
+        place = folder.joinpath(*name.parts[1:])
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(source.read())
+        except OSError as error:
+            raise StorageError(f"{place} cannot be written: {error}") from error
+
+
+def _made(record: Any, values: dict[str, Any]) -> Any:
+    """Return a record of what JSON kept of one: tuples came back as lists."""
+    tuples = {one.name for one in fields(record) if str(one.type).startswith("tuple")}
+    return record(
+        **{key: tuple(value) if key in tuples else value for key, value in values.items()}
+    )

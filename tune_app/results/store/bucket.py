@@ -1,0 +1,111 @@
+"""An object store as a place of files: s3:// and gs://, through pyarrow."""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tune_app.errors import StorageError
+
+_URL = re.compile(r"(s3|gs)://[^/\s]+(/\S*)?")
+
+
+def is_url(text: str) -> bool:
+    """Tell whether a storage is named that is no folder.
+
+    Raises:
+        StorageError: It is an address, and of no kind that we know.
+    """
+    if "://" not in text:
+        return False
+    if not _URL.fullmatch(text):
+        raise StorageError(
+            f"'{text}' is no storage: a folder, s3://BUCKET/PATH or gs://BUCKET/PATH"
+        )
+    return True
+
+
+class Bucket:
+    """Files below an address, by their names relative to it. A file is there whole or not at all.
+
+    S3's credentials and region are found as AWS's own tools do, AWS_ENDPOINT_URL included.
+
+    Raises:
+        StorageError: From every method, where the store cannot be reached or refuses.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        with _explained(self.url):
+            self._files, self._root = open_files(self.url)
+
+    def write(self, name: str, content: bytes) -> None:
+        """Put a file there; it is there when this returns."""
+        with (
+            _explained(f"{self.url}/{name}"),
+            self._files.open_output_stream(self._at(name)) as out,
+        ):
+            out.write(content)
+
+    def read(self, name: str) -> bytes | None:
+        """Return a file's content, None where there is no such file."""
+        with _explained(f"{self.url}/{name}"):
+            try:
+                with self._files.open_input_stream(self._at(name)) as stream:
+                    return bytes(stream.read())
+            except FileNotFoundError:
+                return None
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        with _explained(f"{self.url}/{name}"):
+            try:
+                self._files.delete_file(self._at(name))
+            except FileNotFoundError:
+                return
+
+    def remove_folder(self, name: str) -> None:
+        """Remove all files whose names begin with a folder's."""
+        for file in self.names(name):
+            self.remove(file)
+
+    def names(self, folder: str = "", *, below: bool = True) -> dict[str, str]:
+        """Return the files in a folder, and what changes whenever one is written anew."""
+        from pyarrow.fs import FileSelector, FileType  # type: ignore[import-untyped]
+
+        with _explained(f"{self.url}/{folder}"):
+            found = self._files.get_file_info(
+                FileSelector(self._at(folder), recursive=below, allow_not_found=True)
+            )
+        return {
+            info.path[len(self._root) + 1 :]: f"{info.mtime_ns} {info.size}"
+            for info in found
+            if info.type == FileType.File
+        }
+
+    def _at(self, name: str) -> str:
+        return f"{self._root}/{name}" if name else self._root
+
+
+def open_files(url: str) -> tuple[Any, str]:
+    """Return pyarrow's file system for an address, and the path in it."""
+    from pyarrow import fs  # type: ignore[import-untyped]
+
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    if url.startswith("s3://") and endpoint:  # which pyarrow does not look at
+        region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+        return fs.S3FileSystem(endpoint_override=endpoint, region=region), url[len("s3://") :]
+    files, path = fs.FileSystem.from_uri(url)
+    return files, str(path)
+
+
+@contextmanager
+def _explained(place: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        text = " ".join(str(error).split())
+        raise StorageError(f"{place} cannot be reached: {text[:300]}") from error
+    except ImportError as error:
+        raise StorageError(f"{place} needs {error.name}, which is not installed") from error

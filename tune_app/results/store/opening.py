@@ -1,0 +1,34 @@
+"""Which database holds the record."""
+
+import os
+from pathlib import Path
+
+from tune_app.errors import StorageError
+from tune_app.results.store.sqlite import SqliteDatabase
+from tune_app.results.store.store import Store
+
+RECORD_FILE = "tune_app.db"
+DATABASE_VARIABLE = "TUNE_APP_DB"
+
+
+def open_store(storage: Path, url: str | None = None) -> Store:
+    """Return the Store of the folder `storage`. Nothing is created before a sweep is.
+
+    `url`, else `TUNE_APP_DB`, names a database to use in place of `<storage>/tune_app.db`.
+    """
+    url = url or os.environ.get(DATABASE_VARIABLE)
+    if not url:
+        return Store(storage, SqliteDatabase(storage / RECORD_FILE))
+    try:
+        from tune_app.results.store.postgres import PostgresDatabase  # a fifth of a second
+    except ImportError as err:
+        raise StorageError(
+            f"TUNE_APP_DB asks for a record in PostgreSQL, and psycopg cannot be loaded ({err}):"
+            " pip install 'tune-app[postgres]'"
+        ) from err
+    return Store(storage, PostgresDatabase(url))
+
+
+def record_is_elsewhere() -> bool:
+    """Tell whether a database has the record, so that the storage holds files alone."""
+    return bool(os.environ.get(DATABASE_VARIABLE))
