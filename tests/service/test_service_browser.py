@@ -141,12 +141,12 @@ def test_a_sweep_is_written_mended_started_and_watched(page, url):
     page.get_by_role("button", name="Start the sweep").click()
     page.wait_for_url(f"{url}/")
     # From here on nothing is reloaded by hand.
-    page.get_by_role("link", name="seen").click(timeout=120_000)
+    page.get_by_role("link", name="seen").click(timeout=240_000)
     loads = []
     page.on("framenavigated", lambda frame: loads.append(frame.url))
     page.locator("a", has_text="all trials").click()
     rows = page.locator("tr[data-trial]")
-    rows.first.wait_for(timeout=120_000)
+    rows.first.wait_for(timeout=240_000)
     page.locator("#head .status.complete").wait_for(timeout=240_000)
     wait_until(lambda: rows.count() == 8, 20)
     assert all("/sweeps/seen" in one for one in loads)

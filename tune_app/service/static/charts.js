@@ -371,7 +371,12 @@ export const drawHistograms = (box, histograms, budgets) => {
   const high = Math.max(...shown.map(({ edges }) => edges.at(-1)), ...budgets);
   const x = scale(low / 1.05, high * 1.05, 16, W - 16, true);
   const y = scale(0, Math.max(...shown.flatMap(({ counts }) => counts)), height - 34, 18);
-  for (const { counts, edges } of shown) counts.forEach((count, place) => count && svg.append(make("rect", { class: "went", x: x(edges[place]) + 0.5, width: Math.max(filled ? 3 : 1, x(edges[place + 1]) - x(edges[place]) - 1), y: y(count), height: y(0) - y(count) })));
+  // As narrow as it is, a bar ends where its bin does.
+  const bar = (from, to, top) => {
+    const width = Math.max(filled ? 3 : 1, to - from - 1);
+    return make("rect", { class: "went", x: to - 0.5 - width, width, y: top, height: y(0) - top });
+  };
+  for (const { counts, edges } of shown) counts.forEach((count, place) => count && svg.append(bar(x(edges[place]), x(edges[place + 1]), y(count))));
   for (const one of budgets) svg.append(make("line", { class: "budget", x1: x(one), x2: x(one), y1: 14, y2: height - 34 }), make("text", { x: x(one), y: 11, "text-anchor": "middle", class: "strong" }, short(one)));
   for (const tick of x.ticks) svg.append(make("text", { x: x(tick), y: height - 18, "text-anchor": "middle" }, short(tick)));
   svg.append(make("text", { x: W - 16, y: height - 3, "text-anchor": "end" }, filled || shown[0].budget === null ? "weights of draws" : `weights of draws for ${short(shown[0].budget)}`));
