@@ -6,6 +6,8 @@ the sweep; here they are put together to one record. Other files are brought whe
 
 import gzip
 import json
+import os
+import platform
 import re
 from functools import cached_property
 from hashlib import sha256
@@ -16,6 +18,7 @@ from tune_app.errors import StorageError
 from tune_app.results.parcel import sweep_to_json, take_sweep
 from tune_app.results.store.bucket import Bucket, is_url
 from tune_app.results.store.names import MIRROR_FILE
+from tune_app.results.store.ownership import is_alive
 from tune_app.results.store.store import Store, open_store
 
 RECORD = "record.json.gz"
@@ -27,10 +30,14 @@ def storage_folder(named: str | Path) -> Path:
     """Return the folder of a storage; of one that is elsewhere, its mirror, up to date.
 
     Raises:
-        StorageError: It is elsewhere and cannot be reached.
+        StorageError: It is elsewhere and cannot be reached, or the record is in a database.
     """
     if isinstance(named, Path) or not is_url(named):
         return Path(named)
+    if os.environ.get("TUNE_APP_DB"):
+        raise StorageError(
+            f"the record of {named} is kept there; TUNE_APP_DB names another place: unset one"
+        )
     url = named.rstrip("/")
     mark = sha256(url.encode()).hexdigest()[:12]
     slug = re.sub(r"[^A-Za-z0-9]+", "-", url)[:40]
@@ -159,7 +166,8 @@ class Mirror:
     def _runs_here(self, name: str, known: set[str]) -> bool:
         if name not in known:
             return False
-        return self.store.runs_on_this_host(name)
+        owner = self.store.get_sweep(name).owner
+        return owner is not None and owner.get("host") == platform.node() and is_alive(owner, None)
 
     def _state(self) -> dict[str, Any]:
         try:

@@ -1,7 +1,6 @@
 """The Store: every sweep, trial and epoch, written by the process that runs the sweep."""
 
 import os
-import platform
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -102,11 +101,6 @@ class Store:
                     connection.execute(_PUT_EPOCH, to_row(epoch))
         except RowConflictError:
             raise self._taken(sweep.name) from None
-
-    def runs_on_this_host(self, name: str) -> bool:
-        """Tell whether a live process of this machine runs the sweep."""
-        owner = self.get_sweep(name).owner
-        return owner is not None and owner.get("host") == platform.node() and is_alive(owner, None)
 
     def get_sweep(self, name: str) -> SweepRecord:
         """Return a sweep, `interrupted` if it was under way and its process is gone."""
