@@ -105,6 +105,12 @@ def test_a_bucket_that_is_not_there_is_told(bucket):
         Bucket("s3://nobodys/x").write("a.txt", b"one")
 
 
+def test_a_record_has_one_place(bucket, monkeypatch):
+    monkeypatch.setenv("TUNE_APP_DB", "postgresql://db/tune_app")
+    with pytest.raises(StorageError, match="TUNE_APP_DB names another place"):
+        storage_folder(URL)
+
+
 def recorded(folder, name="made"):
     """Record a sweep of one trial in a folder, and return its store."""
     store = open_store(folder)

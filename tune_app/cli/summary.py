@@ -93,10 +93,11 @@ def place_lines(outcome: Outcome, store: Store, budgets: tuple[int, ...]) -> lis
     name = outcome.name
     go_on = resume_command(name, store.storage)
     where = go_on.removeprefix(f"tune-app resume {name}")
-    here, files = str(store.storage), storage_name(store.storage)
-    in_one = files != here and store.home == files
-    record = f"record and files: {files}/{name}"
-    lines = [record if in_one else f"record: {store.place}, files: {files}/{name}"]
+    files = storage_name(store.storage)
+    if files == str(store.storage):
+        lines = [f"record: {store.place}, files: {files}/{name}"]
+    else:
+        lines = [f"record and files: {files}/{name}"]
     if outcome.status != "complete":
         lines.append(f"{outcome.reason}; go on with: {go_on}")
     if outcome.usable:

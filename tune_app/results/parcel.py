@@ -9,7 +9,6 @@ import io
 import json
 import tarfile
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -70,9 +69,9 @@ def sweep_to_json(store: Store, name: str) -> dict[str, Any]:
     """Return all that the record has of a sweep, as `take_sweep` takes it."""
     return {
         "version": RECORD_VERSION,
-        "sweep": asdict(store.get_sweep(name)),
-        "trials": [asdict(trial) for trial in store.trials(name)],
-        "epochs": [asdict(epoch) for epoch in store.all_epochs(name)],
+        "sweep": vars(store.get_sweep(name)),
+        "trials": [vars(trial) for trial in store.trials(name)],
+        "epochs": [vars(epoch) for epoch in store.all_epochs(name)],
     }
 
 

@@ -97,7 +97,7 @@ def ray_cluster(
     import ray
 
     if ray.is_initialized():
-        with _on_cluster(needs, _cannot_send) as cluster:
+        with _on_cluster(needs) as cluster:
             yield cluster
         return
     try:
@@ -117,8 +117,13 @@ def ray_cluster(
 
 
 @contextmanager
-def _on_cluster(needs: Needs | None, send_package: Callable[[], None]) -> Iterator[Cluster]:
-    """Check the nodes of a cluster that others may run, and open the way to the storage."""
+def _on_cluster(
+    needs: Needs | None, send_package: Callable[[], None] | None = None
+) -> Iterator[Cluster]:
+    """Check the nodes of a cluster that others may run, and open the way to the storage.
+
+    Without a way to send our package we were connected before, and a node that is alone is ours.
+    """
     nodes = alive_nodes()
     if needs is None:
         yield Cluster(tuple(nodes), local=False)
@@ -126,9 +131,10 @@ def _on_cluster(needs: Needs | None, send_package: Callable[[], None]) -> Iterat
     with ExitStack() as stack:
         with signals_deferred():
             mark = stack.enter_context(marked(needs.storage))
-            is_same = check_nodes(nodes, needs, mark)
+            own = send_package is None and len(nodes) == 1
+            is_same = own or check_nodes(nodes, needs, mark)
         if not is_same:
-            send_package()
+            (send_package or _cannot_send)()
             with signals_deferred():
                 is_same = check_nodes(nodes, needs, mark)
         if not is_same:

@@ -20,6 +20,7 @@ from tune_app.sweep.placement import Node
 
 LOG = logging.getLogger("tune_app.sweep")
 CHECK_S = 10.0  # for all nodes together
+FIRST_S = 60.0  # where not one has answered: what starts workers slowly everywhere is no fault
 PACKAGE = Path(__file__).resolve().parents[1]
 MEMORY_FACTOR = 2.0  # of the data set: in the object store, and as a worker's tensors
 
@@ -67,7 +68,7 @@ def check_nodes(nodes: Sequence[Node], needs: Needs, mark: Mark) -> bool:
     silent = [node for node in nodes if node.node_id not in reports]
     if len(silent) == len(nodes):
         raise ClusterError(
-            f"no node of the cluster answered within {CHECK_S:g} s; look at `ray status` and the "
+            f"no node of the cluster answered within {FIRST_S:g} s; look at `ray status` and the "
             "logs on the head, in /tmp/ray/session_latest/logs"
         )
     for node in silent:
@@ -150,10 +151,13 @@ def _ask_all(nodes: Sequence[Node], mark: Mark, url: str | None) -> dict[str, di
     finally:
         cloudpickle.unregister_pickle_by_value(node_probe)  # type: ignore[no-untyped-call]
     reports: dict[str, dict[str, Any]] = {}
-    deadline = time.monotonic() + CHECK_S
+    started = time.monotonic()
     waiting = list(asked)
-    while waiting and time.monotonic() < deadline:
-        done, waiting = ray.wait(waiting, timeout=max(0.0, deadline - time.monotonic()))
+    while waiting:
+        left = started + (CHECK_S if reports else FIRST_S) - time.monotonic()
+        if left <= 0:
+            break
+        done, waiting = ray.wait(waiting, timeout=min(1.0, left))
         for answer in done:
             try:
                 report = ray.get(answer)

@@ -23,6 +23,7 @@ from tune_app.sweep.uploads import Uploads
 
 RETRY_AFTER_S = (0.1, 0.5, 2.0)
 HEARTBEAT_S = 2.0
+NODE_LOST = "its node has died"  # Ray's words
 
 
 class Recorder(DriverOnly, Callback):
@@ -97,6 +98,14 @@ class Recorder(DriverOnly, Callback):
         # Ended without a word: the trial's own report of its end never came.
         self.ledger.end(job.trial_id, "failed", "ended without reporting how")
         self._record_end(job)
+
+    def on_trial_recover(
+        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
+    ) -> None:
+        """Hold nothing against a trial whose node was lost: it is tried again each time."""
+        last = (_text_of(trial) or "").rpartition("Failure #")[2]
+        if NODE_LOST in last:
+            trial.run_metadata.num_failures -= 1
 
     def on_trial_error(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any

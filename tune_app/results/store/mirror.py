@@ -6,6 +6,7 @@ the sweep; here they are put together to one record. Other files are brought whe
 
 import gzip
 import json
+import os
 import re
 from functools import cached_property
 from hashlib import sha256
@@ -16,7 +17,8 @@ from tune_app.errors import StorageError
 from tune_app.results.parcel import sweep_to_json, take_sweep
 from tune_app.results.store.bucket import Bucket, is_url
 from tune_app.results.store.names import MIRROR_FILE
-from tune_app.results.store.opening import open_store, record_is_elsewhere
+from tune_app.results.store.opening import DATABASE_VARIABLE, open_store
+from tune_app.results.store.ownership import is_alive, is_of_this_host
 from tune_app.results.store.store import Store
 
 RECORD = "record.json.gz"
@@ -28,10 +30,14 @@ def storage_folder(named: str | Path) -> Path:
     """Return the folder of a storage; of one that is elsewhere, its mirror, up to date.
 
     Raises:
-        StorageError: It is elsewhere and cannot be reached.
+        StorageError: It is elsewhere and cannot be reached, or the record is in a database.
     """
     if isinstance(named, Path) or not is_url(named):
         return Path(named)
+    if os.environ.get(DATABASE_VARIABLE):
+        raise StorageError(
+            f"the record of {named} is kept there; TUNE_APP_DB names another place: unset one"
+        )
     url = named.rstrip("/")
     mark = sha256(url.encode()).hexdigest()[:12]
     slug = re.sub(r"[^A-Za-z0-9]+", "-", url)[:40]
@@ -81,9 +87,6 @@ class Mirror:
 
     def pull(self) -> None:
         """Take up the records that changed there."""
-        if record_is_elsewhere():
-            self._keep(self._state())
-            return
         state = self._state()
         there = {
             name.rpartition("/")[0]: stamp
@@ -112,8 +115,6 @@ class Mirror:
 
     def push(self, name: str) -> None:
         """Write a sweep's record there, and the files of its own functions."""
-        if record_is_elsewhere():
-            return
         state = self._state()
         updated = self.store.get_sweep(name).updated
         record = gzip.compress(json.dumps(sweep_to_json(self.store, name)).encode(), mtime=0)
@@ -129,8 +130,6 @@ class Mirror:
 
     def push_changed(self) -> None:
         """Write the records there that changed here, and remove those that were deleted here."""
-        if record_is_elsewhere():
-            return
         state = self._state()
         here = {sweep.name: sweep.updated for sweep in self.store.list_sweeps(archived=True)}
         for name, updated in here.items():
@@ -167,7 +166,8 @@ class Mirror:
     def _runs_here(self, name: str, known: set[str]) -> bool:
         if name not in known:
             return False
-        return self.store.runs_on_this_host(name)
+        owner = self.store.get_sweep(name).owner
+        return is_of_this_host(owner) and is_alive(owner, None)
 
     def _state(self) -> dict[str, Any]:
         try:

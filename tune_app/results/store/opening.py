@@ -27,8 +27,3 @@ def open_store(storage: Path, url: str | None = None) -> Store:
             " pip install 'tune-app[postgres]'"
         ) from err
     return Store(storage, PostgresDatabase(url))
-
-
-def record_is_elsewhere() -> bool:
-    """Tell whether a database has the record, so that the storage holds files alone."""
-    return bool(os.environ.get(DATABASE_VARIABLE))

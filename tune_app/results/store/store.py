@@ -23,7 +23,6 @@ from tune_app.results.store.names import (
 from tune_app.results.store.ownership import (
     describe_owner,
     is_alive,
-    is_of_this_host,
     this_process,
 )
 from tune_app.results.store.records import EpochRecord, Record, SweepRecord, TrialRecord
@@ -98,11 +97,6 @@ class Store:
                     connection.execute(_PUT_EPOCH, to_row(epoch))
         except RowConflictError:
             raise self._taken(sweep.name) from None
-
-    def runs_on_this_host(self, name: str) -> bool:
-        """Tell whether a live process of this machine runs the sweep."""
-        owner = self.get_sweep(name).owner
-        return is_of_this_host(owner) and is_alive(owner, None)
 
     def get_sweep(self, name: str) -> SweepRecord:
         """Return a sweep, `interrupted` if it was under way and its process is gone."""
