@@ -445,7 +445,7 @@ def test_the_keyboard_alone_sorts_ticks_chooses_columns_and_leaves_the_editor(pa
     page.keyboard.press("Control+End")
     page.keyboard.type("\nmax_m")
     page.keyboard.press("Control+Space")
-    page.get_by_role("option").first.wait_for()
+    page.locator("#completions li").first.wait_for()
     page.keyboard.press("Enter")
     assert page.get_by_label("Search file").input_value().endswith("\nmax_macs: ")
     page.keyboard.press("Escape")
