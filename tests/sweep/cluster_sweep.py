@@ -8,6 +8,7 @@ import random
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 from ray.cluster_utils import Cluster
@@ -15,8 +16,9 @@ from ray.cluster_utils import Cluster
 from tune_app.config.files import parse_sweep
 from tune_app.errors import TuneAppError
 from tune_app.results.store import open_store
+from tune_app.sweep import cluster as joining
+from tune_app.sweep import depot
 from tune_app.sweep.cluster import quiet_environment
-from tune_app.sweep.depot import Mark
 from tune_app.sweep.launch import Launch
 from tune_app.sweep.run import run_sweep
 
@@ -65,6 +67,14 @@ def train(model, data, config, *, seed, checkpoint, **rest):
         checkpoint.offer(lambda epoch=epoch: {"epoch": epoch})
 
 
+@contextmanager
+def marked_otherwise(storage):
+    """Leave another word in the storage than workers are told, so that none takes it for ours."""
+    with depot.marked(storage) as mark:
+        mark.path.write_text("another word", encoding="utf-8")
+        yield mark
+
+
 def take_away(cluster, node, store, notes):
     """Kill a node once a trial there has a checkpoint."""
     while True:
@@ -95,8 +105,7 @@ def main(storage: Path, *, shared: bool) -> None:
     cluster.add_node(num_cpus=1, env_vars={"PYTHONPATH": str(other.parent)})
     goes = cluster.add_node(num_cpus=1)
     if not shared:
-        # The driver writes another word than it says, so no worker takes its storage for ours.
-        Mark.is_here = lambda mark: False
+        joining.marked = marked_otherwise
     store = open_store(storage)
     thread = threading.Thread(target=take_away, args=(cluster, goes, store, notes), daemon=True)
     thread.start()

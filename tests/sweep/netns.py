@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -86,6 +87,13 @@ class Machine:
         else:
             ray += [f"--address={self.net.head.address}:{PORT}"]
         self.start(*ray)
+
+    def wait_until_up(self) -> None:
+        """Wait until this machine's part of the cluster runs."""
+        deadline = time.monotonic() + 180
+        while "Ray runtime started" not in self.said():
+            assert time.monotonic() < deadline, self.said()
+            time.sleep(0.5)
 
     def processes(self) -> list[int]:
         return [int(pid) for pid in _ip("netns", "pids", self.name).split()]

@@ -14,7 +14,7 @@ from tune_app.training.checkpoints import load_weights
 SCRIPT = Path(__file__).with_name("cluster_sweep.py")
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     "storage", ["elsewhere", pytest.param("shared", marks=pytest.mark.slow)], ids=str
 )
@@ -50,6 +50,7 @@ def test_a_lost_node_costs_only_the_time_since_the_last_checkpoint(storage, tmp_
         assert rows[0].attempt == 1, "epochs before the last checkpoint are not trained again"
         assert rows[-1].attempt == trial.attempts
     assert len({line.split()[0] for line in (tmp_path / "nodes.txt").read_text().splitlines()}) == 3
+    assert any(scratch.glob("tune_app-*")) == (storage == "elsewhere")
     # Workers end shortly after their trials; what they kept on the way is gone by then.
     left = [path for path in scratch.glob("tune_app*/*/*/*") if "best" in path.name]
     assert len(left) <= len(lost), left
