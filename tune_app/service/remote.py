@@ -88,7 +88,7 @@ class RemoteSweep:
         path = f"/api/v1{self._path('/ranked')}{to_query({'format': format, **options})}"
         return self._connection.request("GET", path).body.decode()
 
-    def winners(self, budget: Budget = None) -> list[dict[str, Any]]:
+    def tested(self, budget: Budget = None) -> list[dict[str, Any]]:
         """Return the winners that were retrained and tested."""
         return list(self._get("/final", budget=budget))
 

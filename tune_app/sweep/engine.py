@@ -120,10 +120,13 @@ def run_tune(
             stopper = _SweepStopper(recorder, signals, deadline)
             if watch is not None:
                 stack.enter_context(watch(progress))
+            # Not `settings`: Tune unpickles the trainable here and pickles it again, by when a
+            # function of the user's own is no longer one that travels by value.
+            cpus = settings.threads
             tuner = tune.Tuner(
                 tune.with_resources(
                     tune.with_parameters(tune_trial, settings=settings, data=data),
-                    lambda config: _share_of(settings.threads, config[GPUS]),
+                    lambda config: _share_of(cpus, config[GPUS]),
                 ),
                 tune_config=TuneConfig(
                     search_alg=Admission(searcher, progress.config.resources, cluster.look),
