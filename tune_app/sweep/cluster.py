@@ -21,6 +21,8 @@ from tune_app.sweep.placement import Node
 from tune_app.sweep.signals import signals_deferred
 from tune_app.training.device import worker_env
 
+# What Ray says where its own processes took more than 30 s, as on a machine with much else to do.
+TOO_BUSY = "timed out during startup"
 PROBE_TIMEOUT_S = 3.0
 HANDSHAKE_TIMEOUT_S = 15.0  # the import of Ray on a busy machine included
 _WAY_OUT = "see --address and RAY_ADDRESS (host:port of the head, 6379 by default)"
@@ -202,7 +204,8 @@ def _start(object_store_bytes: int) -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            ray.init(
+            start = partial(
+                ray.init,
                 address="local",  # else one that somebody started on this machine is joined
                 num_cpus=cpu_count(),
                 include_dashboard=False,
@@ -210,6 +213,12 @@ def _start(object_store_bytes: int) -> None:
                 logging_level=logging.ERROR,
                 object_store_memory=object_store_bytes,
             )
+            try:
+                start()
+            except Exception as error:
+                if TOO_BUSY not in str(error):
+                    raise
+                start()  # what the first one left goes with this process
     except Exception as error:
         raise ClusterError(f"Ray could not be started here: {_first_line(error)}") from error
     finally:
