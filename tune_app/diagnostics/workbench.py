@@ -22,11 +22,11 @@ from tune_app.report.figures.trial_network import initial_network, trained_netwo
 from tune_app.report.trial_model import trial_model
 from tune_app.results.readings import note_test_reading
 from tune_app.results.store import Store, SweepRecord, TrialRecord
+from tune_app.results.store.names import WEIGHTS_FOLDER
 from tune_app.results.table import ranked_rows, trial_rows
 from tune_app.training.checkpoints import load_weights
 from tune_app.training.device import pick_device, prepare_layout
 
-WEIGHTS_FOLDER = "weights"  # as a search names it
 WEIGHTS_FILES = "epoch-*.pt"
 
 

@@ -25,6 +25,7 @@ from tune_app.report.document import (
 )
 from tune_app.results.layout import exact_text, value_text
 from tune_app.results.store import Store, SweepRecord, TrialRecord
+from tune_app.results.store.names import TEST_FILE
 
 KINDS = {"fcn": "fully connected", "cnn": "convolutional"}
 
@@ -147,7 +148,7 @@ def budgets(sweep: SweepRecord) -> Section:
 def test_count(store: Store, trials: Sequence[TrialRecord]) -> int | None:
     """Return how many test examples the final stage answered; None where it left no answers."""
     for trial in trials:
-        path = store.kept_folder(trial) / "test_outputs.npz"
+        path = store.kept_folder(trial) / TEST_FILE
         if trial.stage == "final" and path.is_file():
             with np.load(path) as answers:
                 return len(answers["predicted"])

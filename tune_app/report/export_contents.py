@@ -17,9 +17,9 @@ from tune_app.models.own import SOLVED_NAME
 from tune_app.report.export_choice import Choice
 from tune_app.report.scores import macro_f1
 from tune_app.results.store import Store, SweepRecord, TrialRecord
+from tune_app.results.store.names import TEST_FILE
 
 LONGEST_NAME = 64
-OUTPUTS_FILE = "test_outputs.npz"  # of a final trial: its predictions for the test split
 
 
 def to_search_file(choice: Choice) -> SweepConfig:
@@ -118,7 +118,7 @@ def to_metrics(choice: Choice, digest: str) -> dict[str, Any]:
 
 def recorded_macro_f1(store: Store, trial: TrialRecord) -> float | None:
     """Return the macro-F1 of a final trial on the test split; None of a search or a regression."""
-    path = store.kept_folder(trial) / OUTPUTS_FILE
+    path = store.kept_folder(trial) / TEST_FILE
     if trial.stage != "final" or not path.exists():
         return None
     with np.load(path) as outputs:

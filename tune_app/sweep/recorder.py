@@ -15,10 +15,11 @@ from ray.tune import Callback
 from ray.tune.experiment import Trial
 
 from tune_app.errors import TuneAppError
+from tune_app.results.store.names import TEST_FILE
 from tune_app.results.store.records import EpochRecord, TrialRecord
 from tune_app.results.store.store import Store
 from tune_app.sweep.jobs import DriverOnly, Job, Ledger, job_of, message_of
-from tune_app.sweep.trainable import HANG_FILE, TEST_FILE
+from tune_app.sweep.trainable import HANG_FILE
 from tune_app.sweep.uploads import Uploads
 
 RETRY_AFTER_S = (0.1, 0.5, 2.0)

@@ -27,6 +27,7 @@ from tune_app.errors import StorageError
 from tune_app.models.network import build_network
 from tune_app.models.own import Model
 from tune_app.models.weights import count_weights
+from tune_app.results.store.names import TEST_FILE, WEIGHTS_FOLDER
 from tune_app.sweep.depot import Depot, TrialFiles, node_name
 from tune_app.sweep.jobs import MESSAGE, Job, Message
 from tune_app.sweep.kept import BestWeights, Resumption, objective_value
@@ -49,8 +50,6 @@ Report = Callable[[dict[str, Any]], None]
 HANG_GRACE_S = 10.0  # a limit is first looked at between epochs; then the process is ended
 HANG_FILE = "hang.txt"
 CHECKPOINT_FILE = "checkpoint.pt"
-TEST_FILE = "test_outputs.npz"
-WEIGHTS_FOLDER = "weights"
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from queue import Empty, SimpleQueue
 from tune_app.errors import TuneAppError
 from tune_app.results.store import Store
 from tune_app.results.store.mirror import Mirror, mirror_of
-from tune_app.sweep.trainable import TEST_FILE, WEIGHTS_FOLDER
+from tune_app.results.store.names import TEST_FILE, WEIGHTS_FOLDER
 
 EVERY_S = 20.0  # less than the silence after which a sweep's process is believed dead
 

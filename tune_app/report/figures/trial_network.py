@@ -15,10 +15,9 @@ from tune_app.models.own import Model
 from tune_app.models.plan import NetworkPlan
 from tune_app.report.trial_model import trial_model
 from tune_app.results.store import Store, SweepRecord, TrialRecord
+from tune_app.results.store.names import TEST_FILE
 from tune_app.training.checkpoints import load_weights
 from tune_app.training.evaluate import predict
-
-TEST_FILE = "test_outputs.npz"  # as the final stage names it
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from tune_app.errors import TuneAppError
 
+TEST_FILE = "test_outputs.npz"  # of a final trial: its answers to the test split
+WEIGHTS_FOLDER = "weights"  # of a trial: those that record.weights_every keeps
 MIRROR_FILE = "mirror.json"  # in a folder that stands for an object store, see mirror.py
 _SWEEP_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 

@@ -15,16 +15,8 @@ from tune_app.errors import (
     UnknownTrialError,
 )
 from tune_app.results.store.database import Connection, Database, RowConflictError
-from tune_app.results.store.names import (
-    MIRROR_FILE,
-    check_sweep_name,
-    did_you_mean,
-)
-from tune_app.results.store.ownership import (
-    describe_owner,
-    is_alive,
-    this_process,
-)
+from tune_app.results.store.names import MIRROR_FILE, check_sweep_name, did_you_mean
+from tune_app.results.store.ownership import describe_owner, is_alive, this_process
 from tune_app.results.store.records import EpochRecord, Record, SweepRecord, TrialRecord
 from tune_app.results.store.schema import (
     COLUMN_TYPES,
