@@ -3,15 +3,10 @@
 import json
 import os
 import re
-import shutil
-import socket
-import subprocess
-import sys
-import tempfile
 import time
-from pathlib import Path
 
 import pytest
+from ray_head import free_port, ray_head, tune_app
 
 from tune_app.errors import ClusterError, TuneAppError
 from tune_app.sweep.remote_jobs import JobServer
@@ -45,54 +40,11 @@ def layers(input_shape, outputs, width):
 """
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @pytest.fixture(scope="module")
 def head(tmp_path_factory):
     """The environment in which `tune-app` reaches a head of its own, which asks for a token."""
-    folder = tmp_path_factory.mktemp("head")
-    # Sockets' names must be short; and in Ray's own folder others would find this head.
-    scratch = tempfile.mkdtemp(prefix="ray-")
-    token = os.urandom(32).hex()
-    port = free_port()
-    environment = {
-        **os.environ,
-        "HOME": str(folder),
-        "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN": token,
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_API_SERVER_ADDRESS": f"http://127.0.0.1:{port}",
-    }
-    for name in ("TUNE_APP_STORAGE", "RAY_ADDRESS"):
-        environment.pop(name, None)
-    ray = [str(Path(sys.executable).with_name("ray")), "start", "--head", "--block"]
-    ray += [f"--port={free_port()}", f"--dashboard-port={port}", "--num-cpus=2"]
-    ray += [f"--dashboard-agent-listen-port={free_port()}", "--node-ip-address=127.0.0.1"]
-    ray += [f"--temp-dir={scratch}"]
-    with (folder / "head.txt").open("wb") as log:
-        process = subprocess.Popen(ray, stdout=log, stderr=log, env=environment)
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        if tune_app(environment, "jobs").returncode == 0:
-            break
-        time.sleep(1)
-    else:
-        raise AssertionError((folder / "head.txt").read_text())
-    yield environment
-    process.terminate()
-    process.wait(timeout=60)
-    shutil.rmtree(scratch, ignore_errors=True)
-
-
-def tune_app(environment, *words, cwd=None):
-    command = [sys.executable, "-m", "tune_app.cli", *words]
-    return subprocess.run(
-        command, env=environment, cwd=cwd, capture_output=True, text=True, check=False
-    )
+    with ray_head(tmp_path_factory.mktemp("head")) as environment:
+        yield environment
 
 
 def jobs(environment):

@@ -9,7 +9,7 @@ import pytest
 from docker_files import COMPOSE_FILES, DOCKER, read_compose, read_yaml
 
 SERVICES = read_compose()["services"]
-RAY_NODES = ("head", "worker", "ui")
+RAY_NODES = ("head", "worker")
 GIB = {"mb": 2**-10, "gb": 1.0}
 
 
@@ -67,8 +67,8 @@ def test_an_image_has_a_full_version(service):
     assert re.search(r":v?\d+\.\d+(\.\d+)?[\w.-]*$", SERVICES[service]["image"])
 
 
-@pytest.mark.parametrize("service", RAY_NODES)
-def test_a_node_of_ray_is_in_token_mode_and_has_the_token(service):
+@pytest.mark.parametrize("service", [*RAY_NODES, "ui"])
+def test_a_node_of_ray_or_a_client_is_in_token_mode_and_has_the_token(service):
     spec = SERVICES[service]
     assert spec["environment"]["RAY_AUTH_MODE"] == "token"
     assert spec["environment"]["RAY_AUTH_TOKEN_PATH"] == "/run/tokens/ray/token"
@@ -133,7 +133,11 @@ def test_prometheus_which_has_no_password_is_reached_by_two_services_only():
 
 
 def test_without_a_profile_the_cluster_and_the_page_start():
-    assert {s for s, spec in SERVICES.items() if "profiles" not in spec} == {"tokens", *RAY_NODES}
+    assert {s for s, spec in SERVICES.items() if "profiles" not in spec} == {
+        "tokens",
+        "ui",
+        *RAY_NODES,
+    }
     assert SERVICES["postgres"]["profiles"] == ["postgres"]
     assert SERVICES["prometheus"]["profiles"] == SERVICES["grafana"]["profiles"] == ["monitoring"]
 

@@ -59,11 +59,11 @@ def submit(
     check_sweep_name(sweep)
     functions = [one for one in (config.model, config.training) if one and ":" in one]
     server = _server(address)
-    job_id = server.submit(
-        file,
-        sweep,
-        context.args,
+    job_id = server.start(
+        ["run", str(file), "--name", sweep, *context.args],
+        sweep=sweep,
         storage=storage,
+        file=file,
         functions=functions,
         folders=function_folders(file),
     )

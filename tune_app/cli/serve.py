@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from tune_app.cli.options import STORAGE, StorageOption
-from tune_app.cli.run_options import AddressOption, DataOption, data_path
+from tune_app.cli.run_options import DataOption, data_path
 from tune_app.errors import EnvironmentalError, TuneAppError
 
 TokenFile = Annotated[
@@ -37,13 +37,20 @@ def serve(
     cores: Annotated[
         int | None, typer.Option(min=1, help="For all sweeps together; all, if left out.")
     ] = None,
-    address: AddressOption = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            envvar="RAY_ADDRESS",
+            help="A Ray cluster, to run the sweeps as its jobs: http://head:8265, or host:port.",
+        ),
+    ] = None,
     data: DataOption = None,
     storage: StorageOption = STORAGE,
 ) -> None:
     """Serve the dashboard and the REST interface, for this machine's own users.
 
-    Sweeps that are started in the page are processes of their own and outlive the service.
+    Sweeps that are started in the page outlive the service: each is a process of its own or, with
+    --address, a job of that Ray cluster.
     """
     try:
         from tune_app.service.server import serve as serve_until_stopped

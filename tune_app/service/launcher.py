@@ -1,15 +1,11 @@
-"""Runs sweeps as processes of their own, so many at once; they outlive the service.
+"""Has sweeps run, so many at once: as processes or jobs of their own, which outlive the service.
 
 What runs is known from the record, which has each sweep's process and its heartbeat. The queue
 only holds what has not come that far.
 """
 
-import contextlib
 import logging
 import os
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,17 +16,16 @@ from tune_app.errors import (
     SweepBusyError,
     SweepExistsError,
     TuneAppError,
+    UnknownSweepError,
 )
-from tune_app.results.layout import printable
-from tune_app.results.store import Store, SweepRecord, is_alive, is_of_this_host, process_of
+from tune_app.results.store import Store, SweepRecord, is_of_this_host
 from tune_app.service.commands import run_arguments
 from tune_app.service.queue import Job, Queue
 from tune_app.service.settings import Settings
+from tune_app.service.starting import ACTIVE, State, starter_of
 
 LOG = logging.getLogger("tune_app.service")
 TICK_S = 0.5
-LOG_TAIL = 4_000  # characters of what a process said that are kept as its message
-_ACTIVE = ("running", "stopping")
 
 
 class Launcher:
@@ -40,10 +35,18 @@ class Launcher:
         self.store, self.settings = store, settings
         self.queue = Queue(settings.folder / "queue")
         self.cores = settings.cores or os.cpu_count() or 1
-        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._starter = starter_of(settings, self.queue)
         self._lock = threading.RLock()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="launcher", daemon=True)
+
+    def check(self) -> None:
+        """Refuse where no sweep could be started.
+
+        Raises:
+            EnvironmentalError: The cluster has no job server that answers.
+        """
+        self._starter.check()
 
     def start(self) -> None:
         """Begin to look after the queue."""
@@ -124,9 +127,8 @@ class Launcher:
             if not found:
                 raise TuneAppError(f"'{name}' is not in the queue")
             for job in found:
-                if job.process is not None and is_alive(job.process, None):
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(int(job.process["pid"]), signal.SIGTERM)
+                if job.status == "starting":
+                    self._starter.stop(job)
                 self.queue.remove(job)
 
     def tick(self) -> None:
@@ -135,11 +137,11 @@ class Launcher:
             for job in self.jobs():
                 if job.status == "starting":
                     self._follow(job)
-            self._reap()
+            self._starter.forget_ended()
             active = {
                 sweep.name: self._cores_of(SweepConfig.from_dict(sweep.config))
                 for sweep in self.store.list_sweeps(archived=True)
-                if sweep.status in _ACTIVE and self._takes_room(sweep)
+                if sweep.status in ACTIVE and self._takes_room(sweep)
             }
             jobs = self.jobs()
             active |= {job.name: job.cores for job in jobs if job.status == "starting"}
@@ -162,62 +164,32 @@ class Launcher:
                 LOG.exception("the queue could not be looked after")
 
     def _start(self, job: Job) -> None:
-        settings = self.settings
-        command = [sys.executable, "-P", "-m", "tune_app.cli", *job.arguments]
-        command += ["--storage", str(settings.storage.absolute())]
-        command += ["--data", str(settings.data_root)]
-        command += ["--address", settings.address] if settings.address else []
-        environment = {key: value for key, value in os.environ.items() if key != "TUNE_APP_TOKEN"}
-        environment |= {"RAY_USAGE_STATS_ENABLED": "0", "COLUMNS": "100"}
         try:
-            with self.queue.log_path(job).open("wb") as log:
-                child = subprocess.Popen(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,  # a signal for the service is none for a sweep
-                    env=environment,
-                )
-        except OSError as err:
-            self.queue.put(replace(job, status="refused", message=f"cannot be started: {err}"))
+            process = self._starter.start(job)
+        except TuneAppError as error:
+            self.queue.put(replace(job, status="refused", message=str(error)))
             return
-        self._children[job.job_id] = child
-        self.queue.put(replace(job, status="starting", process=process_of(child.pid)))
+        self.queue.put(replace(job, status="starting", process=process))
 
     def _follow(self, job: Job) -> None:
         """Forget a job that the record knows to run; keep what one said that ended before."""
-        pid = (job.process or {}).get("pid")
         try:
             record = self.store.get_sweep(job.name)
-        except TuneAppError:
+        except UnknownSweepError:
             record = None
-        if record is not None and record.owner is not None and record.owner.get("pid") == pid:
+        if record is not None and self._starter.runs(job, record):
             self.queue.remove(job)
             return
-        child = self._children.get(job.job_id)
-        code = None if child is None else child.poll()
-        if code is None and is_alive(job.process, None):
+        state = self._starter.state(job)
+        if state is State.RUNNING:
             return
-        if code == 0 or (record is not None and job.verb == "run"):
+        if record is not None and (state is State.DONE or job.verb == "run"):
             self.queue.remove(job)  # it was quicker than we look, or there was nothing to do
             return
-        self.queue.put(replace(job, status="refused", message=self._said(job)))
-
-    def _said(self, job: Job) -> str:
-        try:
-            text = self.queue.log_path(job).read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            text = ""
-        lines = [printable(line) for line in text[-LOG_TAIL:].splitlines() if line.strip()]
-        errors = [place for place, line in enumerate(lines) if line.startswith("error: ")]
-        said = lines[errors[-1] :] if errors else lines[-3:]
-        return "\n".join(said).removeprefix("error: ") or "it ended without a word"
-
-    def _reap(self) -> None:
-        ended = [job_id for job_id, child in self._children.items() if child.poll() is not None]
-        for job_id in ended:
-            del self._children[job_id]
+        said = self._starter.said(job)
+        if state is State.DONE:
+            said = f"it ran, but its record is not in {self.settings.storage}: {said}"
+        self.queue.put(replace(job, status="refused", message=said))
 
     def _free_name(self, name: str, *, new: bool) -> str:
         self._forget_refused(name)

@@ -51,8 +51,9 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
         for line in opening_lines(settings, listener.getsockname()[1]):
             say(line)
         logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
-        config = server_config(build_app(settings))
-        Server(config).run(sockets=[listener])
+        app = build_app(settings)
+        app.state.context.launcher.check()
+        Server(server_config(app)).run(sockets=[listener])
 
 
 class Server(uvicorn.Server):

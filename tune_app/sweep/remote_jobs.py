@@ -7,7 +7,6 @@ and this package, so that the cluster runs the same code. No data.
 import asyncio
 import contextlib
 import logging
-import os
 import secrets
 import shlex
 import shutil
@@ -17,11 +16,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from tune_app.config.functions import function_file
 from tune_app.errors import ClusterError, EnvironmentalError, TuneAppError
 from tune_app.sweep.cluster import quiet_environment
+from tune_app.sweep.job_address import check_job_address, only_address, why_refused
 from tune_app.sweep.nodes import PACKAGE
 
 STOP_GRACE_S = 60  # for a sweep to end in order; Ray's default of 3 is too short
@@ -58,39 +57,43 @@ class JobServer:
 
     def __init__(self, address: str) -> None:
         quiet_environment()
-        self.address = _checked(address)
+        self.address = check_job_address(address)
         try:
             from ray.job_submission import JobSubmissionClient
 
             # It sets its own level when it is imported.
             sdk = "ray.dashboard.modules.dashboard_sdk"
             logging.getLogger(sdk).setLevel(logging.ERROR)
-            self._client = JobSubmissionClient(self.address)
+            with only_address(self.address):
+                self._client = JobSubmissionClient(self.address)
         except Exception as error:
             if "ray[default]" in str(error) or isinstance(error, ModuleNotFoundError):
                 raise EnvironmentalError(
                     "jobs need Ray's client for them: pip install 'tune-app[cluster]'"
                 ) from error
-            raise ClusterError(_why_refused(self.address, error)) from error
+            raise ClusterError(why_refused(self.address, error)) from error
 
-    def submit(
+    def start(
         self,
-        file: Path,
-        name: str,
-        arguments: Sequence[str],
+        words: Sequence[str],
         *,
+        sweep: str,
         storage: str | None,
+        file: Path | None = None,
         functions: Sequence[str] = (),
         folders: Sequence[Path] = (),
     ) -> str:
-        """Start `tune-app run` for a search file on the cluster, and return the job's id.
+        """Start a command of `tune-app` for a sweep on the cluster, and return the job's id.
 
-        `arguments` are its options. The files of `functions`, which the search file names, are
-        looked for in `folders`, and go along with the Python files beside them.
+        `file` is a search file that `words` names: it goes along. So do the files of `functions`,
+        which it names, with the Python files beside them; they are looked for in `folders`.
         """
-        words = ["run", file.name, "--name", name, *arguments]
+        job_id = f"{sweep}-{secrets.token_hex(3)}"
+        if file is None:
+            return self._start(job_id, words, sweep, storage, None)
+        words = [file.name if word == str(file) else word for word in words]
         with _parcel(file, functions, folders) as folder:
-            return self._start(f"{name}-{secrets.token_hex(3)}", words, name, storage, folder)
+            return self._start(job_id, words, sweep, storage, folder)
 
     def jobs(self) -> list[RemoteJob]:
         """Return the jobs that were submitted by us, newest first."""
@@ -128,7 +131,7 @@ class JobServer:
                 except StopAsyncIteration:
                     return
                 except Exception as error:
-                    raise ClusterError(_why_refused(self.address, error)) from error
+                    raise ClusterError(why_refused(self.address, error)) from error
         finally:
             with contextlib.suppress(Exception):
                 loop.run_until_complete(lines.aclose())  # type: ignore[attr-defined]
@@ -197,32 +200,7 @@ class JobServer:
         try:
             return ask()
         except Exception as error:
-            raise ClusterError(_why_refused(self.address, error)) from error
-
-
-def _checked(address: str) -> str:
-    url = urlsplit(address)
-    if url.scheme not in ("http", "https") or not url.hostname:
-        raise ClusterError(
-            f"'{address}' is no address of a job server: that of Ray's dashboard is meant, such as "
-            "http://head:8265"
-        )
-    return address.rstrip("/")
-
-
-def _why_refused(address: str, error: Exception) -> str:
-    text = " ".join(str(error).split())
-    if any(word in text.lower() for word in ("401", "403", "unauthorized", "forbidden", "token")):
-        has = "RAY_AUTH_TOKEN" in os.environ or "RAY_AUTH_TOKEN_PATH" in os.environ
-        which = "another token than this process has" if has else "a token, and there is none here"
-        return (
-            f"the job server at {address} wants {which}: set RAY_AUTH_MODE=token and "
-            "RAY_AUTH_TOKEN (or RAY_AUTH_TOKEN_PATH) to those of the cluster"
-        )
-    return (
-        f"the job server at {address} did not answer as one ({text[:200]}); is that the address of "
-        "the cluster's dashboard, port 8265 by default, and is ray[default] installed there?"
-    )
+            raise ClusterError(why_refused(self.address, error)) from error
 
 
 def _job(details: Any) -> RemoteJob | None:

@@ -1,0 +1,91 @@
+"""Where the job server of a Ray cluster is, and why it does not answer as one."""
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from tune_app.errors import ClusterError
+
+ASKED_S = 60.0  # for a head to tell where its job server is
+_FIRST = "RAY_API_SERVER_ADDRESS"  # wins over what Ray's client is told
+
+
+def job_address(address: str) -> str:
+    """Return the address of a cluster's job server: as it is, or as the cluster's head tells it.
+
+    `address` is http://head:8265, or what a driver joins the cluster by, such as head:6379.
+
+    Raises:
+        ClusterError: No head answers there, or it has no job server.
+    """
+    if "://" in address:
+        return address
+    # In a process of its own: Ray ends the one that asks a head that is not there.
+    code = "import sys; from ray.dashboard.utils import get_address_for_submission_client as f; "
+    code += "print(f(sys.argv[1]))"
+    hidden = ("RAY_ADDRESS", _FIRST)
+    try:
+        asked = subprocess.run(
+            [sys.executable, "-c", code, address],
+            env={key: value for key, value in os.environ.items() if key not in hidden},
+            capture_output=True,
+            text=True,
+            timeout=ASKED_S,
+            check=True,
+        )
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        raise ClusterError(
+            f"no cluster at {address} names a job server: is that a running head, does "
+            "it ask for a token (RAY_AUTH_MODE=token and RAY_AUTH_TOKEN), and is ray[default] "
+            "installed there? The address of its dashboard, http://head:8265, does too"
+        ) from error
+    found: str = asked.stdout.split()[-1]
+    return found if "://" in found else f"http://{found}"
+
+
+def check_job_address(address: str) -> str:
+    """Return the address of a job server, without a slash at its end.
+
+    Raises:
+        ClusterError: It is none.
+    """
+    url = urlsplit(address)
+    if url.scheme not in ("http", "https") or not url.hostname:
+        raise ClusterError(
+            f"'{address}' is no address of a job server: that of Ray's dashboard is meant, such as "
+            "http://head:8265"
+        )
+    return address.rstrip("/")
+
+
+def why_refused(address: str, error: Exception) -> str:
+    """Return what an error of Ray's client for a job server means, and the way out."""
+    text = " ".join(str(error).split())
+    if any(word in text.lower() for word in ("401", "403", "unauthorized", "forbidden", "token")):
+        has = "RAY_AUTH_TOKEN" in os.environ or "RAY_AUTH_TOKEN_PATH" in os.environ
+        which = "another token than this process has" if has else "a token, and there is none here"
+        return (
+            f"the job server at {address} wants {which}: set RAY_AUTH_MODE=token and "
+            "RAY_AUTH_TOKEN (or RAY_AUTH_TOKEN_PATH) to those of the cluster"
+        )
+    return (
+        f"the job server at {address} did not answer as one ({text[:200]}); is that the address of "
+        "the cluster's dashboard, port 8265 by default, and is ray[default] installed there?"
+    )
+
+
+@contextlib.contextmanager
+def only_address(address: str) -> Iterator[None]:
+    """Make Ray's client ask the job server that it is told, whatever the environment says."""
+    before = os.environ.get(_FIRST)
+    os.environ[_FIRST] = address
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_FIRST]
+        else:
+            os.environ[_FIRST] = before
