@@ -16,7 +16,7 @@ from tune_app.results.table import (
     objective_of,
     ranked_rows,
     sort_rows,
-    split_parameters,
+    split_built,
     table_budgets,
 )
 
@@ -191,18 +191,14 @@ def parameter_columns(
     rows: Sequence[Mapping[str, Any]], sweep: SweepRecord
 ) -> tuple[list[Column], dict[str, Any]]:
     """Return a column for each parameter that varies, and the values of those that do not."""
-    varied, constants = split_parameters(rows, sweep)
     trials = [built_parameters(row) for row in rows]
+    varied, constants = split_built(trials, [row["config"] for row in rows], sweep)
     columns = []
     for name in varied:
         key = f"parameters.{name}" if name in rows[0] else name
-        numeric = all(_is_numeric(trial.get(name)) for trial in trials)
-        columns.append(Column(key, key, numeric))
+        kinds = {type(trial.get(name)) for trial in trials}
+        columns.append(Column(key, key, kinds <= {int, float, type(None)}))
     return columns, constants
-
-
-def _is_numeric(value: Any) -> bool:
-    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
 def _column(key: str) -> Column:

@@ -173,12 +173,13 @@ def flatten(
 
 def built_parameters(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return what was drawn for a trial, and the widths that were solved for it."""
-    solved = {
-        name: row["config"][name]
-        for name in ("widths", "channels_list", row.get("config", {}).get("fill"))
-        if row.get("config", {}).get(name) is not None
-    }
-    return {**row.get("parameters", {}), **solved}
+    config = row.get("config", {})
+    built = dict(row.get("parameters", {}))
+    for name in ("widths", "channels_list", config.get("fill")):
+        value = config.get(name)
+        if value is not None:
+            built[name] = value
+    return built
 
 
 def split_parameters(
@@ -189,16 +190,25 @@ def split_parameters(
     One that only some trials have, because of a condition, differs.
     """
     trials = [built_parameters(row) for row in rows]
-    drawn = dict.fromkeys(name for trial in trials for name in trial)
+    return split_built(trials, [row["config"] for row in rows], sweep)
+
+
+def split_built(
+    trials: Sequence[Mapping[str, Any]], configs: Sequence[Mapping[str, Any]], sweep: SweepRecord
+) -> tuple[list[str], dict[str, Any]]:
+    """Return what split_parameters does, of what `built_parameters` returned for each trial."""
+    drawn: dict[str, Any] = {}
+    for trial in trials:
+        drawn.update(trial)  # for the names; a page may ask for thousands of trials
     varied, constants = [], {}
     for name in dict.fromkeys([*sweep.config.get("parameters", {}), *drawn]):
         # One that was not drawn for a trial is blank there, whatever default was filled in.
-        source = trials if name in drawn else [row["config"] for row in rows]
-        values = [values.get(name) for values in source]
-        if any(value != values[0] for value in values):
+        source = trials if name in drawn else configs
+        first = source[0].get(name) if source else None
+        if any(values.get(name) != first for values in source):
             varied.append(name)
-        elif values and values[0] is not None:
-            constants[name] = values[0]
+        elif first is not None:
+            constants[name] = first
     return varied, constants
 
 

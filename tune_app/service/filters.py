@@ -2,7 +2,7 @@
 
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -34,9 +34,8 @@ class Filter:
     operator: str
     value: str
 
-    def keeps(self, flat: Mapping[str, Any]) -> bool:
-        """Tell whether a flat row meets the condition; one without the value does not."""
-        value = flat.get(self.name)
+    def keeps(self, value: Any) -> bool:
+        """Tell whether a trial's value meets the condition; where there is none, it does not."""
         if self.operator == "!=":
             return not self._equals(value)
         if self.operator == "=":

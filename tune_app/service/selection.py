@@ -195,10 +195,12 @@ def _known_columns(snapshot: Snapshot) -> tuple[str, ...]:
 
 def _meets(row: Mapping[str, Any], flat: Mapping[str, Any], filters: Sequence[Filter]) -> bool:
     for one in filters:
-        if one.name not in flat:  # a constant of the file, in no trial's draw
-            value = row["config"].get(one.name.removeprefix("parameters."))
-            flat = {**flat, one.name: value}
-    return all(one.keeps(flat) for one in filters)
+        name = one.name
+        # What is not in a trial's draw may be a constant of the file.
+        found = flat if name in flat else row["config"]
+        if not one.keeps(found.get(name if found is flat else name.removeprefix("parameters."))):
+            return False
+    return True
 
 
 def _columns(
