@@ -11,7 +11,13 @@ import pytest
 from rich.console import Console
 
 from tune_app.results.formats import to_csv, to_html, to_json, to_latex, to_markdown
-from tune_app.results.layout import full_layout, ranked_layouts, unranked_note, value_text
+from tune_app.results.layout import (
+    exact_text,
+    full_layout,
+    ranked_layouts,
+    unranked_note,
+    value_text,
+)
 from tune_app.results.store import SweepRecord
 from tune_app.results.table import COLUMNS, ranked_rows, with_ranks
 from tune_app.results.terminal import print_layouts
@@ -255,3 +261,8 @@ def test_values_cannot_steer_the_terminal():
     assert value_text("\x1b[31mred\x07") == " [31mred "
     assert value_text(True) == "true"
     assert value_text(None) == ""
+
+
+def test_parameters_are_said_as_they_are_and_times_are_rounded():
+    said = exact_text({"lr": 0.00123456, "seconds": 123.09825714599864, "batch_norm": True})
+    assert said == "lr 0.00123456, seconds 123.1, batch_norm true"

@@ -175,11 +175,12 @@ def value_text(value: Any, key: str = "") -> str:
 
 
 def exact_text(parameters: Mapping[str, Any]) -> str:
-    """Return "batch_norm true, lr 0.0123456": parameters by name, not rounded."""
-    return ", ".join(
-        f"{name} {value if isinstance(value, float) else value_text(value)}"
+    """Return "batch_norm true, lr 0.0123456": parameters by name, not rounded; seconds are."""
+    rounded = [
+        value if isinstance(value, float) and name != "seconds" else value_text(value, name)
         for name, value in parameters.items()
-    )
+    ]
+    return ", ".join(f"{name} {text}" for name, text in zip(parameters, rounded, strict=True))
 
 
 def printable(text: str) -> str:
