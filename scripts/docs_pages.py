@@ -120,5 +120,20 @@ def commands() -> str:
     from tune_app.cli import app
 
     group = typer.main.get_command(app)
+    _say_whole(group)
     with group.context_class(group, info_name="tune-app") as context:
         return get_docs_for_click(obj=group, ctx=context, name="tune-app", title="Commands")
+
+
+def _say_whole(group: Any) -> None:
+    """Let lists of commands say each one's first sentence to its end, without hidden commands.
+
+    Typer cuts them at 45 characters and lists all.
+    """
+    for name, command in list(group.commands.items()):
+        if command.hidden:
+            del group.commands[name]
+            continue
+        command.short_help = " ".join((command.help or "").partition("\n\n")[0].split())
+        if hasattr(command, "commands"):
+            _say_whole(command)
