@@ -61,6 +61,14 @@ def test_no_page_fetches_anything_from_elsewhere(site):
         assert not re.search(r"(@import|url\()\s*[\"']?(\w+:)?//", sheet.read_text("utf-8"))
 
 
+def test_what_a_page_shows_or_leads_to_is_there(site):
+    for page in site.rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        for address in re.findall(r'<(?:img|a)\b[^>]*?(?:src|href)="([^"#?]+)', text):
+            if page.name != "404.html" and not re.match(r"\w+:", address):
+                assert (page.parent / address).exists(), f"{page.name}: {address}"
+
+
 def test_the_readme_is_the_first_page_and_every_command_has_its_place(site):
     from tune_app.cli import app
 
