@@ -102,9 +102,9 @@ for one, other in zip(there.trials(), here.trials(), strict=True):
 # ## The laptop may leave
 #
 # With an address trials are trained there, but the process that draws configurations and keeps the
-# record stays here; where it ends, the sweep is interrupted, and `resume` goes on. `tune-app submit`
-# sends the search file instead, as a job: all of it runs on the cluster, and results are fetched
-# when it is over.
+# record stays here; where it ends, the sweep is interrupted, and `resume` goes on.
+# `tune-app submit` sends the search file instead, as a job: all of it runs on the cluster, and
+# results are fetched when it is over.
 #
 # ```
 # export RAY_API_SERVER_ADDRESS=http://HEAD:8265

@@ -83,6 +83,11 @@ def test_what_is_wrong_with_a_file_is_said(tmp_path):
     file = tmp_path / "own_wrong.py"
     file.write_text("def build(): ...\nraise ValueError('not today')")
     assert refusal("own_wrong:build", tmp_path) == (f"{file} cannot be run: ValueError: not today")
+    file.write_text("import own_missing")
+    assert refusal("own_wrong:build", tmp_path) == (
+        f"{file} cannot be run: ModuleNotFoundError: No module named 'own_missing'; install it, or "
+        "say where own_missing.py is: PYTHONPATH=FOLDER"
+    )
     file.write_text("def build(): ...\nsize = 3")
     assert refusal("own_wrong:biuld", tmp_path) == (
         f"own_wrong:biuld: {file} has no function biuld; did you mean 'build'?"

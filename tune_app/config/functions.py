@@ -132,7 +132,12 @@ def _load_module(name: str, file: Path, folders: Sequence[Path]) -> ModuleType:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
-        raise FunctionError(f"{file} cannot be run: {type(error).__name__}: {error}") from error
+        way_out = ""
+        if isinstance(error, ModuleNotFoundError):
+            way_out = f"; install it, or say where {error.name}.py is: PYTHONPATH=FOLDER"
+        raise FunctionError(
+            f"{file} cannot be run: {type(error).__name__}: {error}{way_out}"
+        ) from error
     return module
 
 
