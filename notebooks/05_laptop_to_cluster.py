@@ -99,6 +99,26 @@ for one, other in zip(there.trials(), here.trials(), strict=True):
     print(f"{one['trial_id']}  {one['val_accuracy']:.4f}  {other['val_accuracy']:.4f}")
 
 # %% [markdown]
+# ## The laptop may leave
+#
+# With an address trials are trained there, but the process that draws configurations and keeps the
+# record stays here; where it ends, the sweep is interrupted, and `resume` goes on.
+# `tune-app submit` sends the search file instead, as a job: all of it runs on the cluster, and
+# results are fetched when it is over.
+#
+# ```
+# export RAY_API_SERVER_ADDRESS=http://HEAD:8265
+# tune-app submit anywhere.yaml
+# tune-app jobs
+# tune-app jobs logs ID --follow
+# tune-app jobs fetch ID --to tune_results
+# ```
+#
+# Jobs are taken by the dashboard of the cluster's head, and need Ray's extra `default` on both
+# sides (`pip install "tune-app[cluster]"`). The head above was started without one, so this part is
+# not run here.
+
+# %% [markdown]
 # ## Larger ones
 #
 # `docker/` in the repository has what a cluster needs. On one host, three commands start a head

@@ -3,7 +3,8 @@
 The README and its neighbours become pages where they are, so that nothing is written twice; so do
 the notebooks, with the outputs that they were committed with. The commands' page comes from the
 commands themselves. A link to a file of the repository leads
-to its page, or keeps its text only where it has none.
+to its page, under the page's title if it only said the file's name, or keeps its text only where
+there is no page.
 """
 
 import base64
@@ -28,6 +29,7 @@ FROM_FILES = {  # in the repository: the page
     "notebooks/README.md": "notebooks/index.md",
 }
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+PICTURE = re.compile(r"(!\[[^\]]*\])\(([^):\s]+)\)")
 LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((?!\w+:)([^)#\s]+)(#[^)\s]*)?\)")
 
 
@@ -103,16 +105,35 @@ def _relinked(text: str, source: str) -> str:
     """Return `text`, a file of the repository, with links between pages in place of files."""
     page = _page_of(source)
     assert page is not None
+    here = posixpath.dirname(page)
+
+    def file_of(target: str) -> str:
+        return posixpath.normpath(posixpath.join(posixpath.dirname(source), target))
 
     def mend(link: re.Match[str]) -> str:
         said, target, anchor = link[1], link[2], link[3] or ""
-        file = posixpath.normpath(posixpath.join(posixpath.dirname(source), target))
+        file = file_of(target)
         leads_to = _page_of(file)
         if leads_to is None:
             return said
-        return f"[{said}]({posixpath.relpath(leads_to, posixpath.dirname(page))}{anchor})"
+        if said == target:
+            said = _title_of(file)
+        return f"[{said}]({posixpath.relpath(leads_to, here)}{anchor})"
 
-    return LINK.sub(mend, text)
+    def show(picture: re.Match[str]) -> str:
+        said, target = picture[1], picture[2]
+        file = file_of(target)
+        if file.startswith("docs/"):
+            target = posixpath.relpath(file.removeprefix("docs/"), here)
+        return f"{said}({target})"
+
+    return LINK.sub(mend, PICTURE.sub(show, text))
+
+
+def _title_of(file: str) -> str:
+    """Return the first heading of a file of the repository."""
+    lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
+    return next(line.removeprefix("# ") for line in lines if line.startswith("# "))
 
 
 def commands() -> str:
@@ -120,5 +141,20 @@ def commands() -> str:
     from tune_app.cli import app
 
     group = typer.main.get_command(app)
+    _say_whole(group)
     with group.context_class(group, info_name="tune-app") as context:
         return get_docs_for_click(obj=group, ctx=context, name="tune-app", title="Commands")
+
+
+def _say_whole(group: Any) -> None:
+    """Let lists of commands say each one's first sentence to its end, without hidden commands.
+
+    Typer cuts them at 45 characters and lists all.
+    """
+    for name, command in list(group.commands.items()):
+        if command.hidden:
+            del group.commands[name]
+            continue
+        command.short_help = " ".join((command.help or "").partition("\n\n")[0].split())
+        if hasattr(command, "commands"):
+            _say_whole(command)

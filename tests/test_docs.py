@@ -1,5 +1,6 @@
 """The documentation: built without a warning, nothing fetched from elsewhere, true examples."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import tune_app
 from tune_app.config.files import parse_sweep
 
 ROOT = Path(__file__).parents[1]
@@ -59,6 +61,14 @@ def test_no_page_fetches_anything_from_elsewhere(site):
         assert not re.search(r"(@import|url\()\s*[\"']?(\w+:)?//", sheet.read_text("utf-8"))
 
 
+def test_what_a_page_shows_or_leads_to_is_there(site):
+    for page in site.rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        for address in re.findall(r'<(?:img|a)\b[^>]*?(?:src|href)="([^"#?]+)', text):
+            if page.name != "404.html" and not re.match(r"\w+:", address):
+                assert (page.parent / address).exists(), f"{page.name}: {address}"
+
+
 def test_the_readme_is_the_first_page_and_every_command_has_its_place(site):
     from tune_app.cli import app
 
@@ -74,6 +84,48 @@ def test_the_reference_shows_what_functions_say_of_their_errors(site):
     for name in ("load_sweep_file", "run_sweep", "Store", "fill_widths", "train_epochs"):
         assert re.search(rf'id="tune_app\.[\w.]+\.{name}"', reference), name
     assert "Raises" in reference
+
+
+def test_the_reference_has_all_that_tune_app_offers(site):
+    reference = (site / "reference" / "python.html").read_text(encoding="utf-8")
+    for name in tune_app.__all__:
+        assert re.search(rf'id="tune_app\.[\w.]+\.{name}"', reference), name
+    assert "best_epoch" in reference  # a field of a record
+
+
+def test_the_commands_are_listed_with_whole_sentences_and_without_hidden_ones(site):
+    reference = (site / "reference" / "commands.html").read_text(encoding="utf-8")
+    assert "Run a search file to its end: train, rank, and show the best networks" in reference
+    assert "tune-app jobs fetch" in reference
+    assert "tune-app jobs pack" not in reference
+
+
+def said_by_the_code() -> str:
+    """Return every text in the package, with an ellipsis for what is put into it."""
+    texts = []
+    for path in (ROOT / "tune_app").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                parts = (getattr(part, "value", "") for part in node.values)
+                texts.append("…".join(part for part in parts if isinstance(part, str)))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.append(node.value)
+    return "\n".join(texts)
+
+
+def test_messages_on_the_page_about_them_are_those_of_the_code():
+    said = said_by_the_code()
+    page = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    messages = [
+        message
+        for row in page.splitlines()
+        if row.startswith("| `")
+        for message in re.findall("`([^`]+)`", row.split("|")[1])
+    ]
+    assert len(messages) > 40
+    for message in messages:
+        for part in re.split(r"…|HOST:PORT|FILE|'|\b\d+\b", message):
+            assert part.strip() in said, message
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

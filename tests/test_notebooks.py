@@ -18,6 +18,13 @@ def by_name(scripts):
     return [pytest.param(script, id=script.stem) for script in scripts]
 
 
+def test_the_times_that_are_told_are_those_of_the_committed_runs():
+    told = (FOLDER / "README.md").read_text(encoding="utf-8").partition("As committed")[2]
+    notebooks = [nbformat.read(script.with_suffix(".ipynb"), as_version=4) for script in SCRIPTS]
+    seconds = [round(notebook.metadata["tune_app"]["seconds"]) for notebook in notebooks]
+    assert [int(text) for text in re.findall(r"\d: (\d+) s", told)] == seconds
+
+
 def outputs(notebook):
     return [output for cell in notebook.cells for output in cell.get("outputs", [])]
 

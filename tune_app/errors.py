@@ -1,22 +1,24 @@
 """Every error raised on purpose. Its text is written for the person running us.
 
-TuneAppError                            exit code 2: a mistake in the file or the arguments
-├── SpaceError            ValueError    a search space, or a configuration, makes no sense
-├── SweepFileError        ValueError    a search file is wrong; holds every problem of it
-├── BudgetError           ValueError    no configuration meets a weight budget
-├── BuildError            ValueError    a configuration that no network can be built from
-├── FunctionError         ValueError    a function of the user's own cannot be found or called
-├── ExportError           ValueError    an export cannot be written or read
-├── DiagnosisError        ValueError    these trials cannot be diagnosed in this way
-├── UnknownSweepError     LookupError   no sweep of that name in the store
-├── UnknownTrialError     LookupError   no trial of that id in the sweep
-├── SweepExistsError      FileExistsError
-├── SweepBusyError        RuntimeError  a live process owns the sweep
-└── EnvironmentalError                  exit code 3: Ray, storage, disk, data
-    ├── DataMissingError  FileNotFoundError
-    ├── DataError         ValueError    a data set is there, and bad
-    ├── StorageError      OSError       the record or the files cannot be read or written
-    └── ClusterError      ConnectionError
+Most derive from the nearest of Python's own, too:
+
+    TuneAppError                            exit code 2: a mistake in the file or the arguments
+    ├── SpaceError            ValueError    a search space, or a configuration, makes no sense
+    ├── SweepFileError        ValueError    a search file is wrong; holds every problem of it
+    ├── BudgetError           ValueError    no configuration meets a weight budget
+    ├── BuildError            ValueError    a configuration that no network can be built from
+    ├── FunctionError         ValueError    a function of the user's own cannot be found or called
+    ├── ExportError           ValueError    an export cannot be written or read
+    ├── DiagnosisError        ValueError    these trials cannot be diagnosed in this way
+    ├── UnknownSweepError     LookupError   no sweep of that name in the store
+    ├── UnknownTrialError     LookupError   no trial of that id in the sweep
+    ├── SweepExistsError      FileExistsError
+    ├── SweepBusyError        RuntimeError  a live process owns the sweep
+    └── EnvironmentalError                  exit code 3: Ray, storage, disk, data
+        ├── DataMissingError  FileNotFoundError
+        ├── DataError         ValueError    a data set is there, and bad
+        ├── StorageError      OSError       the record or the files cannot be read or written
+        └── ClusterError      ConnectionError
 """
 
 from collections.abc import Sequence

@@ -47,6 +47,22 @@ def test_a_module_imports_what_lies_beside_it_and_in_its_package(tmp_path):
     assert load_function("own_package.nets:build", [tmp_path])() == 8
 
 
+def test_a_copy_imports_what_lies_beside_the_file_that_it_is_of(tmp_path):
+    package = tmp_path / "from" / "own_parts"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "sizes.py").write_text("SIZE = 7")
+    (tmp_path / "from" / "own_beside.py").write_text("MORE = 1")
+    (tmp_path / "kept" / "own_parts").mkdir(parents=True)
+    copy = tmp_path / "kept" / "own_parts" / "nets.py"
+    copy.write_text(
+        "from .sizes import SIZE\nimport own_beside\ndef build(): return SIZE + own_beside.MORE"
+    )
+    function = load_function("own_parts.nets:build", [tmp_path / "kept", tmp_path / "from"])
+    assert function() == 8
+    assert function.__code__.co_filename == str(copy)
+
+
 def test_two_files_of_one_name_are_two_modules(tmp_path):
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
@@ -67,6 +83,11 @@ def test_what_is_wrong_with_a_file_is_said(tmp_path):
     file = tmp_path / "own_wrong.py"
     file.write_text("def build(): ...\nraise ValueError('not today')")
     assert refusal("own_wrong:build", tmp_path) == (f"{file} cannot be run: ValueError: not today")
+    file.write_text("import own_missing")
+    assert refusal("own_wrong:build", tmp_path) == (
+        f"{file} cannot be run: ModuleNotFoundError: No module named 'own_missing'; install it, or "
+        "say where own_missing.py is: PYTHONPATH=FOLDER"
+    )
     file.write_text("def build(): ...\nsize = 3")
     assert refusal("own_wrong:biuld", tmp_path) == (
         f"own_wrong:biuld: {file} has no function biuld; did you mean 'build'?"

@@ -69,3 +69,12 @@ def test_it_is_of_some_ten_lines(store, tmp_path, sweep, formats):
     export_trial(store, sweep, tmp_path / "best", trial_id="t0001", formats=formats)
     _, _, code = (tmp_path / "best" / "predict.py").read_text().split('"""')
     assert len([line for line in code.splitlines() if line]) <= 11
+
+
+def test_without_inputs_it_says_what_it_takes(store, tmp_path):
+    export_trial(store, "curve", tmp_path / "best", trial_id="t0001", formats=["onnx"])
+    command = [sys.executable, str(tmp_path / "best" / "predict.py")]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 1
+    assert "python predict.py inputs.npy" in ran.stderr
+    assert "Traceback" not in ran.stderr

@@ -107,7 +107,7 @@ class Sweep:
 
     @property
     def status(self) -> str:
-        """One of pending, running, stopping, complete, stopped, interrupted."""
+        """One of running, stopping, complete, stopped, interrupted."""
         return self.record.status
 
     @property

@@ -79,7 +79,7 @@ def _print_forecast(config: Any, shape: Any, result: Any) -> None:
             f"{survey.unbuildable / survey.draws:.1%}",
             str(own.trials),
             f"{own.epochs:.0f}",
-            f"{low:.2g} to {high:.2g}",
+            f"{_two_digits(low)} to {_two_digits(high)}",
         )
     console.print()
     console.print(table)
@@ -114,6 +114,11 @@ def _print_forecast(config: Any, shape: Any, result: Any) -> None:
             soft_wrap=True,
         )
     console.print("nothing was trained; this was measured on a few steps of noise")
+
+
+def _two_digits(seconds: float) -> str:
+    """Return a number to two digits, written out: 140, not 1.4e+02."""
+    return f"{float(f'{seconds:.2g}'):g}"
 
 
 def histogram_lines(counts: list[int], edges: list[float], budgets: tuple[int, ...]) -> list[Text]:

@@ -1,6 +1,7 @@
 """The page on search files and the JSON Schema for editors, from the models that check files."""
 
 from collections.abc import Iterable, Iterator
+from inspect import getdoc
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -155,7 +156,7 @@ def search_file_markdown() -> str:
     parts.append(_table(_rows(SweepConfig)))
     for title, (model, text) in {**_SECTIONS, **_PARAMETERS}.items():
         heading = f"`{title}`" if title in _SECTIONS else title
-        parts += [f"## {heading}", " ".join(filter(None, [model.__doc__, text]))]
+        parts += [f"## {heading}", " ".join(filter(None, [getdoc(model), text]))]
         parts.append(_table(_rows(model)))
         if title == "objective":
             parts += ["## `metrics`", _METRICS_TEXT, _metric_rows()]

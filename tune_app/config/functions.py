@@ -78,7 +78,8 @@ def load_function(reference: str, folders: Sequence[Path]) -> Function:
     """Return the function that `reference` names, from a file in one of `folders`.
 
     Its module is run, if this process has not. What it imports itself must be installed, or lie
-    in the same folder, which is appended to `sys.path`. `__main__` is what runs now.
+    in the same folder or another of `folders`: a kept copy has its neighbours where it came from.
+    These are appended to `sys.path`. `__main__` is what runs now.
 
     Raises:
         FunctionError: There is none, or its module cannot be run.
@@ -99,7 +100,7 @@ def load_function(reference: str, folders: Sequence[Path]) -> Function:
                 f"{reference}: no {module_name.replace('.', '/')}.py in {looked or 'any folder'}; "
                 "put the file there, or give the function in Python"
             )
-        where, module = str(file), _load_module(module_name, file)
+        where, module = str(file), _load_module(module_name, file, folders)
     function = getattr(module, name, None)
     if not callable(function):
         known = [key for key, value in vars(module).items() if callable(value)]
@@ -109,7 +110,7 @@ def load_function(reference: str, folders: Sequence[Path]) -> Function:
     return function  # type: ignore[no-any-return]
 
 
-def _load_module(name: str, file: Path) -> ModuleType:
+def _load_module(name: str, file: Path, folders: Sequence[Path]) -> ModuleType:
     """Return the module in `file`; under a name of its own where another one has `name`."""
     text = file.read_bytes()
     for known_as in (name, _private_name(name, file, text)):
@@ -118,9 +119,10 @@ def _load_module(name: str, file: Path) -> ModuleType:
             return known
     if name in sys.modules:
         name = _private_name(name, file, text)
-    folder = str(_root_of(name, file))
-    if folder not in sys.path:
-        sys.path.append(folder)
+    for place in (_root_of(name, file), *folders):
+        folder = str(place.absolute())
+        if folder not in sys.path and place.is_dir():
+            sys.path.append(folder)
     spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None
     assert spec.loader is not None
@@ -130,7 +132,12 @@ def _load_module(name: str, file: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
-        raise FunctionError(f"{file} cannot be run: {type(error).__name__}: {error}") from error
+        way_out = ""
+        if isinstance(error, ModuleNotFoundError):
+            way_out = f"; install it, or say where {error.name}.py is: PYTHONPATH=FOLDER"
+        raise FunctionError(
+            f"{file} cannot be run: {type(error).__name__}: {error}{way_out}"
+        ) from error
     return module
 
 

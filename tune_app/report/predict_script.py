@@ -15,7 +15,7 @@ import numpy as np
 import onnxruntime
 
 {classes}network = onnxruntime.InferenceSession(Path(__file__).with_name("{file}"))
-inputs = np.load(sys.argv[1]){cast}
+inputs = np.load(sys.argv[1] if sys.argv[1:] else sys.exit(__doc__)){cast}
 for batch in np.array_split(inputs, len(inputs) // 256 + 1):
     outputs = network.run(None, {{"inputs": batch}})[0]
     print(*{answer}, sep="\\n")
@@ -32,7 +32,7 @@ import numpy as np
 import torch
 
 {classes}network = torch.export.load(Path(__file__).with_name("{file}")).module()
-inputs = np.load(sys.argv[1]){cast}
+inputs = np.load(sys.argv[1] if sys.argv[1:] else sys.exit(__doc__)){cast}
 for batch in torch.from_numpy(inputs).split(256):
     outputs = network(batch).detach().numpy()
     print(*{answer}, sep="\\n")

@@ -40,6 +40,11 @@ def test_a_record_of_version_1_is_read_and_brought_along_with_the_first_change(s
     assert older.get_sweep("study").final == {}
     assert older.get_trial("study", "t0001").source is None
     assert older.get_trial("study", "t0001").metrics == {}
+    scores = older.scores("study")
+    assert [(row["val_accuracy"], row["metrics"]) for row in scores] == [
+        (trial.val_accuracy, {}) for trial in older.trials("study")
+    ]
+    assert sum(row["trials"] for row in older.tally("study")) == len(scores)
     older.update_trial("study", "t0001", test_loss=0.5)
     assert older.get_trial("study", "t0001").test_loss == 0.5
     assert reopened(study).get_sweep("study").test_readings == ()

@@ -17,7 +17,7 @@ class SweepRecord:
     name: str
     dataset: str
     model: str
-    status: str = "running"  # running, stopping, complete, stopped, interrupted, failed
+    status: str = "running"  # running, stopping, complete, stopped, interrupted
     budgets: tuple[int, ...] = ()  # ascending; empty: no limit
     config: dict[str, Any] = field(default_factory=dict)  # the whole search file, as read
     source: str = ""  # its text
