@@ -126,6 +126,22 @@ def test_a_stopped_job_ends_its_sweep_in_order(head, search, tmp_path):
     assert listed["status"] == "interrupted"
     assert tune_app(head, "jobs", "stop", job_id).stdout == f"job {job_id} is over already\n"
 
+    def epochs():
+        return sum(row["epochs"] for row in json.loads(tune_app(head, *show).stdout))
+
+    before = epochs()
+    resumed = tune_app(head, "jobs", "resume", job_id)
+    assert resumed.returncode == 0, resumed.stderr
+    again = re.search(r"sweep 'long' is job (\S+)", resumed.stdout)[1]
+    deadline = time.monotonic() + 120
+    while epochs() <= before:
+        assert time.monotonic() < deadline, tune_app(head, "jobs", "logs", again).stdout
+        time.sleep(1)
+    refused = tune_app(head, "jobs", "resume", again)
+    assert refused.stderr == f"error: job {again} is running: wait for it, or stop it\n"
+    tune_app(head, "jobs", "stop", again)
+    wait_for(head, again, "stopped")
+
 
 @pytest.mark.slow
 def test_without_the_token_the_way_out_is_told(head):

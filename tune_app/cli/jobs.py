@@ -15,7 +15,7 @@ from tune_app.errors import TuneAppError
 from tune_app.results.words import duration_text
 
 if TYPE_CHECKING:
-    from tune_app.sweep.remote_jobs import JobServer
+    from tune_app.sweep.remote_jobs import JobServer, RemoteJob
 
 JobAddress = Annotated[
     str,
@@ -67,13 +67,10 @@ def submit(
         functions=functions,
         folders=function_folders(file),
     )
-    print(f"sweep '{sweep}' is job {job_id}")
     if follow:
+        print(f"sweep '{sweep}' is job {job_id}")
         raise typer.Exit(_follow(server, job_id))
-    more = f"--address {address}"
-    print(f"  what it prints:  tune-app jobs logs {job_id} --follow {more}")
-    print(f"  end it in order: tune-app jobs stop {job_id} {more}")
-    print(f"  its results:     tune-app jobs fetch {job_id} {more}")
+    _say_started(sweep, job_id, address)
 
 
 @jobs.callback(invoke_without_command=True)
@@ -117,11 +114,30 @@ def show_logs(
 
 @jobs.command("stop")
 def stop_job(job_id: JobArgument, address: JobAddress) -> None:
-    """End a job's sweep in order; it can be resumed where its storage is."""
+    """End a job's sweep in order; `resume` goes on with it."""
     if _server(address).stop(job_id):
         print(f"job {job_id} was asked to stop; it has a minute to end in order")
     else:
         print(f"job {job_id} is over already")
+
+
+@jobs.command("resume")
+def resume_job(
+    job_id: JobArgument,
+    address: JobAddress,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="In all, if not as many as the sweep has.")
+    ] = None,
+) -> None:
+    """Go on with the sweep of a job that is over, as a new job on the same storage."""
+    server = _server(address)
+    job = _job_that_is_over(server, job_id)
+    more = [] if trials is None else ["--trials", str(trials)]
+    _say_started(
+        job.sweep,
+        server.start(["resume", job.sweep, *more], sweep=job.sweep, storage=job.storage),
+        address,
+    )
 
 
 @jobs.command("fetch")
@@ -141,9 +157,7 @@ def fetch_sweep(
     from tune_app.results.store import open_store
 
     server = _server(address)
-    job = server.job(job_id)
-    if not job.is_over:
-        raise TuneAppError(f"job {job_id} is {job.status}: wait for it, or stop it")
+    job = _job_that_is_over(server, job_id)
     name = unpack_sweep(open_store(storage), server.packed(job))
     print(f"sweep '{name}' is in {storage} now: tune-app show {name} --storage {storage}")
 
@@ -173,6 +187,21 @@ def _server(address: str) -> "JobServer":
     from tune_app.sweep.remote_jobs import JobServer
 
     return JobServer(address)
+
+
+def _job_that_is_over(server: "JobServer", job_id: str) -> "RemoteJob":
+    job = server.job(job_id)
+    if not job.is_over:
+        raise TuneAppError(f"job {job_id} is {job.status}: wait for it, or stop it")
+    return job
+
+
+def _say_started(sweep: str, job_id: str, address: str) -> None:
+    more = f"--address {address}"
+    print(f"sweep '{sweep}' is job {job_id}")
+    print(f"  what it prints:  tune-app jobs logs {job_id} --follow {more}")
+    print(f"  end it in order: tune-app jobs stop {job_id} {more}")
+    print(f"  its results:     tune-app jobs fetch {job_id} {more}")
 
 
 def _follow(server: "JobServer", job_id: str) -> int:
