@@ -117,7 +117,8 @@ def _copy(stage: Stage, rest: str, context: Path, stages: dict[str, Stage]) -> N
         to = stage.inside(target) / path.name if many else stage.inside(target)
         to.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
-            ignored = shutil.ignore_patterns("__pycache__")
+            # .dockerignore is of the context; what an earlier stage compiled comes along.
+            ignored = shutil.ignore_patterns("__pycache__") if origin is context else None
             shutil.copytree(path, to, symlinks=True, dirs_exist_ok=True, ignore=ignored)
         else:
             shutil.copy2(path, to)

@@ -1,5 +1,6 @@
 """Both Dockerfiles carried out in a Debian chroot, and the containers' commands run in it."""
 
+import contextlib
 import json
 import os
 import re
@@ -97,20 +98,27 @@ class Containers:
         return [*self.enter, "nsenter", f"--target={self.process()}", "--mount", "--pid", *inside]
 
     def process(self) -> int:
-        """Return the process of the first container that is number 1 inside."""
+        """Return the process of the first container that is number 1 inside.
+
+        Raises:
+            ProcessLookupError: It has ended.
+        """
         assert self.first is not None
         children = Path(f"/proc/{self.first.pid}/task/{self.first.pid}/children")
-        return int(children.read_text())
+        found = children.read_text() if children.exists() else ""
+        if not found:
+            raise ProcessLookupError("the first container has ended")
+        return int(found)
 
     def start(self, service: str, log: Path) -> None:
         """Start the command of a service as it stands, and wait until it is healthy."""
         command = [word.replace("$$", "$") for word in self.services[service]["command"]]
         deadline = time.monotonic() + 900
+        is_first = self.first is None
         running = None
-        while running is None or self.healthy(service).returncode:
-            assert time.monotonic() < deadline, f"{service}: {log.read_text()[-3000:]}"
+        while True:
             if running is None or running.poll() is not None:  # as `restart: on-failure`
-                if self.first is running:
+                if is_first:
                     self.first = None
                 with log.open("ab") as file:
                     running = subprocess.Popen(
@@ -119,6 +127,10 @@ class Containers:
                 time.sleep(1)
                 self.first = self.first or running
             time.sleep(5)
+            with contextlib.suppress(ProcessLookupError):  # it ended: once more
+                if self.healthy(service).returncode == 0:
+                    return
+            assert time.monotonic() < deadline, f"{service}: {log.read_text()[-3000:]}"
 
     def healthy(self, service: str, token: str | None = None) -> "subprocess.CompletedProcess[str]":
         """Run the health check of a service, with another token where one is given."""
@@ -144,7 +156,7 @@ def containers(image: Stage) -> Iterator[Containers]:
         (image.root / "etc" / "hosts").write_text(hosts)
         yield found
     finally:
-        if found.first is not None:
+        if found.first is not None and found.first.poll() is None:
             os.kill(found.process(), signal.SIGTERM)
             try:
                 found.first.wait(60)  # its stop_grace_period
