@@ -87,6 +87,7 @@ class Containers:
         self.image, self.services = image, read_compose()["services"]
         self.enter = ["ip", "netns", "exec", network]
         self.first: subprocess.Popen[bytes] | None = None
+        self.started: list[subprocess.Popen[bytes]] = []
 
     def words(self, service: str, words: list[str]) -> list[str]:
         """Return how `words` run in `service`: beside what runs there, as `docker exec` would."""
@@ -124,6 +125,7 @@ class Containers:
                     running = subprocess.Popen(
                         self.words(service, command), stdout=file, stderr=file
                     )
+                self.started.append(running)
                 time.sleep(1)
                 self.first = self.first or running
             time.sleep(5)
@@ -162,7 +164,8 @@ def containers(image: Stage) -> Iterator[Containers]:
                 found.first.wait(60)  # its stop_grace_period
             except subprocess.TimeoutExpired:
                 os.kill(found.process(), signal.SIGKILL)
-                found.first.wait()
+        for one in found.started:  # with the first, number 1 inside, the others end too
+            one.wait(60)
         subprocess.run(["ip", "netns", "delete", name], check=True)
 
 
