@@ -1,5 +1,6 @@
 """Templates, scripts and styles, and errors for a reader."""
 
+import re
 from functools import lru_cache
 from importlib import resources
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 from starlette.types import Scope
 
 from tune_app.config.budget import format_budget
@@ -15,6 +17,9 @@ from tune_app.results.words import duration_text
 from tune_app.service.answers import digest, request_id_of
 from tune_app.service.commands import show_command
 from tune_app.service.context import Context
+
+# Of the files of a traceback: where packages are installed says nothing of what went wrong.
+_PREFIX = re.compile(r'File "[^"\n]*/(?:site-packages/|(?=tune_app/))')
 
 
 @lru_cache(maxsize=1)
@@ -34,6 +39,8 @@ def templates() -> Environment:
         "value": value_text,
         "duration": lambda seconds: "" if seconds is None else duration_text(seconds),
         "last_line": last_line,
+        "breakable": lambda text: escape(text).replace("_", Markup("_<wbr>")),
+        "short_paths": lambda text: _PREFIX.sub('File "', text),
     }
     environment.globals["asset"] = asset
     return environment

@@ -235,13 +235,18 @@ def _columns(
 
 
 def _column(key: str, snapshot: Snapshot) -> Column:
+    if "drawn" not in snapshot.memo:
+        snapshot.memo["drawn"] = {name for row in snapshot.rows for name in row["parameters"]}
+    drawn = snapshot.memo["drawn"]
+
     def text(row: Mapping[str, Any]) -> str:
         if key in row:
             return cell_text(key, row)
         flat = flatten(row)
         if key not in flat:
             name = key.removeprefix("parameters.")
-            flat[key] = row["config"].get(name)
+            # What others drew and this one did not does nothing in it: momentum beside Adam.
+            flat[key] = None if name in drawn else row["config"].get(name)
         return cell_text(key, flat)
 
     return Column(key, HEADINGS.get(key, key.removeprefix("parameters.")), key not in _TEXT, text)

@@ -2,9 +2,10 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
-from browsed import address
+from browsed import address, search_file
 from serve_process import serving, wait_until
 
 import tune_app
@@ -12,30 +13,45 @@ import tune_app
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
-def test_a_browser_logs_in_and_is_refused_without(browser, storage, tmp_path):
-    secret = tmp_path / "token"
+@pytest.fixture(scope="module")
+def locked(storage, tmp_path_factory) -> Iterator[tuple[str, str]]:
+    """A service that asks for a token: its address, and the token."""
+    secret = tmp_path_factory.mktemp("secret") / "token"
     made = subprocess.run(
         [sys.executable, "-m", "tune_app.cli", "token", "--token-file", str(secret)],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    token = made.stdout.splitlines()[0]
     assert secret.stat().st_mode & 0o777 == 0o600
     with serving(storage, "--token-file", str(secret)) as service:
-        url = service.url
-        context = browser.new_context()
-        page = context.new_page()
-        page.goto(f"{url}/")
-        assert page.url == f"{url}/login"
-        page.get_by_label("Token").fill("guess")
-        page.get_by_role("button", name="Log in").click()
-        page.get_by_text("this is not the token").wait_for()
-        page.get_by_label("Token").fill(token)
-        page.get_by_role("button", name="Log in").click()
-        page.wait_for_url(f"{url}/")
-        assert page.evaluate("document.cookie") == ""
-        page.get_by_role("button", name="Log out").click()
-        page.wait_for_url(f"{url}/login")
-        context.close()
+        yield service.url, made.stdout.splitlines()[0]
+
+
+@pytest.fixture(scope="module")
+def other(url, seen) -> str:
+    """A second sweep, to be compared with the first; its name."""
+    service = tune_app.connect(url)
+    if not any(one["name"] == "other" for one in service.sweeps()):
+        service.run(search_file("other", 2, 1))
+        wait_until(lambda: [one["status"] for one in service.sweeps()] == 2 * ["complete"])
+    return "other"
+
+
+def test_a_browser_logs_in_and_is_refused_without(browser, locked):
+    url, token = locked
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{url}/")
+    assert page.url == f"{url}/login"
+    page.get_by_label("Token").fill("guess")
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_text("this is not the token").wait_for()
+    page.get_by_label("Token").fill(token)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url(f"{url}/")
+    assert page.evaluate("document.cookie") == ""
+    page.get_by_role("button", name="Log out").click()
+    page.wait_for_url(f"{url}/login")
+    context.close()
 
 
 PAGES = (
@@ -45,13 +61,14 @@ PAGES = (
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_serious(browser, url, seen, theme):
+def test_axe_finds_nothing_serious(browser, url, locked, seen, other, theme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     context = browser.new_context(color_scheme=theme, reduced_motion="reduce")
     page = context.new_page()
     found = []
-    for path in PAGES:
-        page.goto(f"{url}{path}")
+    addresses = [f"{url}{path}" for path in (*PAGES, f"/compare?sweep=seen&sweep={other}")]
+    for path in (*addresses, f"{locked[0]}/login"):
+        page.goto(path)
         page.wait_for_timeout(1500)
         for one in axe.run(page).response["violations"]:
             if one["impact"] in ("serious", "critical"):

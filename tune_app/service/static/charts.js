@@ -13,7 +13,7 @@ export const short = (value) => {
   return `${+value.toPrecision(4)}`;
 };
 
-const W = Math.max(340, Math.min(640, innerWidth - 60)); // a phone's charts have texts of the same size
+let W = 640; // as wide as the box of the chart that is drawn: texts have one size everywhere
 const ROOM = { left: 52, right: 14, top: 10, bottom: 34 };
 
 const linearTicks = (low, high, most = 6) => {
@@ -45,6 +45,7 @@ export const scale = (low, high, from, to, log = false) => {
 };
 
 const frame = (box, height, label) => {
+  W = Math.max(300, box.clientWidth || 640);
   const svg = make("svg", { viewBox: `0 0 ${W} ${height}`, role: "img", "aria-label": label });
   box.replaceChildren(svg);
   box.removeAttribute("aria-busy");
@@ -172,14 +173,17 @@ export const drawProgress = (figure, data) => {
   const values = curves.flatMap(([, steps]) => steps.map((one) => one[1]));
   const y = metricScale(values, data.mode, isLog(data.metric, values), height);
   axes(svg, height, x, y, ["trials ended", data.label]);
-  for (const [budget, steps] of curves) {
+  // The best of a budget may be that of a larger one too: where lines coincide, all are seen.
+  const thick = (place) => 2 + 1.5 * (curves.length - 1 - place);
+  curves.forEach(([budget, steps], place) => {
     const k = tone(data.budgets, budget === "all" ? null : Number(budget));
     let path = `M${x(steps[0][0])},${y(steps[0][1])}`;
     for (const [at, value] of steps.slice(1)) path += `H${x(at).toFixed(1)}V${y(value).toFixed(1)}`;
     const line = make("path", { class: `line k${k}`, d: `${path}H${x(ended)}` });
     line.style.fill = "none";
+    line.style.strokeWidth = thick(place);
     svg.append(line);
-  }
+  });
   figure.querySelector("figcaption p").textContent = `best ${data.label} under each budget, over the trials in the order they ended`;
   if (data.budgets.length) legend(box, curves.map(([budget]) => [`≤ ${short(Number(budget))}`, make("path", { class: `line k${tone(data.budgets, Number(budget))}`, d: "M2,8H30" })]));
 };
@@ -188,8 +192,9 @@ export const drawParallel = (figure, data, { brushed, brushes }) => {
   const box = figure.querySelector(".draw");
   const { axes: scales, lines } = data.parallel;
   if (lines.length < 2 || scales.length < 1) return empty(box, "With two trials and a parameter that varies there are lines to draw.");
-  const [width, height, top, bottom, side] = [Math.max(720, (scales.length + 1) * 92), 300, 34, 268, 46];
+  const [width, height, top, bottom, side] = [Math.max(box.clientWidth, (scales.length + 1) * 92), 310, 34, 276, 52];
   const svg = make("svg", { viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": "Parallel coordinates" });
+  svg.style.minWidth = `${width}px`; // a narrow page scrolls it
   box.replaceChildren(svg);
   box.removeAttribute("aria-busy");
   const gap = (width - 2 * side) / scales.length;
@@ -220,7 +225,7 @@ export const drawParallel = (figure, data, { brushed, brushes }) => {
     svg.append(grip(svg, axis, x, top, bottom, height, held, brushed));
   });
   const x = column(scales.length);
-  svg.append(make("line", { class: "axis", x1: x, x2: x, y1: top, y2: bottom }), make("text", { x, y: 16, "text-anchor": "end", class: "strong" }, data.label.replace("validation ", "")), make("text", { x: x + 5, y: top + 4, class: "halo" }, short(best)), make("text", { x: x + 5, y: bottom + 4, class: "halo" }, short(low)));
+  svg.append(make("line", { class: "axis", x1: x, x2: x, y1: top, y2: bottom }), make("text", { x, y: 16, "text-anchor": "middle", class: "strong" }, data.label.replace("validation ", "")), make("text", { x: x + 5, y: top + 4, class: "halo" }, short(best)), make("text", { x: x + 5, y: bottom + 4, class: "halo" }, short(low)));
   const gaps = lines.some((one) => one.slice(2).includes(null)) ? "; lines below an axis have no such value" : "";
   const more = data.ranked > lines.length ? `; the best ${lines.length} of ${data.ranked.toLocaleString("en")}` : "";
   figure.querySelector("figcaption p").textContent = `drag along an axis to filter the table; or focus an axis and use the arrow keys; Delete clears it${gaps}${more}`;
@@ -276,29 +281,28 @@ export const drawCurves = (figure, curves, { best = {} } = {}) => {
   box.removeAttribute("aria-busy");
   const holder = document.createElement("div");
   holder.className = "charts";
+  box.append(holder);
   for (const kind of ["accuracy", "loss"]) {
     const series = shown.flatMap(([trial, epochs], place) => ["val", "train"].map((split, dash) => ({ trial, place, dash, steps: epochs.map((one) => [one.epoch, one[`${split}_${kind}`]]).filter(([, value]) => value !== null) }))).filter(({ steps }) => steps.length);
     if (!series.length) continue;
-    const part = document.createElement("div");
+    const part = holder.appendChild(document.createElement("div"));
     const height = 300;
-    const svg = frame(part, height, `${kind} by epoch`);
+    const svg = frame(part.appendChild(document.createElement("div")), height, `${kind} by epoch`);
+    part.prepend(Object.assign(document.createElement("h3"), { textContent: kind }));
     const last = Math.max(2, ...series.map(({ steps }) => steps.at(-1)[0]));
     const x = scale(1, last, ROOM.left, W - ROOM.right);
     const values = series.flatMap(({ steps }) => steps.map((one) => one[1]));
     const y = metricScale(values, kind === "accuracy" ? "max" : "min", isLog(kind, values), height);
     axes(svg, height, x, y, ["epoch", kind]);
-    svg.append(make("text", { x: ROOM.left + 4, y: 11, class: "strong halo" }, kind));
     for (const { trial, place, dash, steps } of series) {
-      const line = make("path", { class: `line ${DASH[dash]} k${place % 5}`, d: steps.map(([at, value], index) => `${index ? "L" : "M"}${x(at).toFixed(1)},${y(value).toFixed(1)}`).join("") });
+      const line = make("path", { class: `line ${DASH[dash]} c${place % 8}`, d: steps.map(([at, value], index) => `${index ? "L" : "M"}${x(at).toFixed(1)},${y(value).toFixed(1)}`).join("") });
       line.style.fill = "none";
       svg.append(line);
       const marked = steps.find(([at]) => at === best[trial]);
-      if (marked && !dash) svg.append(make("circle", { class: `dot k${place % 5}`, cx: x(marked[0]), cy: y(marked[1]), r: 4.5 }));
+      if (marked && !dash) svg.append(make("circle", { class: `dot c${place % 8}`, cx: x(marked[0]), cy: y(marked[1]), r: 4.5 }));
     }
-    holder.append(part);
   }
-  box.append(holder);
-  const items = shown.map(([trial], place) => [trial, make("path", { class: `line k${place % 5}`, d: "M2,8H30" })]);
+  const items = shown.map(([trial], place) => [trial, make("path", { class: `line c${place % 8}`, d: "M2,8H30" })]);
   legend(box, [...items, ["validation", make("path", { class: "front", d: "M2,8H30" })], ["training", make("path", { class: "front line dash", d: "M2,8H30" })]]);
 };
 
@@ -374,7 +378,7 @@ export const drawHistograms = (box, histograms, budgets) => {
   // As narrow as it is, a bar ends where its bin does.
   const bar = (from, to, top) => {
     const width = Math.max(filled ? 3 : 1, to - from - 1);
-    return make("rect", { class: "went", x: to - 0.5 - width, width, y: top, height: y(0) - top });
+    return make("rect", { class: "bin", x: to - 0.5 - width, width, y: top, height: y(0) - top });
   };
   for (const { counts, edges } of shown) counts.forEach((count, place) => count && svg.append(bar(x(edges[place]), x(edges[place + 1]), y(count))));
   for (const one of budgets) svg.append(make("line", { class: "budget", x1: x(one), x2: x(one), y1: 14, y2: height - 34 }), make("text", { x: x(one), y: 11, "text-anchor": "middle", class: "strong" }, short(one)));

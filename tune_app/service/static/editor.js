@@ -7,6 +7,7 @@ const numbers = document.querySelector(".numbers");
 const verdict = document.getElementById("verdict");
 const list = document.getElementById("problems");
 const found = document.getElementById("completions");
+const start = document.querySelector("#start button");
 let wrong = new Map();
 
 const number = () => {
@@ -41,7 +42,8 @@ const tell = ({ problems, name, trials, budgets }) => {
       if (one.line) {
         const button = document.createElement("button");
         button.type = "button";
-        button.textContent = text;
+        const where = Object.assign(document.createElement("strong"), { textContent: `line ${one.line}: ` });
+        button.append(where, text.slice(where.textContent.length));
         button.addEventListener("click", () => goTo(one.line));
         item.append(button);
       } else item.textContent = text;
@@ -49,6 +51,7 @@ const tell = ({ problems, name, trials, budgets }) => {
     }),
   );
   number();
+  start.disabled = problems.length > 0;
 };
 
 let turn = 0;
@@ -58,7 +61,9 @@ const check = async () => {
     const answer = await (await send("/api/v1/check", { source: area.value })).json();
     if (mine === turn) tell(answer);
   } catch (error) {
-    if (mine === turn) verdict.textContent = error.message;
+    if (mine !== turn) return;
+    verdict.textContent = error.message;
+    start.disabled = false;
   }
 };
 

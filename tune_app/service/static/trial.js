@@ -58,7 +58,13 @@ const drawFigures = async () => {
     const found = await get(url);
     const grid = document.createElement("div");
     grid.className = "figures";
-    grid.append(...found.figures.map((one) => figure(one, url)));
+    // Two stacks, so that a low figure leaves no hole; a phone shows them in their order.
+    const stacks = [0, 1].map(() => grid.appendChild(document.createElement("div")));
+    found.figures.forEach((one, place) => {
+      const made = figure(one, url);
+      made.style.order = place;
+      stacks[place % 2].append(made);
+    });
     const missing = found.left_out.map((text) => Object.assign(document.createElement("p"), { className: "muted", textContent: `Not shown: ${text}` }));
     place.replaceChildren(grid, ...missing);
   } catch (error) {
@@ -66,6 +72,8 @@ const drawFigures = async () => {
   }
 };
 
+const traceback = document.querySelector("#traceback");
+if (traceback) traceback.scrollTop = traceback.scrollHeight; // its end says most
 if (curves) {
   await drawAll();
   onChange(drawAll);
