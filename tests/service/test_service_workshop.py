@@ -104,7 +104,7 @@ def test_an_export_holds_a_network_of_each_budget(client, tmp_path):
         assert json.loads((made / "metrics.json").read_text())["trial_id"] == best["trial_id"]
         assert (made / "weights.safetensors").exists()
         network = tune_app.load_export(made)
-        count = sum(one.numel() for one in network.parameters())
+        count = sum(one.numel() for one in network.network.parameters())
         assert count == best["weights"] <= int(folder[0]) * 1_000
 
 
