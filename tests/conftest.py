@@ -7,25 +7,6 @@ from pathlib import Path
 import pytest
 from postgres_server import PostgresServer, postgres_server
 
-# Files whose tests start a Ray of their own, in processes of their own.
-START_RAY = ("test_cluster.py", "test_run_command.py", "test_own_models_page.py")
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep what needs a Ray in one process: two at once on two cores take three times as long.
-
-    The other tests are kept together by file, for the fixtures that they share.
-    """
-    starts_ray = {
-        item.path
-        for item in items
-        if item.path.name in START_RAY or "ray_session" in getattr(item, "fixturenames", ())
-    }
-    for item in items:
-        group = "ray" if item.path in starts_ray else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
-
 
 @pytest.fixture
 def data_root() -> Path:
