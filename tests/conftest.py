@@ -8,6 +8,23 @@ import pytest
 from postgres_server import PostgresServer, postgres_server
 
 
+# What takes longest, the longest first: no process then waits at the end for another.
+LONG = (
+    "test_run_command.py",
+    "test_run.py",
+    "test_final.py",
+    "test_metrics_in_sweeps.py",
+    "test_cluster.py",
+    "test_evaluate.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest; the others keep their order."""
+    rank = {name: number for number, name in enumerate(LONG)}
+    items.sort(key=lambda item: rank.get(item.path.name, len(LONG)))
+
+
 @pytest.fixture
 def data_root() -> Path:
     """The folder of real data sets; tests that need one are skipped without it."""

@@ -15,6 +15,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "own-models.md"
 BLOCK = re.compile(r'^```(python|yaml)(?: title="([\w.]+)")?\n(.*?)^```', re.M | re.S)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_session")
 @pytest.mark.timeout(300)
 def test_the_page_runs_as_it_stands(tmp_path, monkeypatch):

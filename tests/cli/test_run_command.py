@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -105,19 +106,40 @@ def finished(folder: Path) -> dict[str, tuple]:
     return {row[0]: row for row in rows(folder, query)}
 
 
-def test_a_run_ends_with_the_ranked_table_and_the_next_command(folder):
-    done = tune_app(folder, "run", "small.yaml", "--epochs", "2", "--trials", "4")
-    assert done.returncode == 0, done.stderr
-    assert "4 trials in " in done.stdout
-    assert "4 finished" in done.stdout
-    assert "tune-app export small --budget 3k --to best" in done.stdout
-    assert "next: tune-app final small" in done.stdout
-    assert "small: fcn on digits, 1k, 3k; 4 trials of at most 2 epochs" in done.stderr
+def test_a_run_killed_and_interrupted_and_resumed_each_time_is_complete_and_repeats_nothing(folder):
+    with started(folder, "run", "small.yaml", "--set", "parameters.epochs=40") as process:
+        wait_until(lambda: len(finished(folder)) >= 2)
+        wait_until(lambda: len(epochs_of(folder)) > 90)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait(30)
+    before = epochs_of(folder), finished(folder)
+    listed = json.loads(tune_app(folder, "list", "--json").stdout)
+    assert listed[0]["status"] == "interrupted"
+
+    with started(folder, "resume", "small") as process:
+        wait_until(lambda: len(epochs_of(folder)) > len(before[0]) + 20)
+        interrupt(process, signal.SIGINT, 130)
+    assert_interrupted(folder)
+    assert_kept(folder, *before)
+    before = epochs_of(folder), finished(folder)
+
+    resumed = tune_app(folder, "resume", "small")
+    assert resumed.returncode == 0, resumed.stderr
+    assert_kept(folder, *before)
+    assert len(finished(folder)) == 6
+    epochs = Counter(trial for trial, _ in epochs_of(folder))
+    assert set(epochs.values()) == {40}
+
+    assert "6 trials in " in resumed.stdout
+    assert "6 finished" in resumed.stdout
+    assert "tune-app export small --budget 3k --to best" in resumed.stdout
+    assert "next: tune-app final small" in resumed.stdout
+    assert "small: fcn on digits, 1k, 3k; 6 trials of at most 40 epochs" in resumed.stderr
     for noise in ("Warning", "warning", "INFO", "raylet", "ray.io", "Traceback"):
-        assert noise not in done.stdout + done.stderr
+        assert noise not in resumed.stdout + resumed.stderr
 
     shown = json.loads(tune_app(folder, "show", "small", "--all", "--format", "json").stdout)
-    assert len(shown) == 4
+    assert len(shown) == 6
     assert all(row["weights"] <= row["budget"] for row in shown)
     assert all(Path(row["checkpoint"]).is_file() for row in shown)
 
@@ -134,20 +156,15 @@ def test_a_run_ends_with_the_ranked_table_and_the_next_command(folder):
     )
 
 
-@pytest.mark.parametrize(
-    ("number", "code"),
-    [
-        pytest.param(signal.SIGINT, 130, id="Ctrl-C"),
-        pytest.param(signal.SIGTERM, 143, id="SIGTERM", marks=pytest.mark.slow),
-    ],
-)
-def test_a_signal_stops_in_order_and_names_the_way_on(folder, number, code):
-    with started(folder, "run", "small.yaml") as process:
-        wait_until(lambda: len(epochs_of(folder)) > 20)
-        process.send_signal(number)
-        asked = time.monotonic()
-        assert process.wait(60) == code
-        assert time.monotonic() - asked < 30
+def interrupt(process: subprocess.Popen, number: int, code: int) -> None:
+    """Send a signal to a command that trains, which ends in order and soon."""
+    process.send_signal(number)
+    asked = time.monotonic()
+    assert process.wait(60) == code
+    assert time.monotonic() - asked < 30
+
+
+def assert_interrupted(folder: Path) -> None:
     assert "go on with: tune-app resume small" in (folder / "out.txt").read_text()
     assert rows(folder, "SELECT status FROM sweeps") == [("interrupted",)]
     statuses = {status for (status,) in rows(folder, "SELECT status FROM trials")}
@@ -155,25 +172,22 @@ def test_a_signal_stops_in_order_and_names_the_way_on(folder, number, code):
     assert not statuses & {"running", "pending"}
 
 
-def test_a_killed_driver_loses_no_epoch_and_repeats_no_finished_trial(folder):
-    with started(folder, "run", "small.yaml", "--set", "parameters.epochs=40") as process:
-        wait_until(lambda: len(finished(folder)) >= 2)
-        wait_until(lambda: len(epochs_of(folder)) > 90)
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait(30)
-    before_epochs, before_finished = epochs_of(folder), finished(folder)
-    listed = json.loads(tune_app(folder, "list", "--json").stdout)
-    assert listed[0]["status"] == "interrupted"
+def assert_kept(folder: Path, epochs: dict, trials: dict) -> None:
+    """No epoch is lost and no finished trial repeated.
 
-    resumed = tune_app(folder, "resume", "small")
-    assert resumed.returncode == 0, resumed.stderr
-    after_epochs, after_finished = epochs_of(folder), finished(folder)
-    assert before_epochs.keys() <= after_epochs.keys()
-    assert {trial: after_finished[trial] for trial in before_finished} == before_finished
-    assert len(after_finished) == 6
-    assert all(len([e for t, e in after_epochs if t == trial]) == 40 for trial in after_finished)
-    # Training is bit-identical across a resume, so repeated epochs measured the same.
-    assert {key: after_epochs[key] for key in before_epochs} == before_epochs
+    Training is bit-identical across a resume, so epochs that were repeated measured the same.
+    """
+    now = epochs_of(folder)
+    assert {key: now[key] for key in epochs} == epochs
+    assert {trial: row for trial, row in finished(folder).items() if trial in trials} == trials
+
+
+@pytest.mark.slow
+def test_sigterm_stops_in_order_and_names_the_way_on(folder):
+    with started(folder, "run", "small.yaml") as process:
+        wait_until(lambda: len(epochs_of(folder)) > 20)
+        interrupt(process, signal.SIGTERM, 143)
+    assert_interrupted(folder)
 
 
 def test_a_signal_during_the_start_ends_with_its_code(folder):

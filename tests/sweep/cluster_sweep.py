@@ -1,4 +1,4 @@
-"""Run by test_cluster.py: a sweep on three nodes, of which one goes while it runs.
+"""Run by test_cluster.py: a sweep on some nodes, of which one goes while it runs.
 
 A process of its own: one process can be connected to one Ray only.
 """
@@ -30,7 +30,7 @@ model: fcn
 parameters:
   width: {{int: [4, 64], log: true}}
   epochs: {EPOCHS}
-search: {{trials: 6, sampler: random}}
+search: {{trials: 4, sampler: random}}
 scheduler: {{type: none}}
 resources: {{precision: fp32}}
 """
@@ -91,18 +91,21 @@ def take_away(cluster, node, store, notes):
     cluster.remove_node(node, allow_graceful=False)
 
 
-def main(storage: Path, *, shared: bool) -> None:
+def main(storage: Path, *, shared: bool, nodes: int, sent: bool) -> None:
     quiet_environment()
     notes = storage.parent / "nodes.txt"
     os.environ["NOTES"] = str(notes)
     cluster = Cluster(
         initialize_head=True, head_node_args={"num_cpus": 1, "_system_config": QUICK_TO_NOTICE}
     )
-    # Another tune_app than ours is found there first, so ours is sent to every node.
-    other = storage.parent / "other" / "tune_app"
-    other.mkdir(parents=True)
-    (other / "__init__.py").write_text("raise ImportError('this is another')")
-    cluster.add_node(num_cpus=1, env_vars={"PYTHONPATH": str(other.parent)})
+    stays = {}
+    if sent:  # another tune_app than ours is found there first, so ours is sent to every node
+        other = storage.parent / "other" / "tune_app"
+        other.mkdir(parents=True)
+        (other / "__init__.py").write_text("raise ImportError('this is another')")
+        stays = {"env_vars": {"PYTHONPATH": str(other.parent)}}
+    for _ in range(nodes - 2):
+        cluster.add_node(num_cpus=1, **stays)
     goes = cluster.add_node(num_cpus=1)
     if not shared:
         joining.marked = marked_otherwise
@@ -117,4 +120,10 @@ def main(storage: Path, *, shared: bool) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), shared=sys.argv[2] == "shared")
+    words = sys.argv[3:]
+    main(
+        Path(sys.argv[1]),
+        nodes=int(sys.argv[2]),
+        shared="shared" in words,
+        sent="sent" in words,
+    )

@@ -1,4 +1,4 @@
-"""A sweep on a cluster of three nodes, of which one is lost while it runs."""
+"""A sweep on a cluster of two or three nodes, of which one is lost while it runs."""
 
 import os
 import subprocess
@@ -16,25 +16,30 @@ SCRIPT = Path(__file__).with_name("cluster_sweep.py")
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    "storage", ["elsewhere", pytest.param("shared", marks=pytest.mark.slow)], ids=str
+    ("nodes", "words"),
+    [
+        pytest.param(2, (), id="storage elsewhere"),
+        pytest.param(3, ("sent",), id="another tune_app there", marks=pytest.mark.slow),
+        pytest.param(3, ("sent", "shared"), id="shared storage", marks=pytest.mark.slow),
+    ],
 )
-def test_a_lost_node_costs_only_the_time_since_the_last_checkpoint(storage, tmp_path):
+def test_a_lost_node_costs_only_the_time_since_the_last_checkpoint(nodes, words, tmp_path):
     place = tmp_path / "results"
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     ran = subprocess.run(
-        [sys.executable, str(SCRIPT), str(place), storage],
+        [sys.executable, str(SCRIPT), str(place), str(nodes), *words],
         env={**os.environ, "TMPDIR": str(scratch), "RAY_TMPDIR": "/tmp"},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert "complete {'finished': 6}" in ran.stdout, ran.stdout + ran.stderr
+    assert "complete {'finished': 4}" in ran.stdout, ran.stdout + ran.stderr
     assert "a node goes" in ran.stdout
     assert "Traceback" not in ran.stdout + ran.stderr
     store = open_store(place)
     trials = store.trials("spread")
-    assert [trial.trial_id for trial in trials] == [f"t{n:04d}" for n in range(1, 7)]
+    assert [trial.trial_id for trial in trials] == [f"t{n:04d}" for n in range(1, 5)]
     lost = [trial for trial in trials if trial.attempts > 1]
     assert lost, "no trial was on the node"
     for trial in trials:
@@ -49,8 +54,11 @@ def test_a_lost_node_costs_only_the_time_since_the_last_checkpoint(storage, tmp_
         rows = store.epochs("spread", trial.trial_id)
         assert rows[0].attempt == 1, "epochs before the last checkpoint are not trained again"
         assert rows[-1].attempt == trial.attempts
-    assert len({line.split()[0] for line in (tmp_path / "nodes.txt").read_text().splitlines()}) == 3
-    assert any(scratch.glob("tune_app-*")) == (storage == "elsewhere")
+    assert (
+        len({line.split()[0] for line in (tmp_path / "nodes.txt").read_text().splitlines()})
+        == nodes
+    )
+    assert any(scratch.glob("tune_app-*")) == ("shared" not in words)
     # Workers end shortly after their trials; what they kept on the way is gone by then.
     left = [path for path in scratch.glob("tune_app*/*/*/*") if "best" in path.name]
     assert len(left) <= len(lost), left

@@ -1,5 +1,6 @@
 """The final stage on a real Ray: what is trained again, on what, and what is tested."""
 
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -26,19 +27,31 @@ parameters:
   width: {int: [4, 64], log: true}
   lr: {float: [1e-3, 1e-1], log: true}
   epochs: 4
-search: {trials: 8}
-resources: {precision: fp32}
+search: {trials: 6}
+# One at a time: what the sampler knows at a draw then does not hang on who is first.
+resources: {precision: fp32, max_concurrent: 1}
 final: {top: 2, seeds: 2}
 """
 
 
 @pytest.fixture
 def launch(tmp_path: Path) -> Launch:
-    return Launch(storage=tmp_path / "results", data_root=tmp_path / "data", command="tune-app run")
+    return launch_in(tmp_path)
+
+
+def launch_in(folder: Path) -> Launch:
+    return Launch(storage=folder / "results", data_root=folder / "data", command="tune-app run")
 
 
 def config_of(**changes):
     return parse_sweep(FILE, source="small.yaml", overrides=list(changes.items()))
+
+
+@pytest.fixture(scope="module")
+def complete(ray_session, tmp_path_factory):
+    """A search and its final stage, both done: what came out, and where it lies."""
+    launch = launch_in(tmp_path_factory.mktemp("complete"))
+    return run_sweep(config_of(), launch), launch.storage
 
 
 def finals_of(store, name="small"):
@@ -115,11 +128,11 @@ def test_the_final_data_are_all_that_the_search_saw_and_the_test_split(tmp_path)
 
 @pytest.mark.usefixtures("ray_session")
 class TestRuns:
-    def test_winners_are_retrained_over_seeds_tested_and_recorded_whole(self, launch):
-        outcome = run_sweep(config_of(), launch)
-        assert (outcome.status, sum(outcome.trials.values())) == ("complete", 8)
+    def test_winners_are_retrained_over_seeds_tested_and_recorded_whole(self, complete):
+        outcome, storage = complete
+        store = open_store(storage)
+        assert (outcome.status, sum(outcome.trials.values())) == ("complete", 6)
         assert outcome.final is not None
-        store = open_store(launch.storage)
         sweep = store.get_sweep("small")
         assert sweep.status == "complete"
         assert sweep.final["seeds"] == 2
@@ -128,7 +141,7 @@ class TestRuns:
         finals = finals_of(store)
         assert outcome.final.trials == {"finished": len(finals)}
         assert Counter(trial.source for trial in finals) == dict.fromkeys(winners, 2)
-        assert len({trial.seed for trial in store.trials("small")}) == 8 + len(finals)
+        assert len({trial.seed for trial in store.trials("small")}) == 6 + len(finals)
         for trial in finals:
             source = store.get_trial("small", trial.source)
             assert trial.config == final_config(source)
@@ -166,8 +179,8 @@ class TestRuns:
             run_final("small", launch, budgets=(2000,))
         assert str(raised.value) == "sweep 'small' has no budget 2k; it has 1k, 3k"
 
-    def test_an_interrupted_final_stage_is_gone_on_with(self, launch):
-        run_sweep(config_of(), launch)
+    def test_an_interrupted_final_stage_is_gone_on_with(self, complete, launch):
+        shutil.copytree(complete[1], launch.storage)
         store = open_store(launch.storage)
         before = {trial.trial_id: trial for trial in finals_of(store)}
         store.update_trial("small", "f0002", status="interrupted", test_accuracy=None)
@@ -192,8 +205,7 @@ class TestRuns:
             path = tmp_path / f"{name}.npz"
             np.savez(path, x_train=x, y_train=y, x_test=x[:90], y_test=y_test)
             changes = {"name": name, "dataset": {"name": "arrays", "path": str(path)}}
-            # One at a time: what the sampler knows at a draw then does not hang on who is first.
-            run_sweep(config_of(**changes, **{"resources.max_concurrent": 1}), launch)
+            run_sweep(config_of(**changes), launch)
             store = open_store(launch.storage)
             search = [t for t in store.trials(name) if t.stage == "search"]
             finals = finals_of(store, name)
@@ -209,8 +221,9 @@ class TestRuns:
         x, y = np.random.default_rng(0).normal(size=(90, 5)).astype(np.float32), np.arange(90) % 3
         path = tmp_path / "bad.npz"
         np.savez(path, x_train=x, y_train=y, x_test=x, y_test=np.full(90, 77))
-        outcome = run_sweep(config_of(dataset={"name": "arrays", "path": str(path)}), launch)
-        assert (outcome.status, outcome.usable) == ("complete", 8)
+        changes = {"dataset": {"name": "arrays", "path": str(path)}, "search.trials": 2}
+        outcome = run_sweep(config_of(**changes), launch)
+        assert (outcome.status, outcome.usable) == ("complete", 2)
         assert isinstance(outcome.final_error, DataError)
         assert open_store(launch.storage).get_sweep("small").status == "complete"
 

@@ -28,6 +28,7 @@ DIGITS = {
     "parameters": {"width": {"int": [4, 32]}, "lr": {"choice": [3e-3, 3e-2]}, "epochs": 3},
     "search": {"trials": 2},
     "scheduler": {"type": "none"},
+    "resources": {"max_concurrent": 1},
     "final": {"top": 1, "seeds": 2},
     "baselines": [{"model": "knn", "k": 1}],
 }
@@ -123,6 +124,7 @@ def test_a_regression_may_be_ranked_by_r2(tmp_path):
         "metrics": ["mae"],
         "parameters": {"width": {"int": [8, 16]}, "lr": 0.01, "epochs": 2},
         "search": {"trials": 2},
+        "resources": {"max_concurrent": 1},
     }
     sweep = tune_app.run_sweep(config, storage=tmp_path, quiet=True)
     best = sweep.best()

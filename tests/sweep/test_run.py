@@ -28,8 +28,9 @@ parameters:
   lr: {float: [1e-4, 1e-1], log: true}
   epochs: 4
 search: {trials: 8}
-resources: {precision: fp32}
+resources: {precision: fp32, max_concurrent: 1}
 """
+TWO_AT_ONCE = {"resources.max_concurrent": 2}  # where that matters; a worker starts in seconds
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def made_up(accuracies):
 
 
 def test_every_trial_is_recorded_whole(launch):
-    outcome = run_sweep(config_of(), launch)
+    outcome = run_sweep(config_of(**TWO_AT_ONCE), launch)
     assert (outcome.status, outcome.usable) == ("complete", 8)
     store = open_store(launch.storage)
     sweep = store.get_sweep("small")
@@ -95,7 +96,7 @@ def test_every_trial_is_recorded_whole(launch):
 def test_the_same_seed_gives_the_same_table_twice(launch):
     tables = []
     for name in ("one", "two"):
-        run_sweep(config_of(name=name, **{"resources.max_concurrent": 1}), launch)
+        run_sweep(config_of(name=name), launch)
         tables.append(
             [
                 (t.trial_id, t.parameters, t.status, t.epochs, t.val_accuracy, t.val_loss)
@@ -177,6 +178,7 @@ def test_one_bad_trial_is_its_own_failure_alone(launch):
             ("search.sampler", "grid"),
             ("search.trials", 7),
             ("resources.trial_time_limit", 2),
+            *TWO_AT_ONCE.items(),
         ],
     )
     # Pickled by value: workers cannot import this file.
@@ -302,9 +304,8 @@ def test_trials_shorter_than_a_workers_start_share_all_the_workers(launch, tmp_p
         yield EpochResult(1, 1.0, 0.5, 0.5, 0.5, 0.1, 1.0, 0.1)
 
     # Left to Tune, the first worker took every trial, and each new one was ended at its start.
-    run_sweep(
-        config_of(**{"search.trials": 60, "search.sampler": "random"}), launch, train=note_worker
-    )
+    changes = {"search.trials": 60, "search.sampler": "random", **TWO_AT_ONCE}
+    run_sweep(config_of(**changes), launch, train=note_worker)
     by_worker = Counter((tmp_path / "workers.txt").read_text().split())
     assert len(by_worker) == 2
     assert min(by_worker.values()) >= 10

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
+from unittest import mock
 
 from ray import tune
 from ray.exceptions import RayError
@@ -117,6 +118,8 @@ def run_tune(
     try:
         with contextlib.ExitStack() as stack:
             stack.enter_context(_imports_out_of_garbage_collection())
+            if cluster.local:
+                stack.enter_context(_workers_that_wait_are_used())
             stopper = _SweepStopper(recorder, signals, deadline)
             if watch is not None:
                 stack.enter_context(watch(progress))
@@ -159,6 +162,22 @@ def run_tune(
 
 def _share_of(cpus: int, gpus: float) -> tune.PlacementGroupFactory:
     return tune.PlacementGroupFactory([{"CPU": cpus, "GPU": gpus} if gpus else {"CPU": cpus}])
+
+
+@contextlib.contextmanager
+def _workers_that_wait_are_used() -> Iterator[None]:
+    """Have Tune ask for workers as Ray has started them already, in a Ray of our own.
+
+    Tune names variables of the environment for its workers, which these have inherited; yet for
+    the name's sake Ray starts others, and those that wait are never used: a second of each core.
+    """
+    from ray.tune.execution import class_cache
+
+    with (
+        mock.patch.object(class_cache, "DEFAULT_ENV_VARS", {}),
+        mock.patch.object(class_cache, "ENV_VARS_TO_PROPAGATE", frozenset()),
+    ):
+        yield
 
 
 @contextlib.contextmanager

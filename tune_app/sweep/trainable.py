@@ -305,6 +305,14 @@ def _as_storage_error(path: Path) -> Iterator[None]:
         raise StorageError(f"{path} cannot be written: {error}") from error
 
 
+class _Shellless:
+    """What Tune's trainables are made of here: in a worker there is no shell of IPython to quiet,
+    for which Tune would import all of IPython, half a second in every worker."""
+
+    def is_actor(self) -> bool:
+        return False
+
+
 def tune_trial(config: dict[str, Any], settings: TrialSettings, data: SearchData) -> None:
     """Ray's entry point: run the job in `config`, reporting to Tune."""
     from ray import tune
@@ -313,3 +321,6 @@ def tune_trial(config: dict[str, Any], settings: TrialSettings, data: SearchData
         tune.report({MESSAGE: Message(fields)})
 
     run_trial(config["job"], replace(settings, use_gpu=config[GPUS] > 0), data, report)
+
+
+tune_trial.__mixins__ = (_Shellless,)  # type: ignore[attr-defined]
