@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from postgres_server import PostgresServer, postgres_server
 
-
 # What takes longest, the longest first: no process then waits at the end for another.
 LONG = (
     "test_run_command.py",

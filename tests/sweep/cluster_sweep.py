@@ -30,7 +30,7 @@ model: fcn
 parameters:
   width: {{int: [4, 64], log: true}}
   epochs: {EPOCHS}
-search: {{trials: 4, sampler: random}}
+search: {{sampler: random}}
 scheduler: {{type: none}}
 resources: {{precision: fp32}}
 """
@@ -54,15 +54,20 @@ def train(model, data, config, *, seed, checkpoint, **rest):
 
     from tune_app.training.loop import EpochResult
 
-    with Path(os.environ["NOTES"]).open("a") as notes:
-        notes.write(f"{ray.get_runtime_context().get_node_id()} {seed}\n")
+    def note(what):
+        with Path(os.environ["NOTES"]).open("a") as notes:
+            node = ray.get_runtime_context().get_node_id()
+            notes.write(f"{node} {seed} {what} {time.monotonic()}\n")
 
+    note("begins")
     rng = random.Random(seed)
     measured = [rng.random() for _ in range(config["epochs"])]
     state = checkpoint.load()
     for epoch in range((state or {"epoch": 0})["epoch"] + 1, config["epochs"] + 1):
         time.sleep(0.25)
         accuracy = measured[epoch - 1]
+        if epoch == config["epochs"]:
+            note("ends")
         yield EpochResult(epoch, 1.0, accuracy, 1.0 - accuracy, accuracy, 0.1, 1.0, 0.25)
         checkpoint.offer(lambda epoch=epoch: {"epoch": epoch})
 
@@ -113,7 +118,9 @@ def main(storage: Path, *, shared: bool, nodes: int, sent: bool) -> None:
     thread = threading.Thread(target=take_away, args=(cluster, goes, store, notes), daemon=True)
     thread.start()
     launch = Launch(storage=storage, data_root=storage, address=cluster.address)
-    outcome = run_sweep(parse_sweep(FILE, source="spread.yaml"), launch, train=train)
+    trials = [("search.trials", nodes + 1)]
+    config = parse_sweep(FILE, source="spread.yaml", overrides=trials)
+    outcome = run_sweep(config, launch, train=train)
     print(outcome.status, outcome.trials)
     thread.join()
     cluster.shutdown()

@@ -3,7 +3,6 @@
 import math
 import time
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -289,6 +288,7 @@ def test_a_diverging_configuration_is_stopped_at_once(launch):
     assert outcome.usable == 0
 
 
+@pytest.mark.slow
 def test_trials_shorter_than_a_workers_start_share_all_the_workers(launch, tmp_path):
     folder = tmp_path
 
@@ -311,7 +311,8 @@ def test_trials_shorter_than_a_workers_start_share_all_the_workers(launch, tmp_p
     assert min(by_worker.values()) >= 10
 
 
-def test_own_data_may_lie_under_the_data_root(tmp_path, ray_session, monkeypatch):
+@pytest.mark.parametrize("root", ["data", pytest.param(".", marks=pytest.mark.slow)])
+def test_own_data_may_lie_under_the_data_root_or_here(root, tmp_path, monkeypatch):
     y = np.arange(200) % 2
     x = np.random.default_rng(0).normal(size=(200, 3)).astype(np.float32) + y[:, None]
     (tmp_path / "data").mkdir()
@@ -321,10 +322,9 @@ def test_own_data_may_lie_under_the_data_root(tmp_path, ray_session, monkeypatch
         "parameters: {width: 4, epochs: 1}\nsearch: {trials: 1, sampler: random}\n",
         source="own.yaml",
     )
-    launch = Launch(storage=tmp_path / "results", data_root=tmp_path / "data")
+    if root == ".":
+        monkeypatch.chdir(tmp_path / "data")
+    launch = Launch(storage=tmp_path / "results", data_root=tmp_path / root)
     assert run_sweep(config, launch).trials == {"finished": 1}
-    monkeypatch.chdir(tmp_path / "data")
-    here = replace(launch, data_root=tmp_path)
-    assert run_sweep(config.model_copy(update={"name": "here"}), here).trials == {"finished": 1}
-    path = open_store(launch.storage).get_sweep("here").config["dataset"]["path"]
-    assert path == str(tmp_path / "data" / "own.npz")
+    path = open_store(launch.storage).get_sweep("own").config["dataset"]["path"]
+    assert path == ("own.npz" if root == "data" else str(tmp_path / "data" / "own.npz"))

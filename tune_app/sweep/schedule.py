@@ -75,6 +75,7 @@ class Rungs:
 
 MOST_WORKERS = 100_000  # kept for reuse: all
 WORKER_START_S = 20.0  # that a free worker leaves a trial to the one which starts for it
+PLACEMENT_S = 1.0  # that it leaves a trial to one for which Ray has yet to find a place
 
 
 class BudgetAsha(DriverOnly, FIFOScheduler):
@@ -119,7 +120,7 @@ class WorkerKeeper(DriverOnly):
     def __init__(self, controller: Any) -> None:
         self._controller = controller
         self._reuse = controller._maybe_reuse_cached_actor
-        self._waits_since: dict[str, float] = {}
+        self._waits_since: dict[Any, float] = {}  # by worker
         self._kept: list[Any] = []
         controller._maybe_reuse_cached_actor = self.reuse_worker
 
@@ -131,10 +132,13 @@ class WorkerKeeper(DriverOnly):
 
     def reuse_worker(self, trial: Trial) -> bool:
         """Give `trial` a free worker if there is one, and none is starting for it."""
-        if trial in self._controller._trial_to_actor:
-            # Not for ever: where others hold the CPUs, no further worker will come up.
-            since = self._waits_since.setdefault(trial.trial_id, time.monotonic())
-            if time.monotonic() - since < WORKER_START_S:
+        worker = self._controller._trial_to_actor.get(trial)
+        if worker is not None:
+            since = self._waits_since.setdefault(worker, time.monotonic())
+            # Without a place it will not come up: others hold the CPUs, or, once a node is lost,
+            # the free worker itself does.
+            placed = self._controller._actor_manager.is_actor_started(worker)
+            if time.monotonic() - since < (WORKER_START_S if placed else PLACEMENT_S):
                 return trial in self._controller._resetting_trials
         return bool(self._reuse(trial))
 
