@@ -115,6 +115,7 @@ def test_an_export_holds_what_was_measured(sweep, tmp_path):
     assert network.metrics["metrics"] == sweep.best("3k").metrics
 
 
+@pytest.mark.slow
 def test_a_regression_may_be_ranked_by_r2(tmp_path):
     config = {
         "name": "curve",
