@@ -123,7 +123,7 @@ def plain_line(progress: Progress) -> str:
     parts.append(f"{progress.ledger.epochs_run / max(elapsed, 1e-9):.1f} epochs/s")
     parts.append(duration_text(elapsed))
     left = seconds_left(progress, elapsed)
-    if left is not None:
+    if left:  # not once all is done
         parts.append(f"about {duration_text(left)} left")
     return " | ".join(parts)
 
