@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -72,6 +73,38 @@ def tune_app(*words, **changes):
     command = [sys.executable, "-m", "tune_app.cli", *words]
     environment = {**os.environ, **changes}
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_a_google_storage_that_does_not_answer_is_told_in_seconds():
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{unused.getsockname()[1]}"
+    url = f"gs://anonymous@bucket/x?scheme=http&endpoint_override={place}&retry_limit_seconds=1"
+    began = time.monotonic()
+    with pytest.raises(StorageError, match=r"cannot be reached.*Could not connect to server"):
+        Bucket(url).read("a.txt")
+    assert time.monotonic() - began < 20
+
+
+def test_without_a_limit_of_its_own_a_google_address_gets_ours(monkeypatch):
+    from pyarrow import fs
+
+    asked = []
+
+    class Recorded:
+        @staticmethod
+        def from_uri(url):
+            asked.append(url)
+            return None, ""
+
+    monkeypatch.setattr(fs, "FileSystem", Recorded)
+    for url in ("gs://bucket/x", "gs://bucket/x?scheme=http", "gs://b/x?retry_limit_seconds=60"):
+        Bucket(url)
+    assert asked == [
+        "gs://bucket/x?retry_limit_seconds=15",
+        "gs://bucket/x?scheme=http&retry_limit_seconds=15",
+        "gs://b/x?retry_limit_seconds=60",
+    ]
 
 
 def test_files_are_written_read_listed_and_removed(bucket):

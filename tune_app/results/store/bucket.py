@@ -8,6 +8,8 @@ from typing import Any
 
 from tune_app.errors import StorageError
 
+# Google's own is a quarter of an hour, also without credentials, and no signal ends it.
+_GS_RETRIES_S = 15
 _URL = re.compile(r"(s3|gs)://[^/\s]+(/\S*)?")
 
 
@@ -29,7 +31,9 @@ def is_url(text: str) -> bool:
 class Bucket:
     """Files below an address, by their names relative to it. A file is there whole or not at all.
 
-    S3's credentials and region are found as AWS's own tools do, AWS_ENDPOINT_URL included.
+    S3's credentials and region are found as AWS's own tools do, AWS_ENDPOINT_URL included; Google's
+    as its tools do. An address of Google's may end in what pyarrow takes, as in
+    gs://anonymous@BUCKET/PATH?scheme=http&endpoint_override=HOST:PORT&retry_limit_seconds=60.
 
     Raises:
         StorageError: From every method, where the store cannot be reached or refuses.
@@ -96,6 +100,8 @@ def open_files(url: str) -> tuple[Any, str]:
     if url.startswith("s3://") and endpoint:  # which pyarrow does not look at
         region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
         return fs.S3FileSystem(endpoint_override=endpoint, region=region), url[len("s3://") :]
+    if url.startswith("gs://") and "retry_limit_seconds=" not in url:
+        url = f"{url}{'&' if '?' in url else '?'}retry_limit_seconds={_GS_RETRIES_S}"
     files, path = fs.FileSystem.from_uri(url)
     return files, str(path)
 
