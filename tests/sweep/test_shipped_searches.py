@@ -15,6 +15,7 @@ from tune_app.sweep.run import run_sweep
 FILES = Path(__file__).parents[2] / "search_spaces"
 
 
+@pytest.mark.slow
 def test_the_demo_draws_by_tpe_and_stops_trials_early_in_every_budget(tmp_path, ray_session):
     # Four of its epochs: the first rung stands at three.
     config = load_sweep_file(FILES / "digits_cnn.yaml", overrides=[("parameters.epochs", 4)])
