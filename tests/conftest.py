@@ -10,10 +10,10 @@ from postgres_server import PostgresServer, postgres_server
 # What takes longest, the longest first: no process then waits at the end for another.
 LONG = (
     "test_run_command.py",
-    "test_cluster.py",  # beside the one above: each waits much of its time
     "test_run.py",
     "test_final.py",
     "test_metrics_in_sweeps.py",
+    "test_cluster.py",
     "test_evaluate.py",
 )
 

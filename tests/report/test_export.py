@@ -78,12 +78,13 @@ def test_the_exported_file_trains_the_same_network_again(store, folder, sweep, t
     assert (config.dataset, config.objective) == (original.dataset, original.objective)
     data = load_search_data(config.dataset, tmp_path)
     assert (data.mean, data.std) == (config.exported.mean, config.exported.std)
-    again = [
-        (row.val_loss, row.val_accuracy)
-        for row, _ in train(config.model, constants_of(config), config.exported.seed, data)
-    ]
+    seed = config.exported.seed
+    again = [row for row, _ in train(config.model, constants_of(config), seed, data)]
     recorded = store.epochs(sweep, trial.trial_id)
-    assert again == [(row.val_loss, row.val_accuracy) for row in recorded]
+    assert [row.val_accuracy for row in again] == [row.val_accuracy for row in recorded]
+    # To the bit in a process of its own; other tests here change torch's threads and kernels.
+    losses = [row.val_loss for row in recorded]
+    assert [row.val_loss for row in again] == pytest.approx(losses, rel=1e-6)
 
 
 @pytest.mark.usefixtures("ray_session")
