@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
-from unittest import mock
 
 from ray import tune
 from ray.exceptions import RayError
@@ -173,11 +172,15 @@ def _workers_that_wait_are_used() -> Iterator[None]:
     """
     from ray.tune.execution import class_cache
 
-    with (
-        mock.patch.object(class_cache, "DEFAULT_ENV_VARS", {}),
-        mock.patch.object(class_cache, "ENV_VARS_TO_PROPAGATE", frozenset()),
-    ):
+    named = ("DEFAULT_ENV_VARS", "ENV_VARS_TO_PROPAGATE")  # a dict and a set, where Ray has them
+    before = {name: getattr(class_cache, name) for name in named if hasattr(class_cache, name)}
+    for name, variables in before.items():
+        setattr(class_cache, name, type(variables)())
+    try:
         yield
+    finally:
+        for name, variables in before.items():
+            setattr(class_cache, name, variables)
 
 
 @contextlib.contextmanager
