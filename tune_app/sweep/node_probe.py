@@ -54,7 +54,7 @@ def _bucket_error(url: str, mark: str) -> str | None:
             files, root = fs.S3FileSystem(endpoint_override=endpoint), url[len("s3://") :]
         else:
             if url.startswith("gs://") and "retry_limit_seconds=" not in url:
-                url += f"{'&' if '?' in url else '?'}retry_limit_seconds=5"
+                url += f"{'&' if '?' in url else '?'}retry_limit_seconds=2"
             files, root = fs.FileSystem.from_uri(url)
         with files.open_output_stream(f"{root}/{name}") as out:
             out.write(b"tune-app")
