@@ -21,7 +21,9 @@ const said = async (answer) => {
   if (answer.status === 401) location.reload();
   const body = await answer.json().catch(() => null);
   const problems = body?.error.problems ?? [];
-  const lines = problems.map((one) => `${one.line ? `line ${one.line}: ` : ""}${one.key}: ${one.text}`);
+  const lines = problems.map(
+    (one) => `${one.line ? `line ${one.line}: ` : ""}${one.key}: ${one.text}`,
+  );
   return [body?.error.message ?? `the service answered ${answer.status}`, ...lines].join("\n");
 };
 
@@ -40,7 +42,12 @@ export const toast = (text, { error = false, command = "" } = {}) => {
 
 // Ages
 
-const UNITS = [[86400, "day"], [3600, "hour"], [60, "minute"], [1, "second"]];
+const UNITS = [
+  [86400, "day"],
+  [3600, "hour"],
+  [60, "minute"],
+  [1, "second"],
+];
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 export const age = (root = document) => {
   for (const one of root.querySelectorAll("time[data-age]")) {
@@ -97,16 +104,29 @@ export const swap = (fresh, selector) => {
   const made = fresh.querySelector(selector);
   if (!old || !made || old.innerHTML === made.innerHTML) return false;
   const open = [...old.querySelectorAll("details")].map((one) => one.open);
-  const ticked = new Set([...old.querySelectorAll("input[type=checkbox]:checked")].map((one) => one.value));
+  const ticked = new Set(
+    [...old.querySelectorAll("input[type=checkbox]:checked")].map((one) => one.value),
+  );
   const here = document.activeElement;
-  const known = old.contains(here) ? { id: here.id, href: here.getAttribute("href"), value: here.value, from: here.selectionStart } : null;
+  const known = old.contains(here)
+    ? { id: here.id, href: here.getAttribute("href"), value: here.value, from: here.selectionStart }
+    : null;
   const scrolled = old.querySelector(".scroll")?.scrollLeft ?? 0;
   old.replaceChildren(...made.childNodes);
-  old.querySelectorAll("details").forEach((one, place) => (one.open = open[place] ?? false));
-  for (const box of old.querySelectorAll("td input[type=checkbox]")) box.checked = ticked.has(box.value);
+  old.querySelectorAll("details").forEach((one, place) => {
+    one.open = open[place] ?? false;
+  });
+  for (const box of old.querySelectorAll("td input[type=checkbox]"))
+    box.checked = ticked.has(box.value);
   if (old.querySelector(".scroll")) old.querySelector(".scroll").scrollLeft = scrolled;
   if (known) {
-    const again = known.id ? document.getElementById(known.id) : known.href ? [...old.querySelectorAll("a")].find((one) => one.textContent && one.getAttribute("href") === known.href) : null;
+    const again = known.id
+      ? document.getElementById(known.id)
+      : known.href
+        ? [...old.querySelectorAll("a")].find(
+            (one) => one.textContent && one.getAttribute("href") === known.href,
+          )
+        : null;
     if (again && known.id === "where") {
       again.value = known.value;
       again.setSelectionRange(known.from, known.from);
@@ -140,11 +160,13 @@ const values = (form) => {
   return body;
 };
 
-const quoted = (text) => (/^[\w.,@%+=:/-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+const quoted = (text) =>
+  /^[\w.,@%+=:/-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 
 const tellCommand = (form) => {
   let text = form.dataset.cli;
-  for (const [name, value] of Object.entries(values(form))) text = text.replace(`@${name.toUpperCase()}@`, () => quoted(String(value)));
+  for (const [name, value] of Object.entries(values(form)))
+    text = text.replace(`@${name.toUpperCase()}@`, () => quoted(String(value)));
   form.querySelector("[data-command]").textContent = text.replace(" --budget @BUDGET@", "");
 };
 
@@ -170,7 +192,8 @@ const act = async (form) => {
   const shown = done.message ?? `${done.verb} of ${done.name} is ${done.status}`;
   sessionStorage.setItem("toast", JSON.stringify([shown, { command: done.command }]));
   if (form.dataset.method === "DELETE") location.assign("/");
-  else if (done.name && !location.pathname.startsWith(`/sweeps/${done.name}`)) location.assign(`/sweeps/${done.name}`);
+  else if (done.name && !location.pathname.startsWith(`/sweeps/${done.name}`))
+    location.assign(`/sweeps/${done.name}`);
   else location.reload();
 };
 
@@ -231,7 +254,8 @@ for (const form of document.querySelectorAll("form[data-auto]")) {
 
 // Only what can be done now is shown.
 export const showActions = (status) => {
-  for (const one of document.querySelectorAll("[data-when]")) one.hidden = !one.dataset.when.split(" ").includes(status);
+  for (const one of document.querySelectorAll("[data-when]"))
+    one.hidden = !one.dataset.when.split(" ").includes(status);
 };
 
 const kept = sessionStorage.getItem("toast");

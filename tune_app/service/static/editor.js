@@ -33,7 +33,9 @@ const tell = ({ problems, name, trials, budgets }) => {
   wrong = new Map(problems.filter((one) => one.line).map((one) => [one.line, one.text]));
   const said = document.createElement("p");
   said.className = problems.length ? "error" : "good";
-  said.textContent = problems.length ? `${problems.length === 1 ? "1 problem" : `${problems.length} problems`}` : `This file can run: ${name}, ${trials} trials${budgets.length ? `, ${budgets.length} budgets` : ""}.`;
+  said.textContent = problems.length
+    ? `${problems.length === 1 ? "1 problem" : `${problems.length} problems`}`
+    : `This file can run: ${name}, ${trials} trials${budgets.length ? `, ${budgets.length} budgets` : ""}.`;
   verdict.replaceChildren(said);
   list.replaceChildren(
     ...problems.map((one) => {
@@ -42,7 +44,9 @@ const tell = ({ problems, name, trials, budgets }) => {
       if (one.line) {
         const button = document.createElement("button");
         button.type = "button";
-        const where = Object.assign(document.createElement("strong"), { textContent: `line ${one.line}: ` });
+        const where = Object.assign(document.createElement("strong"), {
+          textContent: `line ${one.line}: `,
+        });
         button.append(where, text.slice(where.textContent.length));
         button.addEventListener("click", () => goTo(one.line));
         item.append(button);
@@ -74,7 +78,9 @@ area.addEventListener("input", () => {
   due = setTimeout(check, 350);
   if (!found.hidden) complete();
 });
-area.addEventListener("scroll", () => (numbers.scrollTop = area.scrollTop));
+area.addEventListener("scroll", () => {
+  numbers.scrollTop = area.scrollTop;
+});
 
 // Completion
 
@@ -87,7 +93,8 @@ const wordAt = () => {
   const line = before.slice(before.lastIndexOf("\n") + 1);
   const indented = /^\s/.test(line);
   let section = "";
-  if (indented) section = before.match(/(?:^|\n)([a-z_]+):[^\n]*\n(?:[ \t#][^\n]*\n|\n)*[^\n]*$/)?.[1] ?? "";
+  if (indented)
+    section = before.match(/(?:^|\n)([a-z_]+):[^\n]*\n(?:[ \t#][^\n]*\n|\n)*[^\n]*$/)?.[1] ?? "";
   else if (line.includes("{")) section = line.match(/^([a-z_]+):/)?.[1] ?? "";
   return { word, section };
 };
@@ -95,7 +102,9 @@ const wordAt = () => {
 const complete = async () => {
   words ??= await get("/api/v1/keys");
   const { word, section } = wordAt();
-  const known = (words[section] ?? words[""]).filter((one) => one.key.startsWith(word) && one.key !== word);
+  const known = (words[section] ?? words[""]).filter(
+    (one) => one.key.startsWith(word) && one.key !== word,
+  );
   chosen = Math.min(chosen, Math.max(0, known.length - 1));
   found.hidden = !known.length;
   found.replaceChildren(
@@ -104,7 +113,9 @@ const complete = async () => {
       item.role = "option";
       item.setAttribute("aria-selected", place === chosen);
       item.textContent = one.key;
-      item.append(Object.assign(document.createElement("small"), { textContent: one.text.slice(0, 70) }));
+      item.append(
+        Object.assign(document.createElement("small"), { textContent: one.text.slice(0, 70) }),
+      );
       item.addEventListener("pointerdown", (event) => {
         event.preventDefault();
         take(one.key, word);
@@ -149,14 +160,18 @@ area.addEventListener("keydown", (event) => {
     area.dispatchEvent(new Event("input"));
   } else leaving = false;
 });
-area.addEventListener("blur", () => (found.hidden = true));
+area.addEventListener("blur", () => {
+  found.hidden = true;
+});
 
 // Forecast
 
 const lasts = (seconds) => {
   if (seconds < 60) return `${seconds.toFixed(1)} s`;
   const minutes = Math.round(seconds / 60);
-  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
+  return minutes < 60
+    ? `${minutes} min`
+    : `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
 };
 
 document.getElementById("forecast").addEventListener("click", async (event) => {
@@ -183,7 +198,12 @@ document.getElementById("forecast").addEventListener("click", async (event) => {
       drawHistograms(draw, made.histograms, limits);
     }
   } catch (error) {
-    box.replaceChildren(Object.assign(document.createElement("p"), { className: "error", textContent: error.message }));
+    box.replaceChildren(
+      Object.assign(document.createElement("p"), {
+        className: "error",
+        textContent: error.message,
+      }),
+    );
   }
   event.target.disabled = false;
 });
@@ -202,7 +222,13 @@ form.addEventListener("submit", async (event) => {
   if (name.value) body.name = name.value;
   try {
     const queued = await (await send("/api/v1/sweeps", body)).json();
-    sessionStorage.setItem("toast", JSON.stringify([`${queued.name} is queued; it begins when there is room`, { command: queued.command }]));
+    sessionStorage.setItem(
+      "toast",
+      JSON.stringify([
+        `${queued.name} is queued; it begins when there is room`,
+        { command: queued.command },
+      ]),
+    );
     location.assign("/");
   } catch (error) {
     problem.textContent = error.message;

@@ -1,12 +1,27 @@
 // The page of a sweep: its table without reloads, its charts, its events.
 import { fetchPage, get, onChange, showActions, swap, toast } from "./app.js";
-import { drawCurves, drawImportance, drawPareto, drawParallel, drawProgress, drawRungs, empty } from "./charts.js";
+import {
+  drawCurves,
+  drawImportance,
+  drawParallel,
+  drawPareto,
+  drawProgress,
+  drawRungs,
+  empty,
+} from "./charts.js";
 
 const page = document.getElementById("sweep");
 const name = page.dataset.name;
 const api = `/api/v1/sweeps/${name}`;
-const figures = Object.fromEntries(["pareto", "progress", "parallel", "curves", "rungs", "importance"].map((id) => [id, document.getElementById(id)]));
-const selected = new Set((new URLSearchParams(location.search).get("selected") ?? "").split(",").filter(Boolean));
+const figures = Object.fromEntries(
+  ["pareto", "progress", "parallel", "curves", "rungs", "importance"].map((id) => [
+    id,
+    document.getElementById(id),
+  ]),
+);
+const selected = new Set(
+  (new URLSearchParams(location.search).get("selected") ?? "").split(",").filter(Boolean),
+);
 const brushes = {};
 let charts = null;
 
@@ -36,9 +51,13 @@ const show = async (url, { push = true } = {}) => {
   try {
     const fresh = await fetchPage(`${wanted.pathname}?${query}`);
     if (mine !== turn) return;
-    const before = new Set([...table().querySelectorAll("tr[data-trial]")].map((one) => one.dataset.trial));
+    const before = new Set(
+      [...table().querySelectorAll("tr[data-trial]")].map((one) => one.dataset.trial),
+    );
     swap(fresh, "#head");
-    if (swap(fresh, "#table") && !push) for (const row of table().querySelectorAll("tr[data-trial]")) row.classList.toggle("new", before.size > 0 && !before.has(row.dataset.trial));
+    if (swap(fresh, "#table") && !push)
+      for (const row of table().querySelectorAll("tr[data-trial]"))
+        row.classList.toggle("new", before.size > 0 && !before.has(row.dataset.trial));
     showActions(fresh.querySelector("#state").dataset.status);
     mark();
     if (push) remember(wanted);
@@ -83,11 +102,14 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") table().querySelector(".menu[open]")?.removeAttribute("open");
 });
 document.addEventListener("click", (event) => {
-  for (const menu of table().querySelectorAll(".menu[open]")) if (!menu.contains(event.target)) menu.removeAttribute("open");
+  for (const menu of table().querySelectorAll(".menu[open]"))
+    if (!menu.contains(event.target)) menu.removeAttribute("open");
 });
 
 addEventListener("popstate", () => {
-  show(location.href, { push: false }).then(() => afterPaint(() => readBrushes(new URL(location.href))));
+  show(location.href, { push: false }).then(() =>
+    afterPaint(() => readBrushes(new URL(location.href))),
+  );
 });
 
 // Learning curves of the trials that are ticked
@@ -99,7 +121,8 @@ table().addEventListener("change", (event) => {
   mark();
   remember(new URL(location.href), false);
   curves();
-  for (const dot of figures.pareto.querySelectorAll(".dot[data-trial]")) dot.classList.toggle("sel", selected.has(dot.dataset.trial));
+  for (const dot of figures.pareto.querySelectorAll(".dot[data-trial]"))
+    dot.classList.toggle("sel", selected.has(dot.dataset.trial));
 });
 
 const curves = async () => {
@@ -112,7 +135,9 @@ const curves = async () => {
   try {
     const found = await get(`${api}/curves?trials=${shown.join(",")}`);
     drawCurves(figures.curves, found.curves);
-    caption.textContent = trials.length ? "the trials that are ticked in the table" : "the best trial of each budget; tick trials in the table to see theirs";
+    caption.textContent = trials.length
+      ? "the trials that are ticked in the table"
+      : "the best trial of each budget; tick trials in the table to see theirs";
   } catch (error) {
     empty(box, error.message);
   }
@@ -121,39 +146,54 @@ const curves = async () => {
 const bestOfEach = () => {
   const points = charts?.points ?? [];
   const limits = charts?.budgets.length ? charts.budgets : [Infinity];
-  return [...new Set(limits.map((limit) => points.find((one) => one[1] <= limit)?.[0]).filter(Boolean))].slice(0, 5);
+  return [
+    ...new Set(limits.map((limit) => points.find((one) => one[1] <= limit)?.[0]).filter(Boolean)),
+  ].slice(0, 5);
 };
 
 // Parallel coordinates: a brush is a filter of the table
 
 const value = (axis, share) => {
-  const at = axis.log ? axis.low * (axis.high / axis.low) ** share : axis.low + share * (axis.high - axis.low);
+  const at = axis.log
+    ? axis.low * (axis.high / axis.low) ** share
+    : axis.low + share * (axis.high - axis.low);
   return axis.whole ? Math.round(at) : Number(at.toPrecision(4));
 };
 
 const condition = (axis, [from, to]) => {
   if (axis.categories.length) {
     const last = axis.categories.length - 1;
-    const within = axis.categories.filter((_, place) => place / (last || 1) >= from - 1e-6 && place / (last || 1) <= to + 1e-6);
+    const within = axis.categories.filter(
+      (_, place) => place / (last || 1) >= from - 1e-6 && place / (last || 1) <= to + 1e-6,
+    );
     return [`${axis.name}=${within.join("|").replaceAll(/\s/g, "")}`];
   }
-  return [from > 0 ? `${axis.name}>=${value(axis, from)}` : "", to < 1 ? `${axis.name}<=${value(axis, to)}` : ""].filter(Boolean);
+  return [
+    from > 0 ? `${axis.name}>=${value(axis, from)}` : "",
+    to < 1 ? `${axis.name}<=${value(axis, to)}` : "",
+  ].filter(Boolean);
 };
 
 const brushed = (axis, range, keys = false) => {
   if (range) brushes[axis.name] = range;
   else delete brushes[axis.name];
   const url = new URL(location.href);
-  const others = (url.searchParams.get("where") ?? "").split(/\s+/).filter((one) => one && !new RegExp(`^${axis.name}(>=|<=|=)`).test(one));
+  const others = (url.searchParams.get("where") ?? "")
+    .split(/\s+/)
+    .filter((one) => one && !new RegExp(`^${axis.name}(>=|<=|=)`).test(one));
   const where = [...others, ...(range ? condition(axis, range) : [])].join(" ");
   where ? url.searchParams.set("where", where) : url.searchParams.delete("where");
   url.searchParams.delete("page");
   show(url);
   drawParallel(figures.parallel, charts, { brushed, brushes });
-  if (keys) figures.parallel.querySelector(`[aria-label="Filter by ${CSS.escape(axis.name)}"]`)?.focus();
+  if (keys)
+    figures.parallel.querySelector(`[aria-label="Filter by ${CSS.escape(axis.name)}"]`)?.focus();
 };
 
-const share = (axis, at) => (axis.log ? Math.log(at / axis.low) / Math.log(axis.high / axis.low) : (at - axis.low) / (axis.high - axis.low || 1));
+const share = (axis, at) =>
+  axis.log
+    ? Math.log(at / axis.low) / Math.log(axis.high / axis.low)
+    : (at - axis.low) / (axis.high - axis.low || 1);
 
 const readBrushes = (url) => {
   const before = JSON.stringify(brushes);
@@ -162,11 +202,13 @@ const readBrushes = (url) => {
     for (const one of (url.searchParams.get("where") ?? "").split(/\s+/)) {
       const found = one.match(/^([\w.]+)(>=|<=)(.+)$/);
       if (found?.[1] !== axis.name || axis.categories.length) continue;
-      const held = (brushes[axis.name] ??= [0, 1]);
+      brushes[axis.name] ??= [0, 1];
+      const held = brushes[axis.name];
       held[found[2] === ">=" ? 0 : 1] = share(axis, Number(found[3]));
     }
   }
-  if (charts && JSON.stringify(brushes) !== before) drawParallel(figures.parallel, charts, { brushed, brushes });
+  if (charts && JSON.stringify(brushes) !== before)
+    drawParallel(figures.parallel, charts, { brushed, brushes });
 };
 
 // Charts
@@ -183,7 +225,8 @@ const load = async () => {
     charts = await get(`${api}/charts`);
     drawMany();
   } catch (error) {
-    for (const id of ["pareto", "progress", "parallel", "rungs"]) empty(figures[id].querySelector(".draw"), error.message);
+    for (const id of ["pareto", "progress", "parallel", "rungs"])
+      empty(figures[id].querySelector(".draw"), error.message);
   }
   await curves();
 };
@@ -200,24 +243,48 @@ const importance = async () => {
 
 // Why the ranking is what it is: sentences, and the tables behind them
 
-const WHY = { "ranking-importance": "Importance", "ranking-failing": "What always failed", "ranking-edges": "Ends of ranges", "ranking-outlook": "What more trials may bring" };
+const WHY = {
+  "ranking-importance": "Importance",
+  "ranking-failing": "What always failed",
+  "ranking-edges": "Ends of ranges",
+  "ranking-outlook": "What more trials may bring",
+};
 
 const why = async () => {
   const box = document.querySelector("#why .why");
   try {
     const found = await get(`${api}/why`);
     const said = document.createElement("ul");
-    said.append(...found.findings.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
-    const words = (text) => Object.assign(document.createElement("p"), { className: "muted", textContent: text });
+    said.append(
+      ...found.findings.map((text) =>
+        Object.assign(document.createElement("li"), { textContent: text }),
+      ),
+    );
+    const words = (text) =>
+      Object.assign(document.createElement("p"), { className: "muted", textContent: text });
     const tables = Object.entries(WHY).filter(([key]) => found.tables[key]?.length);
     const open = [...box.querySelectorAll("details[open]")].map((one) => one.dataset.key);
-    box.replaceChildren(said, ...found.cautions.map(words), ...tables.map(([key, title]) => numbers(key, title, found.tables[key], open.includes(key))), words(found.method));
+    box.replaceChildren(
+      said,
+      ...found.cautions.map(words),
+      ...tables.map(([key, title]) => numbers(key, title, found.tables[key], open.includes(key))),
+      words(found.method),
+    );
   } catch (error) {
     empty(box, error.message);
   }
 };
 
-const cell = (value) => (value === null ? "" : typeof value !== "number" ? `${value}` : Number.isInteger(value) ? value.toLocaleString("en") : Math.abs(value) < 1e-3 ? value.toExponential(1) : `${+value.toPrecision(4)}`);
+const cell = (value) =>
+  value === null
+    ? ""
+    : typeof value !== "number"
+      ? `${value}`
+      : Number.isInteger(value)
+        ? value.toLocaleString("en")
+        : Math.abs(value) < 1e-3
+          ? value.toExponential(1)
+          : `${+value.toPrecision(4)}`;
 
 const numbers = (key, title, rows, open) => {
   const names = Object.keys(rows[0]).filter((name) => rows.some((row) => row[name] !== null));
@@ -227,19 +294,33 @@ const numbers = (key, title, rows, open) => {
     made.textContent = text;
     return made;
   };
-  const numeric = new Set(names.filter((name) => rows.every((row) => row[name] === null || typeof row[name] === "number")));
+  const numeric = new Set(
+    names.filter((name) =>
+      rows.every((row) => row[name] === null || typeof row[name] === "number"),
+    ),
+  );
   const head = table.createTHead().insertRow();
-  for (const name of names) line(head, "th", name.replaceAll("_", " ")).className = numeric.has(name) ? "n" : "";
+  for (const name of names)
+    line(head, "th", name.replaceAll("_", " ")).className = numeric.has(name) ? "n" : "";
   const body = table.createTBody();
   for (const row of rows) {
     const made = body.insertRow();
-    for (const name of names) line(made, "td", cell(row[name])).className = numeric.has(name) ? "n" : "";
+    for (const name of names)
+      line(made, "td", cell(row[name])).className = numeric.has(name) ? "n" : "";
   }
-  const scroll = Object.assign(document.createElement("div"), { className: "scroll", tabIndex: 0, role: "region", ariaLabel: title });
+  const scroll = Object.assign(document.createElement("div"), {
+    className: "scroll",
+    tabIndex: 0,
+    role: "region",
+    ariaLabel: title,
+  });
   scroll.append(table);
   const details = Object.assign(document.createElement("details"), { open });
   details.dataset.key = key;
-  details.append(Object.assign(document.createElement("summary"), { textContent: `${title}: the numbers` }), scroll);
+  details.append(
+    Object.assign(document.createElement("summary"), { textContent: `${title}: the numbers` }),
+    scroll,
+  );
   return details;
 };
 
@@ -266,7 +347,7 @@ onChange((state) => {
     due = null;
     await show(location.href, { push: false });
     await load();
-    if (!["running", "stopping"].includes(state.status)) again.forEach((look) => look());
+    if (!["running", "stopping"].includes(state.status)) for (const look of again) look();
   }, 700);
 });
 

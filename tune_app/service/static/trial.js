@@ -20,7 +20,8 @@ const drawAll = async () => {
       const { sweep, trials, best } = curves.dataset;
       const found = await get(`/api/v1/sweeps/${sweep}/curves?trials=${trials}`);
       drawCurves(curves, found.curves, { best: { [trials]: Number(best) } });
-      if (best) curves.querySelector("figcaption p").textContent = `the dot is the best epoch, ${best}`;
+      if (best)
+        curves.querySelector("figcaption p").textContent = `the dot is the best epoch, ${best}`;
     }
   } catch (error) {
     empty(box, error.message);
@@ -40,7 +41,8 @@ const figure = ({ name, title, caption }, url) => {
   image.alt = title;
   image.src = `${url}/${name}?theme=light`;
   box.className = "busy";
-  for (const ended of ["load", "error"]) image.addEventListener(ended, () => box.classList.remove("busy"));
+  for (const ended of ["load", "error"])
+    image.addEventListener(ended, () => box.classList.remove("busy"));
   picture.append(dark, image);
   const words = document.createElement("figcaption");
   const heading = document.createElement("h3");
@@ -65,10 +67,20 @@ const drawFigures = async () => {
       made.style.order = place;
       stacks[place % 2].append(made);
     });
-    const missing = found.left_out.map((text) => Object.assign(document.createElement("p"), { className: "muted", textContent: `Not shown: ${text}` }));
+    const missing = found.left_out.map((text) =>
+      Object.assign(document.createElement("p"), {
+        className: "muted",
+        textContent: `Not shown: ${text}`,
+      }),
+    );
     place.replaceChildren(grid, ...missing);
   } catch (error) {
-    place.replaceChildren(Object.assign(document.createElement("p"), { className: "error", textContent: error.message }));
+    place.replaceChildren(
+      Object.assign(document.createElement("p"), {
+        className: "error",
+        textContent: error.message,
+      }),
+    );
   }
 };
 
