@@ -28,8 +28,8 @@ from scipy.stats import wilcoxon
 
 from tune_app.config.files import parse_sweep
 from tune_app.models.fcn import plan_fcn
-from tune_app.sweep.feasible import Draw, FeasibleSpace
-from tune_app.sweep.sampling import BudgetSampler, to_distribution
+from tune_app.sweep.search.feasible import Draw, FeasibleSpace
+from tune_app.sweep.search.samplers import BudgetSampler, to_distribution
 
 FASHION_MNIST = 31  # the surrogate's code of OpenML task 189908
 EPOCHS = 50

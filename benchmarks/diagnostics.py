@@ -19,10 +19,10 @@ from torch import nn
 
 from tune_app.config.parameters import resolve_parameters
 from tune_app.data.batches import Normalize
-from tune_app.diagnostics import curvature, interpolate, paths, sensitivity
 from tune_app.diagnostics.examples import Examples
-from tune_app.diagnostics.landscape import Landscape
-from tune_app.diagnostics.spectrum import largest_eigenvalue
+from tune_app.diagnostics.mathematics.landscape import Landscape
+from tune_app.diagnostics.mathematics.spectrum import largest_eigenvalue
+from tune_app.diagnostics.studies import curvature, interpolation, sensitivity, weight_paths
 from tune_app.models.network import build_network
 from tune_app.models.weights import count_weights
 
@@ -49,12 +49,12 @@ def size_of(width: int) -> int:
 
 def time_paths(width: int) -> None:
     rows = np.random.default_rng(0).standard_normal((KEPT, size_of(width)), dtype=np.float32)
-    paths.project(rows)
+    weight_paths.project(rows)
 
 
 def time_interpolation(width: int) -> None:
-    splits = [noise(interpolate.MOST_EXAMPLES), noise(6_000, "validation")]
-    interpolate.interpolate(build(width), build(width), splits)
+    splits = [noise(interpolation.MOST_EXAMPLES), noise(6_000, "validation")]
+    interpolation.interpolate(build(width), build(width), splits)
 
 
 def time_sensitivity(width: int) -> None:
@@ -101,7 +101,7 @@ def main() -> None:
                 break
             found = f"| {size_of(width):,} | {seconds:.0f} |"
             width = max(width + 1, round(1.5 * width))
-            if name == "paths" and KEPT * size_of(width) > paths.MOST_NUMBERS:
+            if name == "paths" and KEPT * size_of(width) > weight_paths.MOST_NUMBERS:
                 break
         print(f"| {name} {found}", flush=True)
 

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from tune_app.config.files import parse_sweep
-from tune_app.sweep.cluster import quiet_environment, ray_cluster
 from tune_app.sweep.launch import Launch
+from tune_app.sweep.ray_tune.cluster import quiet_environment, ray_cluster
 from tune_app.sweep.run import run_sweep
 from tune_app.training.loop import EpochResult
 

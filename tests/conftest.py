@@ -36,7 +36,7 @@ def data_root() -> Path:
 @pytest.fixture(scope="session")
 def ray_session() -> Iterator[None]:
     """One local Ray with two CPUs, for every test that needs one in this process."""
-    from tune_app.sweep.cluster import ray_cluster
+    from tune_app.sweep.ray_tune.cluster import ray_cluster
 
     with ray_cluster(None, object_store_bytes=200 * 2**20):
         yield

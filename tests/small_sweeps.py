@@ -6,11 +6,11 @@ from pathlib import Path
 import torch
 
 from tune_app.config.files import parse_sweep
-from tune_app.config.functions import code_folder
 from tune_app.config.parameters import resolve_parameters
+from tune_app.config.user_functions import code_folder
 from tune_app.data.sets import load_search_data
 from tune_app.models.network import build_network, plan_network
-from tune_app.models.own import find_model
+from tune_app.models.user_networks import find_model
 from tune_app.results.store import EpochRecord, SweepRecord, TrialRecord, open_store
 from tune_app.training.checkpoints import save_weights
 from tune_app.training.device import probe_kernels

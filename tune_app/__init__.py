@@ -11,14 +11,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tune_app.api.run import resume, run_sweep
+    from tune_app.api.result_table import Table
+    from tune_app.api.running import resume, run_sweep
     from tune_app.api.storage import Storage, Sweep, open_storage
-    from tune_app.api.table import Table
     from tune_app.config.files import load_sweep_file
     from tune_app.config.sweep import SweepConfig
     from tune_app.errors import SweepFileError, TuneAppError
-    from tune_app.report.exported import load_export
-    from tune_app.service.client import connect
+    from tune_app.report.export.exported import load_export
+    from tune_app.service.client.service_client import connect
 
 # Found when they are asked for: `import tune_app` waits for neither torch nor Ray.
 _PLACES = {
@@ -26,14 +26,14 @@ _PLACES = {
     "Sweep": "api.storage",
     "SweepConfig": "config.sweep",
     "SweepFileError": "errors",
-    "Table": "api.table",
+    "Table": "api.result_table",
     "TuneAppError": "errors",
-    "connect": "service.client",
-    "load_export": "report.exported",
+    "connect": "service.client.service_client",
+    "load_export": "report.export.exported",
     "load_sweep_file": "config.files",
     "open_storage": "api.storage",
-    "resume": "api.run",
-    "run_sweep": "api.run",
+    "resume": "api.running",
+    "run_sweep": "api.running",
 }
 
 __all__ = [

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 import tune_app
-from tune_app.config.functions import code_folder
+from tune_app.config.user_functions import code_folder
 from tune_app.models.weights import count_weights
-from tune_app.report.evaluate import evaluate_export
+from tune_app.report.export.evaluate_export import evaluate_export
 
 PAGE = Path(__file__).parents[2] / "docs" / "own-models.md"
 BLOCK = re.compile(r'^```(python|yaml)(?: title="([\w.]+)")?\n(.*?)^```', re.M | re.S)

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 import tune_app
-from tune_app.api.progress import announcer
+from tune_app.api.notebook_progress import announcer
 from tune_app.errors import DiagnosisError, StorageError, SweepExistsError, TuneAppError
-from tune_app.results.shared import to_shared
+from tune_app.results.transfer.committed_record import to_shared
 
 STUDIES = Path(__file__).parents[2] / "docs" / "reproductions"
 

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 import tune_app
 from tune_app.cli import app
 from tune_app.errors import ExportError
-from tune_app.report.evaluate import evaluate_export
+from tune_app.report.export.evaluate_export import evaluate_export
 
 NETS = """
 import torch

@@ -6,7 +6,7 @@ from typing import Any
 import typer
 from typer.testing import CliRunner, Result
 
-from tune_app.cli.read import register
+from tune_app.cli.commands.read_commands import register
 from tune_app.errors import TuneAppError
 from tune_app.results.store import EpochRecord, Store, SweepRecord, TrialRecord
 

@@ -9,7 +9,7 @@ import pytest
 from ray_head import free_port, ray_head, tune_app
 
 from tune_app.errors import ClusterError, TuneAppError
-from tune_app.sweep.remote_jobs import JobServer
+from tune_app.sweep.jobs.ray_jobs import JobServer
 
 FILE = """
 name: sent

@@ -4,11 +4,11 @@ import time
 
 import pytest
 
-from tune_app.cli.live import plain_line
+from tune_app.cli.printing.live import plain_line
 from tune_app.config.files import parse_sweep
-from tune_app.sweep.engine import Progress
-from tune_app.sweep.feasible import Draw
-from tune_app.sweep.jobs import Job, Ledger
+from tune_app.sweep.ray_tune.engine import Progress
+from tune_app.sweep.search.feasible import Draw
+from tune_app.sweep.trial.tasks import Job, Ledger
 
 FILE = """
 name: small

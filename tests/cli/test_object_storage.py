@@ -14,15 +14,15 @@ from moto.server import ThreadedMotoServer
 from tune_app.errors import StorageError
 from tune_app.results.housekeeping import plan_pruning, rename_sweep, request_stop
 from tune_app.results.store import TrialRecord, open_store, this_process
-from tune_app.results.store.bucket import Bucket, is_url
-from tune_app.results.store.mirror import (
+from tune_app.results.store.names import storage_name
+from tune_app.results.store.records import EpochRecord, SweepRecord
+from tune_app.results.transfer.bucket import Bucket, is_url
+from tune_app.results.transfer.mirror import (
     Mirror,
     mirror_of,
     push_changes,
     storage_folder,
 )
-from tune_app.results.store.names import storage_name
-from tune_app.results.store.records import EpochRecord, SweepRecord
 
 URL = "s3://bucket/studies/digits"
 FILE = """
@@ -60,7 +60,7 @@ def bucket(server, monkeypatch, tmp_path):
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("tune_app.results.store.mirror._opened", [])
+    monkeypatch.setattr("tune_app.results.transfer.mirror._opened", [])
     client = boto3.client("s3")
     client.create_bucket(Bucket="bucket")
     yield Bucket(URL)

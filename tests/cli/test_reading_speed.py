@@ -13,7 +13,7 @@ from tune_app.results.store.schema import insert_statement, to_row
 HEAVY = ["ray", "torch", "optuna", "matplotlib", "pandas", "sklearn", "numpy"]
 READ = """
 import sys, typer
-from tune_app.cli.read import register
+from tune_app.cli.commands.read_commands import register
 app = typer.Typer()
 register(app)
 app(sys.argv[1:], standalone_mode=False)

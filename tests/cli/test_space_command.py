@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from tune_app.cli.check import register
+from tune_app.cli.commands.check_commands import register
 from tune_app.config.files import load_sweep_file
 from tune_app.errors import SweepFileError
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tune_app.config.functions import function_file, load_function, name_function
+from tune_app.config.user_functions import function_file, load_function, name_function
 from tune_app.errors import FunctionError
 
 

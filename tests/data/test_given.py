@@ -6,7 +6,7 @@ import torch
 from torch.utils.data import Dataset, TensorDataset
 
 from tune_app.config.sections import DatasetConfig
-from tune_app.data.given import save_data
+from tune_app.data.from_python import save_data
 from tune_app.data.sets import load_search_data, load_test_data
 from tune_app.errors import DataError
 

@@ -2,8 +2,12 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from tune_app.diagnostics.calibration import accuracy_by_class, calibration_error, reliability
-from tune_app.diagnostics.network import diagnose_network
+from tune_app.diagnostics.studies.calibration import (
+    accuracy_by_class,
+    calibration_error,
+    reliability,
+)
+from tune_app.diagnostics.studies.network_behaviour import diagnose_network
 from tune_app.errors import DiagnosisError
 
 

@@ -4,13 +4,13 @@ import torch
 from test_landscape import central_differences, examples
 from torch import nn
 
-from tune_app.diagnostics.curvature import (
+from tune_app.diagnostics.mathematics.landscape import Landscape
+from tune_app.diagnostics.studies.curvature import (
     curvature_of,
     diagnose_curvature,
     measure_spectrum,
     minimise_gradient,
 )
-from tune_app.diagnostics.landscape import Landscape
 from tune_app.errors import DiagnosisError
 
 

@@ -3,7 +3,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tune_app.cli import app
-from tune_app.cli.diagnose import WHATS
+from tune_app.cli.commands.diagnose_command import WHATS
 from tune_app.diagnostics.catalogue import DIAGNOSTICS
 from tune_app.errors import DiagnosisError
 

@@ -2,12 +2,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tune_app.diagnostics.gradients import (
+from tune_app.diagnostics.retrain import retrain
+from tune_app.diagnostics.studies.gradients import (
     diagnose_gradients,
     gradients_by_epoch,
     gradients_by_step,
 )
-from tune_app.diagnostics.retrain import retrain
 from tune_app.errors import DiagnosisError
 
 

@@ -5,8 +5,13 @@ import torch
 from test_landscape import examples
 from torch import nn
 
-from tune_app.diagnostics.batch_norm import recompute_batch_norm
-from tune_app.diagnostics.interpolate import ALPHAS, barrier, diagnose_interpolation, interpolate
+from tune_app.diagnostics.mathematics.batch_norm import recompute_batch_norm
+from tune_app.diagnostics.studies.interpolation import (
+    ALPHAS,
+    barrier,
+    diagnose_interpolation,
+    interpolate,
+)
 from tune_app.errors import DiagnosisError
 
 

@@ -6,7 +6,12 @@ from torch import nn
 
 from tune_app.data.batches import Normalize
 from tune_app.diagnostics.examples import Examples
-from tune_app.diagnostics.landscape import Landscape, flat_weights, layer_slices, set_weights
+from tune_app.diagnostics.mathematics.landscape import (
+    Landscape,
+    flat_weights,
+    layer_slices,
+    set_weights,
+)
 
 
 def examples(count=40, inputs=3, classes=4, seed=0, loss="cross_entropy"):

@@ -1,8 +1,11 @@
 import pytest
 
 from tune_app.data.sets import load_search_data
-from tune_app.diagnostics.generalisation import diagnose_generalisation, generalisation_table
-from tune_app.diagnostics.random_labels import diagnose_random_labels
+from tune_app.diagnostics.studies.generalisation import (
+    diagnose_generalisation,
+    generalisation_table,
+)
+from tune_app.diagnostics.studies.random_labels import diagnose_random_labels
 from tune_app.errors import DiagnosisError
 
 

@@ -4,12 +4,12 @@ import pytest
 import torch
 from small_sweeps import Workshop
 
-from tune_app.diagnostics.curvature import diagnose_curvature
-from tune_app.diagnostics.gradients import diagnose_gradients, gradients_by_step
-from tune_app.diagnostics.interpolate import diagnose_interpolation
-from tune_app.diagnostics.random_labels import diagnose_random_labels
 from tune_app.diagnostics.retrain import retrain
-from tune_app.diagnostics.sensitivity import diagnose_sensitivity
+from tune_app.diagnostics.studies.curvature import diagnose_curvature
+from tune_app.diagnostics.studies.gradients import diagnose_gradients, gradients_by_step
+from tune_app.diagnostics.studies.interpolation import diagnose_interpolation
+from tune_app.diagnostics.studies.random_labels import diagnose_random_labels
+from tune_app.diagnostics.studies.sensitivity import diagnose_sensitivity
 from tune_app.diagnostics.workbench import Workbench
 from tune_app.errors import DiagnosisError
 

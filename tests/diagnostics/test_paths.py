@@ -2,8 +2,13 @@ import numpy as np
 import pytest
 import torch
 
-from tune_app.diagnostics.landscape import set_weights
-from tune_app.diagnostics.paths import diagnose_paths, loss_on_plane, project, read_paths
+from tune_app.diagnostics.mathematics.landscape import set_weights
+from tune_app.diagnostics.studies.weight_paths import (
+    diagnose_paths,
+    loss_on_plane,
+    project,
+    read_paths,
+)
 from tune_app.errors import DiagnosisError
 
 

@@ -6,8 +6,8 @@ from torch import nn
 
 from tune_app.data.batches import Normalize
 from tune_app.diagnostics.examples import Examples
-from tune_app.diagnostics.landscape import Landscape
-from tune_app.diagnostics.sensitivity import (
+from tune_app.diagnostics.mathematics.landscape import Landscape
+from tune_app.diagnostics.studies.sensitivity import (
     diagnose_sensitivity,
     input_gradients,
     sam_sharpness,

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from tune_app.diagnostics.spectrum import (
+from tune_app.diagnostics.mathematics.spectrum import (
     estimate_spectrum,
     exact_spectrum,
     lanczos,

@@ -5,10 +5,10 @@ import pytest
 from scipy.stats import binomtest, fisher_exact
 
 from tune_app.config.files import parse_sweep
-from tune_app.diagnostics.ranges import always_failing, edges
-from tune_app.diagnostics.ranking import chance_of_improving, diagnose_ranking
+from tune_app.diagnostics.studies.ranges import always_failing, edges
+from tune_app.diagnostics.studies.ranking_causes import chance_of_improving, diagnose_ranking
 from tune_app.errors import DiagnosisError
-from tune_app.results.importance import Importance
+from tune_app.results.importance_record import Importance
 from tune_app.results.store import SweepRecord, TrialRecord, open_store
 
 SPACE = """

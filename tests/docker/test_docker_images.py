@@ -147,7 +147,7 @@ def test_tokens_are_made_once_and_only_their_owner_reads_them(tmp_path, monkeypa
 
 
 def test_the_dashboard_shows_metrics_that_there_are():
-    source = (ROOT / "tune_app/service/metrics.py").read_text(encoding="utf-8")
+    source = (ROOT / "tune_app/service/routes/monitor_routes.py").read_text(encoding="utf-8")
     served = {f"tune_app_{name}" for name in re.findall(r'_family\(\s*"(\w+)"', source)}
     board = json.loads((DOCKER / "monitoring/tune_app.json").read_text(encoding="utf-8"))
     shown = set(re.findall(r"tune_app_\w+", json.dumps(board)))

@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 
 from tune_app.cli import app
 from tune_app.errors import ExportError
-from tune_app.report.evaluate import Comparison, evaluate_export
-from tune_app.report.export import export_trial
-from tune_app.report.exported import load_export
+from tune_app.report.export.evaluate_export import Comparison, evaluate_export
+from tune_app.report.export.exported import load_export
+from tune_app.report.export.trial_export import export_trial
 
 
 @pytest.fixture

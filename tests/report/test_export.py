@@ -13,9 +13,9 @@ from tune_app.config.sweep import SweepConfig
 from tune_app.data.sets import load_search_data
 from tune_app.errors import ExportError, UnknownSweepError, UnknownTrialError
 from tune_app.models.network import build_network, plan_network
-from tune_app.report.export import export_trial
-from tune_app.report.export_contents import input_dtype
-from tune_app.report.exported import load_export, weights_digest
+from tune_app.report.export.export_contents import input_dtype
+from tune_app.report.export.exported import load_export, weights_digest
+from tune_app.report.export.trial_export import export_trial
 from tune_app.results.housekeeping import plan_pruning, prune
 from tune_app.results.store import open_store
 from tune_app.sweep.launch import Launch

@@ -16,16 +16,16 @@ from tune_app.config.parameters import resolve_parameters
 from tune_app.config.sections import ExportedNetwork
 from tune_app.errors import BuildError, ExportError
 from tune_app.models.network import build_network
-from tune_app.report import export_formats
-from tune_app.report.export import export_trial
-from tune_app.report.export_formats import (
+from tune_app.report.export import network_formats
+from tune_app.report.export.exported import load_export, weights_digest
+from tune_app.report.export.network_formats import (
     LARGEST_DIFFERENCE,
     NormalizedNetwork,
     open_onnx,
     open_pt2,
     write_graphs,
 )
-from tune_app.report.exported import load_export, weights_digest
+from tune_app.report.export.trial_export import export_trial
 
 BOTH = ("onnx", "pt2")
 NOTES = {"classes": '["a", "b"]'}
@@ -174,8 +174,8 @@ def off_by(difference, opened):
 def test_a_program_with_other_outputs_is_not_exported(
     store, tmp_path, monkeypatch, name, difference
 ):
-    opener = off_by(difference, export_formats.OPENERS[name])
-    monkeypatch.setitem(export_formats.OPENERS, name, opener)
+    opener = off_by(difference, network_formats.OPENERS[name])
+    monkeypatch.setitem(network_formats.OPENERS, name, opener)
     # A network of small outputs: the difference is allowed as a share of large ones.
     with pytest.raises(ExportError, match=f"^{name} would differ from PyTorch by"):
         export_trial(store, "curve", tmp_path / "new", trial_id="t0001", formats=BOTH)

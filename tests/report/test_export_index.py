@@ -7,8 +7,8 @@ from typer.testing import CliRunner
 
 from tune_app.cli import app
 from tune_app.errors import ExportError
-from tune_app.report.export_index import export_budgets
-from tune_app.report.exported import load_export
+from tune_app.report.export.export_index import export_budgets
+from tune_app.report.export.exported import load_export
 
 
 def test_every_budget_gets_a_folder_and_a_row_in_the_index(store, tmp_path):

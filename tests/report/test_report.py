@@ -9,13 +9,13 @@ from small_sweeps import DIGITS, Workshop
 from tune_app.config.sweep import SweepConfig
 from tune_app.errors import StorageError, TuneAppError, UnknownSweepError
 from tune_app.report.comparison import compare
-from tune_app.report.document import Caution, Grid, Listing, plain
+from tune_app.report.document.blocks import Caution, Grid, Listing, plain
 from tune_app.report.findings import best_networks, wilson_interval
 from tune_app.report.history import history
 from tune_app.report.protocol import again, protocol
-from tune_app.report.report import build_document, write_report
+from tune_app.report.sweep_report import build_document, write_report
 from tune_app.results.statistics import confidence_interval
-from tune_app.results.table import trial_rows
+from tune_app.results.tables.trial_table import trial_rows
 
 GOOD = [0.95, 0.96, 0.955]
 FAIR = [0.94, 0.965, 0.95]
@@ -123,7 +123,7 @@ def test_a_report_of_a_search_reads_no_test_data(store, monkeypatch):
     def refuse(*_):
         raise AssertionError("the test split was opened")
 
-    monkeypatch.setattr("tune_app.report.figures.network_figures.load_test_data", refuse)
+    monkeypatch.setattr("tune_app.report.figures.networks.network_figures.load_test_data", refuse)
     build_document(store, ["small"], store.storage, {})
 
 

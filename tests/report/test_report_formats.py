@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from matplotlib.figure import Figure
 
-from tune_app.report.document import (
+from tune_app.report.document.blocks import (
     Bullets,
     Caution,
     Code,
@@ -24,9 +24,9 @@ from tune_app.report.document import (
     Strong,
     text,
 )
+from tune_app.report.document.html_writer import to_html
 from tune_app.report.figures.frame import ReportFigure
-from tune_app.report.html import to_html
-from tune_app.report.report import build_document, write_document
+from tune_app.report.sweep_report import build_document, write_document
 
 HOSTILE = (
     "<script>alert('x')</script> </style> & \"q\" 'r' $\\alpha$ \\input{x} _a_ *b* `c` | # % ~ ^"

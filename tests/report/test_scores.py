@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from tune_app.report.scores import macro_f1, wilson_interval
+from tune_app.report.prediction_scores import macro_f1, wilson_interval
 
 
 @pytest.mark.parametrize(("right", "examples"), [(0, 7), (7, 7), (131, 144), (5431, 6000)])

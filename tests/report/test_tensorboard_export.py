@@ -3,7 +3,7 @@
 import pytest
 
 from tune_app.errors import ExportError
-from tune_app.report.tensorboard_export import METRICS, export_tensorboard
+from tune_app.report.export.tensorboard_export import METRICS, export_tensorboard
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ import pytest
 from final_sweeps import KNN, RIDGE, FinalSweep, two_budgets
 from test_formats import Cells, latex_rows, markdown_rows, printed
 
-from tune_app.results.final_layout import final_layouts
-from tune_app.results.finals import final_rows
-from tune_app.results.formats import to_csv, to_html, to_json, to_latex, to_markdown
-from tune_app.results.layout import Layout
-from tune_app.results.spread import spread_text
-from tune_app.results.table import trial_rows
+from tune_app.results.final_results import final_rows
+from tune_app.results.tables.final_layout import final_layouts
+from tune_app.results.tables.layout import Layout
+from tune_app.results.tables.spread_text import spread_text
+from tune_app.results.tables.table_formats import to_csv, to_html, to_json, to_latex, to_markdown
+from tune_app.results.tables.trial_table import trial_rows
 
 
 def layouts_of(sweep: FinalSweep, **options) -> list[Layout]:

@@ -6,9 +6,9 @@ from statistics import mean, stdev
 import pytest
 from final_sweeps import KNN, RIDGE, FinalSweep, two_budgets
 
-from tune_app.results.finals import baseline_rows, choose_export, final_budgets, final_rows
-from tune_app.results.formats import to_json
+from tune_app.results.final_results import baseline_rows, choose_export, final_budgets, final_rows
 from tune_app.results.statistics import confidence_interval, welch_p
+from tune_app.results.tables.table_formats import to_json
 
 
 def rows_of(sweep: FinalSweep, budget: int | None) -> list[dict]:

@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from tune_app.results.formats import to_csv, to_html, to_json, to_latex, to_markdown
-from tune_app.results.layout import (
+from tune_app.results.store import SweepRecord
+from tune_app.results.tables.layout import (
     exact_text,
     full_layout,
     ranked_layouts,
     unranked_note,
     value_text,
 )
-from tune_app.results.store import SweepRecord
-from tune_app.results.table import COLUMNS, ranked_rows, with_ranks
-from tune_app.results.terminal import print_layouts
+from tune_app.results.tables.table_formats import to_csv, to_html, to_json, to_latex, to_markdown
+from tune_app.results.tables.terminal import print_layouts
+from tune_app.results.tables.trial_table import COLUMNS, ranked_rows, with_ranks
 
 SWEEP = SweepRecord(
     "study",

@@ -3,8 +3,8 @@
 import pytest
 
 from tune_app.errors import StorageError, SweepBusyError, SweepExistsError
-from tune_app.results.parcel import pack_sweep, unpack_sweep
 from tune_app.results.store import EpochRecord, SweepRecord, TrialRecord, open_store, this_process
+from tune_app.results.transfer.archive import pack_sweep, unpack_sweep
 
 
 @pytest.fixture
@@ -92,6 +92,6 @@ def test_a_damaged_parcel_is_refused(store, tmp_path, damage, message):
 
 def test_a_parcel_of_another_version_is_refused(store, tmp_path, monkeypatch):
     lines = list(pack_sweep(store, "made"))
-    monkeypatch.setattr("tune_app.results.parcel.RECORD_VERSION", 99)
+    monkeypatch.setattr("tune_app.results.transfer.archive.RECORD_VERSION", 99)
     with pytest.raises(StorageError, match="recorded by another tune-app"):
         unpack_sweep(open_store(tmp_path / "here"), "\n".join(lines))

@@ -5,8 +5,8 @@ from statistics import mean, stdev
 import pytest
 
 from tune_app.errors import TuneAppError
-from tune_app.results.formats import to_csv, to_latex
-from tune_app.results.pivot import pivot, pivot_cells
+from tune_app.results.tables.pivot import pivot, pivot_cells
+from tune_app.results.tables.table_formats import to_csv, to_latex
 
 
 def a_row(optimizer: str, lr: float, accuracy: float | None, **fields) -> dict:

@@ -5,10 +5,10 @@ from final_sweeps import KNN, FinalSweep, two_budgets
 
 from tune_app.config.parameters import resolve_parameters
 from tune_app.models.network import plan_network
-from tune_app.results.architecture import architecture_text
-from tune_app.results.formats import to_csv, to_html, to_json, to_latex, to_markdown
-from tune_app.results.published import published_layout, published_rows
 from tune_app.results.statistics import holm, welch_p
+from tune_app.results.tables.network_notation import architecture_text
+from tune_app.results.tables.published_tables import published_layout, published_rows
+from tune_app.results.tables.table_formats import to_csv, to_html, to_json, to_latex, to_markdown
 
 
 def dense(storage, **fields) -> FinalSweep:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tune_app.results.ranking import best_so_far, pareto_front, rank_rows, with_ranks
-from tune_app.results.table import rank_frame
+from tune_app.results.tables.trial_table import rank_frame
 
 NAN, INF = math.nan, math.inf
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tune_app.errors import TuneAppError
-from tune_app.results.formats import to_json
 from tune_app.results.store import Store, SweepRecord, TrialRecord, open_store
-from tune_app.results.table import (
+from tune_app.results.tables.table_formats import to_json
+from tune_app.results.tables.trial_table import (
     COLUMNS,
     ranked_rows,
     sort_rows,

@@ -13,7 +13,7 @@ from served import TOKEN, Served, running
 from typer.testing import CliRunner
 
 import tune_app
-from tune_app.cli import final, read
+from tune_app.cli.commands import final_command, read_commands
 from tune_app.config.files import parse_sweep
 from tune_app.errors import (
     BudgetError,
@@ -24,10 +24,10 @@ from tune_app.errors import (
     UnknownSweepError,
     UnknownTrialError,
 )
-from tune_app.results.finals import final_rows
+from tune_app.results.final_results import final_rows
 from tune_app.results.store import open_store
-from tune_app.results.table import ranked_rows, sort_rows, sweep_summary, trial_rows
-from tune_app.service.client import Service
+from tune_app.results.tables.trial_table import ranked_rows, sort_rows, sweep_summary, trial_rows
+from tune_app.service.client.service_client import Service
 
 SWEEPS = ["made", "curve"]
 
@@ -44,8 +44,8 @@ def store(storage: Path):
 
 def typed(storage: Path, *arguments: str) -> str:
     app = typer.Typer()
-    read.register(app)
-    final.register(app)
+    read_commands.register(app)
+    final_command.register(app)
     result = CliRunner().invoke(app, [*arguments, "--storage", str(storage)])
     assert result.exit_code == 0, result.output
     return result.stdout

@@ -3,7 +3,7 @@
 import pytest
 
 from tune_app.errors import SweepFileError
-from tune_app.service.checking import check_source, read_source
+from tune_app.service.http.search_file_checks import check_source, read_source
 from tune_app.service.settings import Settings
 
 FUNCTIONS = {

@@ -8,7 +8,7 @@ import pytest
 from served import TOKEN, Served, running
 
 from tune_app.errors import TuneAppError
-from tune_app.service.guard import OPEN_PATHS
+from tune_app.service.http.guard import OPEN_PATHS
 from tune_app.service.settings import Limits, Settings
 
 BEARER = f"Bearer {TOKEN}"

@@ -11,7 +11,7 @@ import pytest
 from tune_app.config.files import parse_sweep
 from tune_app.errors import SweepBusyError, SweepExistsError, TuneAppError
 from tune_app.results.store import SweepRecord, open_store, process_of, this_process
-from tune_app.service.launcher import Launcher
+from tune_app.service.commands.launcher import Launcher
 from tune_app.service.settings import Limits, Settings
 
 FILE = """\

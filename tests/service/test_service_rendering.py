@@ -2,7 +2,7 @@
 
 import pytest
 
-from tune_app.service.rendering import templates
+from tune_app.service.pages.templating import templates
 
 
 def render(text: str, **values: str) -> str:

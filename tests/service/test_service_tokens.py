@@ -6,14 +6,14 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from tune_app.cli import serve
+from tune_app.cli.commands import serve_commands
 from tune_app.errors import TuneAppError
-from tune_app.service.tokens import make_token, read_token, session_of
+from tune_app.service.http.tokens import make_token, read_token, session_of
 
 
 def typed(*arguments: str) -> str:
     app = typer.Typer()
-    serve.register(app)
+    serve_commands.register(app)
     result = CliRunner().invoke(app, arguments)
     if isinstance(result.exception, TuneAppError):
         raise result.exception

@@ -20,10 +20,10 @@ from served import OPEN, Served, running
 from small_sweeps import CNN, DIGITS, Workshop
 
 import tune_app
-from tune_app.diagnostics.ranking import diagnose_ranking
+from tune_app.diagnostics.studies.ranking_causes import diagnose_ranking
 from tune_app.results.store import open_store
 from tune_app.service.settings import Settings
-from tune_app.sweep.importance import sweep_importance
+from tune_app.sweep.search.parameter_importance import sweep_importance
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

@@ -16,11 +16,11 @@ from ray.cluster_utils import Cluster
 from tune_app.config.files import parse_sweep
 from tune_app.errors import TuneAppError
 from tune_app.results.store import open_store
-from tune_app.sweep import cluster as joining
-from tune_app.sweep import depot
-from tune_app.sweep.cluster import quiet_environment
 from tune_app.sweep.launch import Launch
+from tune_app.sweep.ray_tune import cluster as joining
+from tune_app.sweep.ray_tune.cluster import quiet_environment
 from tune_app.sweep.run import run_sweep
+from tune_app.sweep.trial import file_transfer
 
 EPOCHS = 20
 FILE = f"""
@@ -75,7 +75,7 @@ def train(model, data, config, *, seed, checkpoint, **rest):
 @contextmanager
 def marked_otherwise(storage):
     """Leave another word in the storage than workers are told, so that none takes it for ours."""
-    with depot.marked(storage) as mark:
+    with file_transfer.marked(storage) as mark:
         mark.path.write_text("another word", encoding="utf-8")
         yield mark
 

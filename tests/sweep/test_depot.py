@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tune_app.errors import StorageError
-from tune_app.sweep.depot import Depot, Keeper, Mark, TrialFiles, marked
+from tune_app.sweep.trial.file_transfer import Depot, Keeper, Mark, TrialFiles, marked
 
 
 class Direct:

@@ -10,8 +10,8 @@ from tune_app.config.parameters import resolve_parameters
 from tune_app.errors import BudgetError
 from tune_app.models.network import build_network
 from tune_app.models.weights import count_weights
-from tune_app.sweep.feasible import FeasibleSpace, RefusedError, sample_parameter
-from tune_app.sweep.smallest import require_budgets, smallest_network
+from tune_app.sweep.search.feasible import FeasibleSpace, RefusedError, sample_parameter
+from tune_app.sweep.search.smallest_network import require_budgets, smallest_network
 
 
 def space_of(text: str) -> FeasibleSpace:

@@ -6,7 +6,7 @@ import pytest
 
 from tune_app.config.files import parse_sweep
 from tune_app.results.store import SweepRecord, TrialRecord, open_store
-from tune_app.sweep.importance import METHODS, importance_among, sweep_importance
+from tune_app.sweep.search.parameter_importance import METHODS, importance_among, sweep_importance
 
 TEXT = """
 name: known

@@ -8,9 +8,9 @@ from sklearn.metrics import f1_score, r2_score
 import tune_app
 from tune_app.data.sets import load_search_data
 from tune_app.models.network import build_network
-from tune_app.results.final_layout import final_layouts
-from tune_app.results.finals import final_rows
-from tune_app.results.table import trial_rows
+from tune_app.results.final_results import final_rows
+from tune_app.results.tables.final_layout import final_layouts
+from tune_app.results.tables.trial_table import trial_rows
 from tune_app.training.checkpoints import load_weights
 from tune_app.training.evaluate import predict
 from tune_app.training.loop import TrainingData

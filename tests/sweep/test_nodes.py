@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from tune_app.errors import ClusterError
-from tune_app.sweep import nodes as checking
-from tune_app.sweep.depot import Mark, marked
-from tune_app.sweep.node_probe import package_digest, probe_node
-from tune_app.sweep.nodes import Needs, alive_nodes, check_nodes, node_problems
-from tune_app.sweep.placement import Node
+from tune_app.sweep.ray_tune import nodes as checking
+from tune_app.sweep.ray_tune.node_probe import package_digest, probe_node
+from tune_app.sweep.ray_tune.nodes import Needs, alive_nodes, check_nodes, node_problems
+from tune_app.sweep.ray_tune.placement import Node
+from tune_app.sweep.trial.file_transfer import Mark, marked
 
 MB = 10**6
 NODE = Node("10.0.0.2", 4.0, name="box", node_id="b", store_bytes=200 * MB)

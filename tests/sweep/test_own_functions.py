@@ -7,7 +7,7 @@ import pytest
 
 from tune_app.config.files import parse_sweep
 from tune_app.errors import FunctionError
-from tune_app.sweep.own import Shipped, find_own, name_own
+from tune_app.sweep.trial.user_code import Shipped, find_own, name_own
 from tune_app.training.loop import train_epochs
 
 FILE = """

@@ -4,7 +4,7 @@ import pytest
 
 from tune_app.config.sections import Resources
 from tune_app.errors import ClusterError
-from tune_app.sweep.placement import GPUS, Admission, Node, plan_placement
+from tune_app.sweep.ray_tune.placement import GPUS, Admission, Node, plan_placement
 
 
 def nodes(*sizes):
@@ -92,7 +92,7 @@ def endless(monkeypatch, there):
     class EndlessSearcher(Endless, Searcher):
         pass
 
-    monkeypatch.setattr("tune_app.sweep.placement.LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr("tune_app.sweep.ray_tune.placement.LOOK_EVERY_S", 0.0)
     return Admission(EndlessSearcher(), Resources(), lambda: nodes(*there))
 
 

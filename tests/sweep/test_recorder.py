@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from tune_app.results.store import open_store
-from tune_app.sweep.jobs import Ledger
-from tune_app.sweep.recorder import Recorder
+from tune_app.sweep.ray_tune.recorder import Recorder
+from tune_app.sweep.trial.tasks import Ledger
 
 LOST = "The actor died because its node has died. Node Id: 0b44\n"
 CRASHED = "The actor died unexpectedly before finishing this task.\n"

@@ -251,7 +251,7 @@ def test_a_sweep_without_budgets_shows_what_it_refused(launch):
     config = parse_sweep(text, source="no_budgets.yaml", overrides=[("search.trials", 3)])
     outcome = run_sweep(config, launch)
     assert outcome.refused["all"] > 0
-    from tune_app.cli.summary import outcome_json, print_outcome
+    from tune_app.cli.printing.summary import outcome_json, print_outcome
 
     print_outcome(outcome, launch.storage)
     assert list(outcome_json(outcome, launch.storage)["ranked"]) == ["all"]

@@ -10,11 +10,11 @@ from optuna.trial import TrialState
 from tune_app.config.files import parse_sweep
 from tune_app.errors import BudgetError
 from tune_app.results.store import TrialRecord
-from tune_app.sweep.feasible import FeasibleSpace, sample_parameter
-from tune_app.sweep.given import grid_draws
-from tune_app.sweep.jobs import Ledger
-from tune_app.sweep.sampling import BudgetSampler, startup_draws, to_distribution
-from tune_app.sweep.search import BudgetSearcher
+from tune_app.sweep.search.feasible import FeasibleSpace, sample_parameter
+from tune_app.sweep.search.predefined import grid_draws
+from tune_app.sweep.search.samplers import BudgetSampler, startup_draws, to_distribution
+from tune_app.sweep.search.tune_searcher import BudgetSearcher
+from tune_app.sweep.trial.tasks import Ledger
 
 
 def searcher_of(text: str, **changes) -> BudgetSearcher:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tune_app.config.files import load_sweep_file
-from tune_app.report.evaluate import evaluate_export
-from tune_app.report.export import export_trial
+from tune_app.report.export.evaluate_export import evaluate_export
+from tune_app.report.export.trial_export import export_trial
 from tune_app.results.store import open_store
 from tune_app.sweep.launch import Launch
 from tune_app.sweep.run import run_sweep

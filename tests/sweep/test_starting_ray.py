@@ -4,7 +4,7 @@ import pytest
 import ray
 
 from tune_app.errors import ClusterError
-from tune_app.sweep.cluster import _start
+from tune_app.sweep.ray_tune.cluster import _start
 
 SLOW = "The current node timed out during startup. This could happen because ..."
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 from sklearn import metrics as sklearn
 
-from tune_app.config.metrics import METRICS, metrics_of
+from tune_app.config.named_metrics import METRICS, metrics_of
 from tune_app.errors import SpaceError
-from tune_app.training import metrics
-from tune_app.training.metrics import measure_metrics, require_metrics
+from tune_app.training import metric_functions
+from tune_app.training.metric_functions import measure_metrics, require_metrics
 
 pytest.importorskip("torchmetrics", reason="the extra `metrics` is not installed")
 
@@ -82,7 +82,7 @@ def test_what_is_not_defined_is_nan_and_not_a_number_made_up():
 
 
 def test_nothing_is_imported_where_nothing_is_asked_for(monkeypatch):
-    monkeypatch.setattr(metrics, "import_module", pytest.fail)
+    monkeypatch.setattr(metric_functions, "import_module", pytest.fail)
     assert measure_metrics((), torch.rand(4, 3), torch.tensor([0, 1, 2, 0])) == {}
 
 
@@ -118,7 +118,7 @@ def test_a_metric_that_does_not_suit_the_data_is_refused(names, task, outputs, t
 
 
 def test_without_torchmetrics_the_extra_is_named_only_where_metrics_are_asked_for(monkeypatch):
-    monkeypatch.setattr(metrics, "find_spec", lambda name: None)
+    monkeypatch.setattr(metric_functions, "find_spec", lambda name: None)
     require_metrics([], "classification", 10)
     with pytest.raises(SpaceError) as raised:
         require_metrics(["f1_macro", "auroc"], "classification", 10)
@@ -129,6 +129,9 @@ def test_without_torchmetrics_the_extra_is_named_only_where_metrics_are_asked_fo
 
 
 def test_every_metric_has_a_function_of_its_task():
-    known = {"classification": metrics._CLASSIFICATION, "regression": metrics._REGRESSION}
+    known = {
+        "classification": metric_functions._CLASSIFICATION,
+        "regression": metric_functions._REGRESSION,
+    }
     for name, kind in METRICS.items():
         assert name in known[kind.task]

@@ -12,7 +12,7 @@ from tune_app.data.sets import load_search_data
 from tune_app.errors import FunctionError
 from tune_app.training.evaluate import evaluate
 from tune_app.training.loop import DivergedError, EpochResult, TrainingData
-from tune_app.training.own import OwnTraining
+from tune_app.training.user_training import OwnTraining
 
 CONFIG = resolve_parameters("fcn", {"epochs": 2, "mix": 0.3}, fill=False, more=True)
 

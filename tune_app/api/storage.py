@@ -5,14 +5,14 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tune_app.api.figures import Figures
-from tune_app.api.table import Table
+from tune_app.api.figure_list import Figures
+from tune_app.api.result_table import Table
 from tune_app.config.budget import format_budget, parse_budget
 from tune_app.config.sweep import SweepConfig
 from tune_app.errors import BudgetError, UnknownTrialError
-from tune_app.results.layout import full_layout, ranked_layouts
 from tune_app.results.store import Store, SweepRecord, TrialRecord, open_store
-from tune_app.results.table import ranked_rows, table_budgets, trial_rows
+from tune_app.results.tables.layout import full_layout, ranked_layouts
+from tune_app.results.tables.trial_table import ranked_rows, table_budgets, trial_rows
 
 if TYPE_CHECKING:
     from tune_app.diagnostics.diagnosis import Diagnosis
@@ -29,7 +29,7 @@ def storage_path(folder: str | Path | None) -> Path:
     """Return the folder of the record and of all files; of s3:// and gs://, that in its place."""
     named = folder or os.environ.get("TUNE_APP_STORAGE") or "tune_results"
     if "://" in str(named):
-        from tune_app.results.store.mirror import storage_folder
+        from tune_app.results.transfer.mirror import storage_folder
 
         return storage_folder(str(named))
     return Path(named).expanduser()
@@ -69,7 +69,7 @@ class Storage:
             StorageError: The file cannot be read, or is no record.
             SweepExistsError: There is a sweep of that name.
         """
-        from tune_app.results.shared import add_shared
+        from tune_app.results.transfer.committed_record import add_shared
 
         return Sweep(self.store, add_shared(self.store, Path(record)).name)
 
@@ -77,12 +77,12 @@ class Storage:
         """Return the winners of several sweeps in one table, the best of each budget marked.
 
         They are those of the final stage, compared on the test split within a budget and data
-        set: see `tune_app.results.published.published_rows`.
+        set: see `tune_app.results.tables.published_tables.published_rows`.
 
         Raises:
             UnknownSweepError: There is no such sweep.
         """
-        from tune_app.results.published import published_layout, published_rows
+        from tune_app.results.tables.published_tables import published_layout, published_rows
 
         sweeps = [self.store.get_sweep(name) for name in names]
         return Table(
@@ -137,13 +137,13 @@ class Sweep:
     def tested(self, budget: Budget = None) -> Table:
         """Return the winners that were retrained and tested, of a budget or below each other.
 
-        Its rows are those of `tune_app.results.finals.final_rows`; empty before the final stage.
+        Its rows are those of `results.final_results.final_rows`; empty before the final stage.
 
         Raises:
             SpaceError: `budget` is no number of weights.
         """
-        from tune_app.results.final_layout import final_layouts
-        from tune_app.results.tables import winners_json
+        from tune_app.results.tables.final_layout import final_layouts
+        from tune_app.results.tables.sweep_tables import winners_json
 
         record = self.record
         rows = trial_rows(self.store, record)
@@ -186,8 +186,8 @@ class Sweep:
         Raises:
             ExportError: There is none to choose, its weights are gone, or the folder is taken.
         """
-        from tune_app.cli.export import say_left_out
-        from tune_app.report.export import export_trial
+        from tune_app.cli.commands.export_commands import say_left_out
+        from tune_app.report.export.trial_export import export_trial
 
         return export_trial(
             self.store,
@@ -206,8 +206,8 @@ class Sweep:
             TuneAppError: `to` ends otherwise.
             StorageError: It cannot be written.
         """
-        from tune_app.report.report import check_target, write_report
-        from tune_app.sweep.importance import sweep_importance
+        from tune_app.report.sweep_report import check_target, write_report
+        from tune_app.sweep.search.parameter_importance import sweep_importance
 
         check_target(Path(to))
         importance = {self.name: sweep_importance(self.store, self.record)}
@@ -225,7 +225,7 @@ class Sweep:
             DiagnosisError: There is no such diagnostic, or these trials do not suit it.
             UnknownTrialError: There is no such trial.
         """
-        from tune_app.cli.diagnose import check_what, run_diagnostic
+        from tune_app.cli.commands.diagnose_command import check_what, run_diagnostic
         from tune_app.diagnostics.workbench import Workbench
 
         check_what(what)
@@ -234,8 +234,8 @@ class Sweep:
 
     def figures(self) -> Figures:
         """Return the figures of the search, as a report has them; a notebook shows each."""
-        from tune_app.report.figures.sweeps import sweep_figures
-        from tune_app.sweep.importance import sweep_importance
+        from tune_app.report.figures.sweeps.sweep_figures import sweep_figures
+        from tune_app.sweep.search.parameter_importance import sweep_importance
 
         record = self.record
         drawn = sweep_figures(self.store, record, sweep_importance(self.store, record))

@@ -12,7 +12,17 @@ from typing import NoReturn
 
 import typer
 
-from tune_app.cli import check, diagnose, export, final, jobs, launch, read, report, serve
+from tune_app.cli.commands import (
+    check_commands,
+    diagnose_command,
+    export_commands,
+    final_command,
+    job_commands,
+    read_commands,
+    report_command,
+    run_commands,
+    serve_commands,
+)
 from tune_app.errors import TuneAppError
 from tune_app.sweep.signals import StopRequested, StopSignals
 
@@ -23,15 +33,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-launch.register(app)
-final.register(app)
-check.register(app)
-read.register(app)
-export.register(app)
-report.register(app)
-diagnose.register(app)
-serve.register(app)
-jobs.register(app)
+run_commands.register(app)
+final_command.register(app)
+check_commands.register(app)
+read_commands.register(app)
+export_commands.register(app)
+report_command.register(app)
+diagnose_command.register(app)
+serve_commands.register(app)
+job_commands.register(app)
 
 
 def main() -> None:
@@ -56,7 +66,7 @@ def main() -> None:
 
 def _bring_records_home() -> None:
     """Write to an object store what a command changed in the record of one."""
-    mirror = sys.modules.get("tune_app.results.store.mirror")
+    mirror = sys.modules.get("tune_app.results.transfer.mirror")
     if mirror is not None:
         mirror.push_changes()
 

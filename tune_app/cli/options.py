@@ -15,7 +15,7 @@ STORAGE = Path("tune_results")
 def _storage(named: str | Path) -> Path:
     if "://" not in str(named):
         return Path(named)
-    from tune_app.results.store.mirror import storage_folder
+    from tune_app.results.transfer.mirror import storage_folder
 
     return storage_folder(str(named))
 

@@ -36,7 +36,7 @@ def data_path(data: Path | None) -> Path:
 
 def function_folders(file: Path) -> tuple[Path, ...]:
     """Return where the functions that a search file names are looked for."""
-    from tune_app.config.functions import code_folder
+    from tune_app.config.user_functions import code_folder
 
     return file.parent, code_folder(file.parent), Path()
 

@@ -7,10 +7,16 @@ from typing import Any
 
 from tune_app.config.budget import format_budget, parse_budget
 from tune_app.config.durations import format_duration
-from tune_app.config.fields import did_you_mean, show
-from tune_app.config.reading import Location
+from tune_app.config.parsing.fields import did_you_mean, show
+from tune_app.config.parsing.validation import Location
+from tune_app.config.parsing.yaml_text import (
+    MAX_BYTES,
+    Document,
+    key_of,
+    read_document,
+    write_document,
+)
 from tune_app.config.sweep import SweepConfig, find_in
-from tune_app.config.yaml_text import MAX_BYTES, Document, key_of, read_document, write_document
 from tune_app.errors import Problem, SpaceError, SweepFileError
 
 

@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 from pydantic.fields import FieldInfo
 
-from tune_app.config.fields import Flag, Number, Section, Whole, one_of, thaw
-from tune_app.config.functions import is_function
-from tune_app.config.reading import Reading
+from tune_app.config.parsing.fields import Flag, Number, Section, Whole, one_of, thaw
+from tune_app.config.parsing.validation import Reading
 from tune_app.config.space import Parameter
+from tune_app.config.user_functions import is_function
 from tune_app.errors import SpaceError
 
 

@@ -9,7 +9,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, mod
 
 from tune_app.config.budget import format_budget, parse_budget
 from tune_app.config.durations import parse_duration
-from tune_app.config.fields import (
+from tune_app.config.named_metrics import METRICS, OBJECTIVES
+from tune_app.config.parsing.fields import (
     Flag,
     Number,
     Phrase,
@@ -20,7 +21,6 @@ from tune_app.config.fields import (
     plain_value,
     show,
 )
-from tune_app.config.metrics import METRICS, OBJECTIVES
 from tune_app.errors import SpaceError
 
 REGRESSION_SETS = ("sinc", "sin")

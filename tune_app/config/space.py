@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from tune_app.config.budget import parse_budget
-from tune_app.config.fields import (
+from tune_app.config.parsing.fields import (
     Flag,
     Number,
     Phrase,

@@ -13,13 +13,14 @@ from pydantic import (
     model_validator,
 )
 
-from tune_app.config.checks import find_problems
-from tune_app.config.draft import Draft
-from tune_app.config.fields import Phrase, Section, Text, did_you_mean, show
-from tune_app.config.functions import checked_function, is_function
-from tune_app.config.metrics import METRICS
+from tune_app.config.named_metrics import METRICS
 from tune_app.config.parameters import NETWORKS, TrainingParameters
-from tune_app.config.reading import Location, ReadBy, Reading, flatten
+from tune_app.config.parsing.fields import Phrase, Section, Text, did_you_mean, show
+from tune_app.config.parsing.partial_config import Draft
+from tune_app.config.parsing.spelling import read_parameter, spell_parameter
+from tune_app.config.parsing.sweep_checks import find_problems
+from tune_app.config.parsing.validation import Location, ReadBy, Reading, flatten
+from tune_app.config.parsing.yaml_text import key_of
 from tune_app.config.sections import (
     REGRESSION_SETS,
     Baseline,
@@ -36,8 +37,7 @@ from tune_app.config.sections import (
     Weights,
 )
 from tune_app.config.space import Constant, Parameter, SearchSpace
-from tune_app.config.spelling import read_parameter, spell_parameter
-from tune_app.config.yaml_text import key_of
+from tune_app.config.user_functions import checked_function, is_function
 from tune_app.errors import Problem, SpaceError, SweepFileError
 
 __all__ = [

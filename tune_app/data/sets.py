@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from tune_app.config.sections import DatasetConfig
-from tune_app.data.own import Arrays, Folders, find_path
 from tune_app.data.public import DIGIT_NAMES, FASHION_NAMES, Cifar10, Curve, Digits, Mnist
 from tune_app.data.source import Array, Examples, Source, Task, digest
 from tune_app.data.splits import TEST_SEED, SplitPlan, divide, plan_split
+from tune_app.data.user_files import Arrays, Folders, find_path
 from tune_app.errors import SpaceError
 
 

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable, Mapping
 
-from tune_app.diagnostics.curvature import diagnose_curvature
 from tune_app.diagnostics.diagnosis import Diagnosis
-from tune_app.diagnostics.generalisation import diagnose_generalisation
-from tune_app.diagnostics.gradients import diagnose_gradients
-from tune_app.diagnostics.interpolate import diagnose_interpolation
-from tune_app.diagnostics.network import diagnose_network
-from tune_app.diagnostics.paths import diagnose_paths
-from tune_app.diagnostics.random_labels import diagnose_random_labels
-from tune_app.diagnostics.sensitivity import diagnose_sensitivity
+from tune_app.diagnostics.studies.curvature import diagnose_curvature
+from tune_app.diagnostics.studies.generalisation import diagnose_generalisation
+from tune_app.diagnostics.studies.gradients import diagnose_gradients
+from tune_app.diagnostics.studies.interpolation import diagnose_interpolation
+from tune_app.diagnostics.studies.network_behaviour import diagnose_network
+from tune_app.diagnostics.studies.random_labels import diagnose_random_labels
+from tune_app.diagnostics.studies.sensitivity import diagnose_sensitivity
+from tune_app.diagnostics.studies.weight_paths import diagnose_paths
 
 # Each takes a list of subjects, and its own options by keyword.
 DIAGNOSTICS: Mapping[str, Callable[..., Diagnosis]] = {

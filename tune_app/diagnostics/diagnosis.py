@@ -9,10 +9,19 @@ from typing import Any
 import pandas as pd
 
 from tune_app.errors import StorageError, TuneAppError
-from tune_app.report.document import Block, Bullets, Code, Document, Grid, Section, paragraph, text
+from tune_app.report.document.blocks import (
+    Block,
+    Bullets,
+    Code,
+    Document,
+    Grid,
+    Section,
+    paragraph,
+    text,
+)
+from tune_app.report.document.markdown_writer import to_markdown
 from tune_app.report.figures.frame import ReportFigure, save
-from tune_app.report.markdown import to_markdown
-from tune_app.results.layout import value_text
+from tune_app.results.tables.layout import value_text
 
 TABLE_FORMATS = ("csv", "parquet")
 THEMES = ("light", "dark")

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from tune_app.diagnostics.figures.gradients import epoch_figure
-from tune_app.diagnostics.gradients import gradients_by_epoch, loss_unit
-from tune_app.diagnostics.network import network_claims
+from tune_app.diagnostics.figures.gradient_figure import epoch_figure
+from tune_app.diagnostics.studies.gradients import gradients_by_epoch, loss_unit
+from tune_app.diagnostics.studies.network_behaviour import network_claims
 from tune_app.diagnostics.workbench import Subject
 from tune_app.errors import TuneAppError
 from tune_app.report.figures.frame import ReportFigure

@@ -7,15 +7,15 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from tune_app.config.functions import load_function
+from tune_app.config.user_functions import load_function
 from tune_app.diagnostics.workbench import Subject
 from tune_app.errors import DiagnosisError
 from tune_app.models.network import build_network
-from tune_app.results.code import function_folders
+from tune_app.results.function_files import function_folders
 from tune_app.results.store import SweepRecord
 from tune_app.training.device import BACKENDS, apply_kernels
 from tune_app.training.loop import DivergedError, EpochResult, TrainingData, train_epochs
-from tune_app.training.own import OwnTraining
+from tune_app.training.user_training import OwnTraining
 
 Watch = Callable[[nn.Module, Tensor], None]  # the network after a backward pass, and the loss
 

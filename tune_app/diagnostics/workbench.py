@@ -16,14 +16,18 @@ from tune_app.data.sets import SearchData, load_search_data, load_test_data
 from tune_app.data.source import Array
 from tune_app.diagnostics.examples import Examples
 from tune_app.errors import DataError, DiagnosisError
-from tune_app.models.own import Model, OwnModel
 from tune_app.models.plan import NetworkPlan
-from tune_app.report.figures.trial_network import initial_network, trained_network, trial_plan
+from tune_app.models.user_networks import Model, OwnModel
+from tune_app.report.figures.networks.trial_network import (
+    initial_network,
+    trained_network,
+    trial_plan,
+)
 from tune_app.report.trial_model import trial_model
-from tune_app.results.readings import note_test_reading
 from tune_app.results.store import Store, SweepRecord, TrialRecord
 from tune_app.results.store.names import WEIGHTS_FOLDER
-from tune_app.results.table import ranked_rows, trial_rows
+from tune_app.results.tables.trial_table import ranked_rows, trial_rows
+from tune_app.results.test_split_log import note_test_reading
 from tune_app.training.checkpoints import load_weights
 from tune_app.training.device import pick_device, prepare_layout
 

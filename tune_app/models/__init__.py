@@ -2,8 +2,8 @@
 
 from tune_app.models.fill import fill_widths
 from tune_app.models.network import build_network, plan_network
-from tune_app.models.own import Model, OwnModel, find_model
 from tune_app.models.plan import LayerPlan, NetworkPlan
+from tune_app.models.user_networks import Model, OwnModel, find_model
 
 __all__ = [
     "LayerPlan",

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from itertools import count, islice, pairwise, permutations
 from typing import Any
 
-from tune_app.config.sizes import geometric_sizes
+from tune_app.config.layer_sizes import geometric_sizes
 from tune_app.errors import BuildError
 from tune_app.models.network import plan_network
-from tune_app.models.own import Model, OwnModel
 from tune_app.models.plan import NetworkPlan, Shape
+from tune_app.models.user_networks import Model, OwnModel
 
 FULL = 0.97  # the share of its budget that a network uses wherever integer widths allow
 # How far layers may leave the asked ratio, for which share of the budget: far only if need be.

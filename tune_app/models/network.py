@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tune_app.config.functions import is_function
-from tune_app.config.sizes import layer_sizes
+from tune_app.config.layer_sizes import layer_sizes
+from tune_app.config.user_functions import is_function
 from tune_app.errors import BuildError
 from tune_app.models.cnn import plan_cnn
 from tune_app.models.fcn import plan_fcn
-from tune_app.models.own import Model, OwnModel
 from tune_app.models.plan import NetworkPlan, Shape
+from tune_app.models.user_networks import Model, OwnModel
 
 if TYPE_CHECKING:
     from torch import nn

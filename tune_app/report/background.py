@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from tune_app.config.budget import format_budget
-from tune_app.config.fields import show, thaw
+from tune_app.config.parsing.fields import show, thaw
 from tune_app.config.sections import SETS_WITH_PATH, SETS_WITH_TEST_SPLIT
 from tune_app.config.space import Choice, Constant, FloatRange, IntRange, Parameter
 from tune_app.config.sweep import SweepConfig
-from tune_app.report.document import (
+from tune_app.report.document.blocks import (
     Block,
     Code,
     Facts,
@@ -23,9 +23,9 @@ from tune_app.report.document import (
     paragraph,
     text,
 )
-from tune_app.results.layout import exact_text, value_text
 from tune_app.results.store import Store, SweepRecord, TrialRecord
 from tune_app.results.store.names import TEST_FILE
+from tune_app.results.tables.layout import exact_text, value_text
 
 KINDS = {"fcn": "fully connected", "cnn": "convolutional"}
 

@@ -4,9 +4,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tune_app.config.metrics import OBJECTIVES
+from tune_app.config.named_metrics import OBJECTIVES
 from tune_app.report.background import metric_name
-from tune_app.report.document import (
+from tune_app.report.document.blocks import (
     Block,
     Bullets,
     Caution,
@@ -19,15 +19,15 @@ from tune_app.report.document import (
     paragraph,
     text,
 )
-from tune_app.report.figures.sweeps import comparison_figures
+from tune_app.report.figures.sweeps.sweep_figures import comparison_figures
 from tune_app.report.findings import Best
 from tune_app.report.history import duration
-from tune_app.results.layout import value_text
-from tune_app.results.published import published_layout
-from tune_app.results.spread import interval_text, spread_text
 from tune_app.results.statistics import SIGNIFICANCE, holm, welch_p
 from tune_app.results.store import Store, SweepRecord
-from tune_app.results.table import objective_of
+from tune_app.results.tables.layout import value_text
+from tune_app.results.tables.published_tables import published_layout
+from tune_app.results.tables.spread_text import interval_text, spread_text
+from tune_app.results.tables.trial_table import objective_of
 
 _NORMAL_95 = 1.959964
 

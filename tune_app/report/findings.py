@@ -7,7 +7,7 @@ from typing import Any
 
 from tune_app.config.budget import format_budget
 from tune_app.report.background import metric_name
-from tune_app.report.document import (
+from tune_app.report.document.blocks import (
     Block,
     Caution,
     Grid,
@@ -20,14 +20,14 @@ from tune_app.report.document import (
     sentence,
     text,
 )
-from tune_app.results.architecture import architecture_text
-from tune_app.results.final_layout import final_layouts
-from tune_app.results.finals import choose_export, final_budgets, final_rows
-from tune_app.results.layout import Layout, constants_above, ranked_layouts, unranked_note
-from tune_app.results.published import published_layout
-from tune_app.results.spread import interval_text, spread_text
+from tune_app.results.final_results import choose_export, final_budgets, final_rows
 from tune_app.results.store import Store, SweepRecord
-from tune_app.results.table import objective_of, ranked_rows, table_budgets
+from tune_app.results.tables.final_layout import final_layouts
+from tune_app.results.tables.layout import Layout, constants_above, ranked_layouts, unranked_note
+from tune_app.results.tables.network_notation import architecture_text
+from tune_app.results.tables.published_tables import published_layout
+from tune_app.results.tables.spread_text import interval_text, spread_text
+from tune_app.results.tables.trial_table import objective_of, ranked_rows, table_budgets
 
 TOP = 10  # rows of a ranked table
 _NORMAL_95 = 1.959964  # the 97.5 % quantile of the normal distribution

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from tune_app.config.budget import format_budget
-from tune_app.report.document import (
+from tune_app.report.document.blocks import (
     Block,
     Bullets,
     Code,
@@ -19,8 +19,8 @@ from tune_app.report.document import (
     paragraph,
     text,
 )
-from tune_app.results.layout import last_line
 from tune_app.results.store import SweepRecord, TrialRecord
+from tune_app.results.tables.layout import last_line
 
 _WORDS = {
     "finished": "trained to their end",

@@ -7,7 +7,7 @@ from tune_app.config.files import parse_sweep
 from tune_app.config.sweep import SweepConfig
 from tune_app.errors import SweepFileError
 from tune_app.report.background import metric_name
-from tune_app.report.document import (
+from tune_app.report.document.blocks import (
     Block,
     Bullets,
     Caution,
@@ -23,8 +23,8 @@ from tune_app.report.document import (
     text,
 )
 from tune_app.report.history import moment
-from tune_app.results.layout import value_text
 from tune_app.results.store import SweepRecord, TrialRecord
+from tune_app.results.tables.layout import value_text
 
 
 def protocol(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> Section:

@@ -1,7 +1,7 @@
 """What built the networks of a recorded sweep."""
 
-from tune_app.models.own import Model, find_model
-from tune_app.results.code import function_folders
+from tune_app.models.user_networks import Model, find_model
+from tune_app.results.function_files import function_folders
 from tune_app.results.store import Store, SweepRecord
 
 

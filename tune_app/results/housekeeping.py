@@ -7,11 +7,11 @@ from pathlib import Path
 
 from tune_app.errors import StorageError
 from tune_app.results.ranking import RANKED_STATUSES
-from tune_app.results.store.mirror import mirror_of
 from tune_app.results.store.names import check_sweep_name
 from tune_app.results.store.records import SweepRecord, TrialRecord
 from tune_app.results.store.store import Store
-from tune_app.results.table import ranked_rows, table_budgets, trial_rows
+from tune_app.results.tables.trial_table import ranked_rows, table_budgets, trial_rows
+from tune_app.results.transfer.mirror import mirror_of
 
 # An interrupted trial's files are what `resume` continues from.
 _ENDED = ({*RANKED_STATUSES} | {"diverged", "failed"}) - {"interrupted"}

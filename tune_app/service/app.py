@@ -12,30 +12,29 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tune_app.errors import TuneAppError
-from tune_app.results.formats import to_json
 from tune_app.results.store import open_store
-from tune_app.service import (
-    changing,
-    events,
-    figures,
-    files,
-    login,
-    metrics,
-    pages,
-    reading,
-    rendering,
-    tables,
-)
-from tune_app.service.answers import answer_errors
-from tune_app.service.audit import AuditLog
-from tune_app.service.charts import chart_numbers
+from tune_app.results.tables.table_formats import to_json
+from tune_app.service.commands.launcher import Launcher
 from tune_app.service.context import Context
-from tune_app.service.guard import Guard
-from tune_app.service.launcher import Launcher
-from tune_app.service.selection import View, default_table, select
+from tune_app.service.http import login
+from tune_app.service.http.audit_log import AuditLog
+from tune_app.service.http.guard import Guard
+from tune_app.service.http.responses import answer_errors
+from tune_app.service.pages import page_routes, templating
+from tune_app.service.pages.chart_numbers import chart_numbers
+from tune_app.service.pages.selection import View, default_table, select
+from tune_app.service.routes import (
+    change_routes,
+    event_routes,
+    figure_routes,
+    file_routes,
+    monitor_routes,
+    read_routes,
+    table_routes,
+)
 from tune_app.service.settings import Settings
 from tune_app.service.snapshots import Snapshots
-from tune_app.service.workshop import Workshop
+from tune_app.service.worker.worker_client import Workshop
 
 DESCRIPTION = """The verbs of the `tune-app` command line over HTTP, with the same words and rules.
 
@@ -84,26 +83,26 @@ def build_app(settings: Settings) -> FastAPI:
     )
     app.state.context = context
     for router in (
-        metrics.router,
-        reading.router,
-        tables.router,
-        changing.router,
-        figures.router,
-        files.router,
-        events.router,
-        pages.router,
+        monitor_routes.router,
+        read_routes.router,
+        table_routes.router,
+        change_routes.router,
+        figure_routes.router,
+        file_routes.router,
+        event_routes.router,
+        page_routes.router,
         login.router,
     ):
         app.include_router(router)
-    rendering.mount_static(app)
-    answer_errors(app, rendering.error_page)
+    templating.mount_static(app)
+    answer_errors(app, templating.error_page)
     _describe_token(app)
     app.add_middleware(_Counted, context=context)
     app.add_middleware(
         Guard,
         settings=settings,
         audit=AuditLog(settings.folder / "audit.jsonl"),
-        error_page=rendering.error_page,
+        error_page=templating.error_page,
     )
     return app
 
@@ -116,7 +115,7 @@ def openapi_text() -> str:
 
 
 class _Counted:
-    """Counts answers for the metrics."""
+    """Counts answers for the monitor_routes."""
 
     def __init__(self, app: ASGIApp, context: Context) -> None:
         self.app, self.context = app, context

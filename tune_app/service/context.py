@@ -6,11 +6,11 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 
 from tune_app.results.store import Store
-from tune_app.service.answers import AnswerCache
-from tune_app.service.launcher import Launcher
+from tune_app.service.commands.launcher import Launcher
+from tune_app.service.http.responses import AnswerCache
 from tune_app.service.settings import Settings
 from tune_app.service.snapshots import Snapshots
-from tune_app.service.workshop import Workshop
+from tune_app.service.worker.worker_client import Workshop
 
 
 @dataclass

@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import Any
 
 from tune_app.results.store import Store, SweepRecord
-from tune_app.results.table import flatten, sweep_summary, trial_rows
-from tune_app.service.answers import digest
+from tune_app.results.tables.trial_table import flatten, sweep_summary, trial_rows
+from tune_app.service.http.responses import digest
 
 FRESH_S = 1.0  # readers may see a sweep as it was so long ago
 SHARE = 0.05  # of its time that a server spends on reading one sweep again and again

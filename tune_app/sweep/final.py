@@ -18,16 +18,16 @@ from tune_app.config.sections import FinalConfig
 from tune_app.data.sets import SearchData
 from tune_app.errors import BudgetError, SpaceError
 from tune_app.results.store import Store, SweepRecord, TrialRecord
-from tune_app.results.table import ranked_rows, table_budgets, trial_rows
-from tune_app.sweep.cluster import Cluster
-from tune_app.sweep.engine import Ended, Watch
-from tune_app.sweep.feasible import Draw
-from tune_app.sweep.job_queue import JobQueue
-from tune_app.sweep.jobs import Job
-from tune_app.sweep.own import OwnFunctions
-from tune_app.sweep.search import ENDED
+from tune_app.results.tables.trial_table import ranked_rows, table_budgets, trial_rows
+from tune_app.sweep.ray_tune.cluster import Cluster
+from tune_app.sweep.ray_tune.engine import Ended, Watch
+from tune_app.sweep.search.feasible import Draw
+from tune_app.sweep.search.task_queue import JobQueue
+from tune_app.sweep.search.tune_searcher import ENDED
 from tune_app.sweep.session import Outcome, Session, budget_name, count_outcome
 from tune_app.sweep.signals import StopRequested, StopSignals, signal_name
+from tune_app.sweep.trial.tasks import Job
+from tune_app.sweep.trial.user_code import OwnFunctions
 from tune_app.training.baselines import run_baselines
 
 _FINAL_SEEDS = 1  # sets their entropy apart from that of the search's seeds

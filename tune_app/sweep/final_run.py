@@ -3,20 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tune_app.config.functions import Function
 from tune_app.config.sweep import SweepConfig
+from tune_app.config.user_functions import Function
 from tune_app.data.sets import load_final_data
 from tune_app.errors import TuneAppError
 from tune_app.results.housekeeping import require_files
-from tune_app.results.readings import note_test_reading
 from tune_app.results.store import Store, SweepRecord, open_store
-from tune_app.sweep.cluster import Cluster
-from tune_app.sweep.engine import OUT_OF_TIME, Watch
+from tune_app.results.test_split_log import note_test_reading
 from tune_app.sweep.final import FinalSession, with_final_plan
 from tune_app.sweep.launch import Launch, ray_and_data, require_same_data, surroundings
-from tune_app.sweep.own import OwnFunctions, find_recorded
+from tune_app.sweep.ray_tune.cluster import Cluster
+from tune_app.sweep.ray_tune.engine import OUT_OF_TIME, Watch
 from tune_app.sweep.session import Outcome
 from tune_app.sweep.signals import StopSignals
+from tune_app.sweep.trial.user_code import OwnFunctions, find_recorded
 
 
 def run_final(

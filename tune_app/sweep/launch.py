@@ -12,10 +12,10 @@ from tune_app.config.sweep import SweepConfig
 from tune_app.data.sets import DataShape, SearchData, data_shape, load_search_data
 from tune_app.errors import DataError
 from tune_app.results.store import SweepRecord, open_store
-from tune_app.results.store.mirror import mirror_of
-from tune_app.sweep.cluster import Cluster, ray_cluster
-from tune_app.sweep.nodes import Needs
+from tune_app.results.transfer.mirror import mirror_of
 from tune_app.sweep.provenance import git_commit, hardware, package_versions
+from tune_app.sweep.ray_tune.cluster import Cluster, ray_cluster
+from tune_app.sweep.ray_tune.nodes import Needs
 from tune_app.sweep.signals import StopSignals
 from tune_app.training.device import probe_kernels
 

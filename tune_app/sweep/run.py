@@ -4,19 +4,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tune_app.config.functions import Function
 from tune_app.config.sweep import SweepConfig
+from tune_app.config.user_functions import Function
 from tune_app.data.sets import SearchData, data_shape
 from tune_app.errors import SpaceError, SweepExistsError
 from tune_app.results.housekeeping import require_files
 from tune_app.results.store import SweepRecord, open_store, this_process
 from tune_app.results.store.names import resume_command
-from tune_app.sweep.engine import Watch
-from tune_app.sweep.feasible import FeasibleSpace
 from tune_app.sweep.final_run import with_final
-from tune_app.sweep.given import grid_draws, own_configurations
 from tune_app.sweep.launch import Launch, ray_and_data, require_same_data, surroundings
-from tune_app.sweep.own import (
+from tune_app.sweep.ray_tune.engine import Watch
+from tune_app.sweep.ray_tune.placement import plan_placement
+from tune_app.sweep.search.feasible import FeasibleSpace
+from tune_app.sweep.search.predefined import grid_draws, own_configurations
+from tune_app.sweep.search.smallest_network import require_budgets
+from tune_app.sweep.session import Outcome, SearchSession
+from tune_app.sweep.signals import StopSignals
+from tune_app.sweep.trial.user_code import (
     OwnFunctions,
     describe_own,
     find_own,
@@ -24,11 +28,7 @@ from tune_app.sweep.own import (
     keep_code,
     name_own,
 )
-from tune_app.sweep.placement import plan_placement
-from tune_app.sweep.session import Outcome, SearchSession
-from tune_app.sweep.signals import StopSignals
-from tune_app.sweep.smallest import require_budgets
-from tune_app.training.metrics import require_metrics
+from tune_app.training.metric_functions import require_metrics
 
 
 def named(config: SweepConfig, storage: Path, *, new: bool = False) -> SweepConfig:
@@ -189,7 +189,7 @@ def _complete(config: SweepConfig, feasible: FeasibleSpace) -> SweepConfig:
     else:
         own_configurations(config, feasible)
     path = config.dataset.path and Path(config.dataset.path).expanduser()
-    if path and path.exists():  # else it is under the data root; see data.own.find_path
+    if path and path.exists():  # else it is under the data root; see data.user_files.find_path
         dataset = config.dataset.model_copy(update={"path": str(path.absolute())})
         config = config.model_copy(update={"dataset": dataset})
     return config

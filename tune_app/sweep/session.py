@@ -12,21 +12,21 @@ from tune_app.data.sets import SearchData
 from tune_app.errors import StorageError, TuneAppError, UnknownSweepError
 from tune_app.results.ranking import RANKED_STATUSES
 from tune_app.results.store import Store, SweepRecord, TrialRecord
-from tune_app.results.store.mirror import mirror_of
 from tune_app.results.store.names import resume_command
-from tune_app.sweep.cluster import Cluster
-from tune_app.sweep.engine import Ended, Progress, Watch, run_tune
-from tune_app.sweep.feasible import FeasibleSpace
-from tune_app.sweep.job_queue import JobQueue
-from tune_app.sweep.jobs import Ledger
-from tune_app.sweep.own import OwnFunctions
-from tune_app.sweep.placement import plan_placement
-from tune_app.sweep.recorder import Recorder
-from tune_app.sweep.schedule import Rungs, rung_key, rungs_of
-from tune_app.sweep.search import BudgetSearcher, best_so_far_by_epoch
+from tune_app.results.transfer.mirror import mirror_of
+from tune_app.sweep.ray_tune.cluster import Cluster
+from tune_app.sweep.ray_tune.engine import Ended, Progress, Watch, run_tune
+from tune_app.sweep.ray_tune.placement import plan_placement
+from tune_app.sweep.ray_tune.recorder import Recorder
+from tune_app.sweep.schedule.asha import Rungs, rung_key, rungs_of
+from tune_app.sweep.search.feasible import FeasibleSpace
+from tune_app.sweep.search.task_queue import JobQueue
+from tune_app.sweep.search.tune_searcher import BudgetSearcher, best_so_far_by_epoch
 from tune_app.sweep.signals import StopRequested, StopSignals
-from tune_app.sweep.trainable import TrialSettings
-from tune_app.sweep.uploads import uploads_of
+from tune_app.sweep.storage_uploads import uploads_of
+from tune_app.sweep.trial.tasks import Ledger
+from tune_app.sweep.trial.trainable import TrialSettings
+from tune_app.sweep.trial.user_code import OwnFunctions
 
 
 @dataclass(frozen=True)

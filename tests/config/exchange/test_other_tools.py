@@ -14,7 +14,7 @@ from drawn_spaces import (
 from hypothesis import given, settings
 
 from tune_app.config.exchange.formats import read_space, write_space
-from tune_app.config.fields import freeze
+from tune_app.config.parsing.fields import freeze
 from tune_app.config.space import Choice, Constant, FloatRange, IntRange, SearchSpace
 from tune_app.config.sweep import SweepConfig
 
@@ -48,7 +48,7 @@ def plain(value):
 @given(sweeps_to_share())
 def test_optuna_reads_what_it_would_have_written(config):
     optuna = pytest.importorskip("optuna")
-    from tune_app.sweep.sampling import to_distribution
+    from tune_app.sweep.search.samplers import to_distribution
 
     entries = json.loads(write_space(config, "optuna")[0])
     for name, own in one_valued_as_constants(config.space).items():
@@ -61,7 +61,7 @@ def test_optuna_reads_what_it_would_have_written(config):
 
 def test_what_optuna_writes_is_read_with_both_ends(config):
     distributions = pytest.importorskip("optuna").distributions
-    from tune_app.sweep.sampling import to_distribution
+    from tune_app.sweep.search.samplers import to_distribution
 
     texts = {
         name: distributions.distribution_to_json(to_distribution(RANGES[name])) for name in RANGES
@@ -128,7 +128,7 @@ def test_tunes_own_searcher_reads_the_same_space_from_ray_as_we_do(config):
     pytest.importorskip("ray.tune")
     from ray.tune.search.optuna import OptunaSearch
 
-    from tune_app.sweep.sampling import to_distribution
+    from tune_app.sweep.search.samplers import to_distribution
 
     parameters = without_conditions(config.space)
     del parameters["augment"]  # of lists, which Optuna cannot store

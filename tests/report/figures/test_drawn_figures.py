@@ -15,10 +15,10 @@ from tune_app.report.figures.style import (
     ordered_marks,
     series_mark,
 )
-from tune_app.report.figures.sweeps import comparison_figures, sweep_figures
-from tune_app.results.importance import Importance
+from tune_app.report.figures.sweeps.sweep_figures import comparison_figures, sweep_figures
+from tune_app.results.importance_record import Importance
 from tune_app.results.store import open_store
-from tune_app.results.table import ranked_rows, trial_rows
+from tune_app.results.tables.trial_table import ranked_rows, trial_rows
 
 IMPORTANCE = [
     Importance("fanova", 10_000, 20, {"lr": 0.7, "optimizer": 0.3}, {"momentum": "only 3 have it"}),

@@ -13,17 +13,20 @@ from tune_app.report.figures.axes import (
     parameter_scales,
     shorten,
 )
-from tune_app.report.figures.curves import seed_curves, trial_curves
-from tune_app.report.figures.heat_map import heat_map_numbers, heat_map_pair, to_bins
-from tune_app.report.figures.importance import importance_numbers, important_parameters
-from tune_app.report.figures.parallel import MISSING, parallel_numbers
-from tune_app.report.figures.progress import progress_numbers
-from tune_app.report.figures.rungs import rung_numbers
-from tune_app.report.figures.scatter_numbers import compared_numbers, scatter_numbers
-from tune_app.report.figures.slices import slice_numbers
-from tune_app.results.importance import Importance
+from tune_app.report.figures.sweeps.best_so_far import progress_numbers
+from tune_app.report.figures.sweeps.heat_map import heat_map_numbers, heat_map_pair, to_bins
+from tune_app.report.figures.sweeps.importance_figure import (
+    importance_numbers,
+    important_parameters,
+)
+from tune_app.report.figures.sweeps.learning_curves import seed_curves, trial_curves
+from tune_app.report.figures.sweeps.parallel_coordinates import MISSING, parallel_numbers
+from tune_app.report.figures.sweeps.rungs import rung_numbers
+from tune_app.report.figures.sweeps.scatter_numbers import compared_numbers, scatter_numbers
+from tune_app.report.figures.sweeps.slices import slice_numbers
+from tune_app.results.importance_record import Importance
 from tune_app.results.store import EpochRecord, open_store
-from tune_app.results.table import trial_rows
+from tune_app.results.tables.trial_table import trial_rows
 
 RANKED = ("finished", "stopped", "timeout", "interrupted")
 

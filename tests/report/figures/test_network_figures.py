@@ -11,11 +11,11 @@ import torch
 from tune_app.config.sweep import SweepConfig
 from tune_app.data.sets import load_search_data, load_test_data
 from tune_app.models.network import build_network
-from tune_app.report.figures import network_figures as module
 from tune_app.report.figures.frame import to_svg
-from tune_app.report.figures.network_figures import fitted_functions, network_figures
-from tune_app.report.figures.trial_network import initial_network, trained_network
-from tune_app.results.readings import note_test_reading
+from tune_app.report.figures.networks import network_figures as module
+from tune_app.report.figures.networks.network_figures import fitted_functions, network_figures
+from tune_app.report.figures.networks.trial_network import initial_network, trained_network
+from tune_app.results.test_split_log import note_test_reading
 from tune_app.training.evaluate import evaluate
 from tune_app.training.loop import TrainingData, train_epochs
 

@@ -9,19 +9,19 @@ from tune_app.models.build import build_plan
 from tune_app.models.cnn import plan_cnn
 from tune_app.models.fcn import plan_fcn
 from tune_app.models.plan import NetworkPlan
-from tune_app.report.figures.confusion import (
+from tune_app.report.figures.networks.confusion import (
     Confusion,
     confusion_figure,
     count_confusion,
     errors_figure,
     surest_errors,
 )
-from tune_app.report.figures.images import percent_text, short_name
-from tune_app.report.figures.network import network_figure, network_rows
-from tune_app.report.figures.predictions import first_of_each_class
+from tune_app.report.figures.networks.first_layer import first_layer, first_layer_figure
+from tune_app.report.figures.networks.images import percent_text, short_name
+from tune_app.report.figures.networks.network_drawing import network_figure, network_rows
+from tune_app.report.figures.networks.predictions import first_of_each_class
+from tune_app.report.figures.networks.trial_network import Answers, to_answers
 from tune_app.report.figures.style import Theme
-from tune_app.report.figures.trial_network import Answers, to_answers
-from tune_app.report.figures.weights_shown import first_layer, first_layer_figure
 
 FCN = plan_fcn((1, 28, 28), [512, 256], 10, dropout=0.2)
 CNN = plan_cnn(

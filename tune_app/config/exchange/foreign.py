@@ -6,8 +6,8 @@ from fractions import Fraction
 from typing import Any
 
 from tune_app.config.budget import format_budget
-from tune_app.config.fields import show
 from tune_app.config.parameters import SIZES
+from tune_app.config.parsing.fields import show
 from tune_app.config.space import Choice, Constant, FloatRange, IntRange, Parameter
 from tune_app.config.sweep import SweepConfig
 from tune_app.errors import Problem, SpaceError

@@ -7,12 +7,12 @@ from tune_app.config.exchange.foreign import Foreign
 from tune_app.config.exchange.optuna_json import read_optuna, write_optuna
 from tune_app.config.exchange.ray_source import read_ray, write_ray
 from tune_app.config.exchange.wandb_yaml import read_wandb, write_wandb
-from tune_app.config.fields import one_of
-from tune_app.config.reading import Reading
+from tune_app.config.parsing.fields import one_of
+from tune_app.config.parsing.spelling import read_parameter
+from tune_app.config.parsing.validation import Reading
+from tune_app.config.parsing.yaml_text import key_of, read_document
 from tune_app.config.space import SearchSpace
-from tune_app.config.spelling import read_parameter
 from tune_app.config.sweep import SweepConfig
-from tune_app.config.yaml_text import key_of, read_document
 from tune_app.errors import Problem, SpaceError, SweepFileError
 
 WRITERS: dict[str, Callable[[SweepConfig], tuple[str, list[str]]]] = {

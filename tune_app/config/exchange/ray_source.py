@@ -23,7 +23,7 @@ from tune_app.config.exchange.foreign import (
     spell_values,
     steps_lost,
 )
-from tune_app.config.fields import thaw
+from tune_app.config.parsing.fields import thaw
 from tune_app.config.space import Choice, Constant, FloatRange, IntRange, Parameter
 from tune_app.config.sweep import SweepConfig
 from tune_app.errors import Problem, SpaceError

@@ -19,10 +19,10 @@ from tune_app.config.exchange.foreign import (
     spell_values,
     steps_lost,
 )
-from tune_app.config.fields import show, thaw
+from tune_app.config.parsing.fields import show, thaw
+from tune_app.config.parsing.yaml_text import Document, write_document
 from tune_app.config.space import Choice, Constant, FloatRange, IntRange, Parameter
 from tune_app.config.sweep import SweepConfig
-from tune_app.config.yaml_text import Document, write_document
 from tune_app.errors import SpaceError
 
 _METHODS = {"tpe": "bayes", "random": "random", "grid": "grid"}

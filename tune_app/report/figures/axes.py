@@ -12,14 +12,14 @@ from matplotlib.figure import Figure
 from matplotlib.markers import CARETDOWN, CARETUP
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from tune_app.config.fields import freeze, same
+from tune_app.config.parsing.fields import freeze, same
 from tune_app.config.space import Choice, FloatRange, IntRange, Parameter
 from tune_app.config.sweep import SweepConfig
 from tune_app.report.figures.style import short_number
-from tune_app.results.layout import value_text
 from tune_app.results.ranking import rank_rows
 from tune_app.results.store import SweepRecord
-from tune_app.results.table import objective_of
+from tune_app.results.tables.layout import value_text
+from tune_app.results.tables.trial_table import objective_of
 
 Row = Mapping[str, Any]
 

@@ -18,7 +18,7 @@ from cycler import cycler
 from matplotlib.colors import Colormap, ListedColormap, to_hex
 from matplotlib.figure import Figure
 
-from tune_app.results.layout import value_text
+from tune_app.results.tables.layout import value_text
 
 WIDTH = 7.0  # inches: a page's text, and what a screen shows without scrolling
 _LOCK = threading.RLock()

@@ -135,7 +135,7 @@ class Store:
         """Return the folder of a trial's files to read them, brought here if they are elsewhere."""
         folder = self.trial_folder(trial.sweep, trial.trial_id)
         if (self.storage / MIRROR_FILE).exists():
-            from tune_app.results.store.mirror import fetch_folder
+            from tune_app.results.transfer.mirror import fetch_folder
 
             fetch_folder(self, folder)
         return folder

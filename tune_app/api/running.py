@@ -1,0 +1,117 @@
+"""Running sweeps in Python."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tune_app.api.notebook_progress import announcer
+from tune_app.api.storage import Sweep, data_path, storage_path
+from tune_app.config.files import load_sweep_file
+from tune_app.config.sweep import SweepConfig
+from tune_app.config.user_functions import Function, code_folder
+from tune_app.data.from_python import FOLDER, save_data
+from tune_app.results.store import open_store
+from tune_app.sweep.launch import Launch
+from tune_app.sweep.run import named, resume_sweep
+from tune_app.sweep.run import run_sweep as run_config
+from tune_app.sweep.session import Outcome
+
+COMMAND = "tune_app.run_sweep"
+
+
+def run_sweep(
+    config: SweepConfig | Mapping[str, Any] | str | Path,
+    *,
+    data: Any = None,
+    test_data: Any = None,
+    model: Function | None = None,
+    train: Function | None = None,
+    storage: str | Path | None = None,
+    data_root: str | Path | None = None,
+    address: str | None = None,
+    new: bool = False,
+    quiet: bool = False,
+) -> Sweep:
+    """Run a search to its end and return the sweep.
+
+    `config` is a search file's path, what `load_sweep_file` returned, or a file's content as a
+    mapping. `data`, a pair of tensors or a data set of torch, takes the place of the file's (see
+    `save_data`), `test_data` that of its test split. `model` builds the networks and `train`
+    trains them; functions that the file names itself are looked for beside it, or in the working
+    directory. Progress is shown as on the command line, and in a notebook in one place; `quiet`
+    shows none. `new` takes the next free name where that of the file is taken.
+
+    Ctrl-C ends the sweep in order: its `status` is interrupted then, and `resume` goes on.
+
+    Raises:
+        TuneAppError: What is wrong, before the first trial; see `tune_app.sweep.run.run_sweep`.
+    """
+    place = storage_path(storage)
+    folders: tuple[Path, ...] = (Path(),)
+    source = ""
+    if isinstance(config, str | Path):
+        file = Path(config)
+        folders = (file.parent, code_folder(file.parent), Path())
+        config = load_sweep_file(file)
+        source = file.read_text(encoding="utf-8")
+    if data is not None:
+        config = _with_data(config, save_data(data, place / FOLDER, test_data))
+    if not isinstance(config, SweepConfig):
+        config = SweepConfig.from_dict(config)
+    config = named(config, place, new=new)
+    launch = Launch(
+        storage=place,
+        data_root=data_path(data_root),
+        address=address,
+        command=COMMAND,
+        source=source,
+        folders=folders,
+    )
+    say = announcer(quiet)
+    say.opening(config)
+    outcome = run_config(config, launch, watch=say.watch, model=model, train=train)
+    return _ended(place, outcome)
+
+
+def resume(
+    sweep: Sweep,
+    *,
+    trials: int | None = None,
+    model: Function | None = None,
+    train: Function | None = None,
+    quiet: bool = False,
+) -> Sweep:
+    """Go on with an interrupted sweep, or extend a complete one to so many `trials`.
+
+    Functions of its own are those that it keeps, but for those given.
+
+    Raises:
+        TuneAppError: See `tune_app.sweep.run.resume_sweep`.
+    """
+    flags = sweep.record.run_flags
+    launch = Launch(
+        storage=sweep.store.storage,
+        data_root=Path(flags["data_root"]),
+        address=flags["address"],
+        command=COMMAND,
+    )
+    say = announcer(quiet)
+    outcome = resume_sweep(
+        sweep.name, launch, trials=trials, watch=say.watch, model=model, train=train
+    )
+    return sweep if outcome is None else _ended(sweep.store.storage, outcome)
+
+
+def _with_data(
+    config: SweepConfig | Mapping[str, Any], path: Path
+) -> SweepConfig | Mapping[str, Any]:
+    own = {"name": "arrays", "path": str(path)}
+    if isinstance(config, SweepConfig):
+        return config.model_copy(update={"dataset": config.dataset.model_copy(update=own)})
+    return {**config, "dataset": {**(config.get("dataset") or {}), **own}}
+
+
+def _ended(storage: Path, outcome: Outcome) -> Sweep:
+    if outcome.final_error is not None:  # the search stands in the record
+        raise outcome.final_error
+    return Sweep(open_store(storage), outcome.name)

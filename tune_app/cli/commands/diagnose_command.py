@@ -1,0 +1,168 @@
+"""The command that looks into trained networks."""
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tune_app.cli.options import STORAGE, StorageOption, SweepArgument
+from tune_app.cli.run_options import DataOption, command_line, data_path
+from tune_app.errors import DiagnosisError
+from tune_app.results.humanize import duration_text
+from tune_app.results.store import open_store
+from tune_app.results.store.names import did_you_mean
+
+if TYPE_CHECKING:
+    from tune_app.diagnostics.diagnosis import Diagnosis
+    from tune_app.diagnostics.workbench import Workbench
+
+# What each diagnostic is about, and the options that it reads.
+WHATS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "paths": ("how weights moved in training", ("layer", "contours")),
+    "gradients": ("gradient norm and loss", ("by_step", "epochs")),
+    "curvature": ("minimum ratio where the gradient is nearly zero", ("most", "iterations")),
+    "interpolate": ("the line between two trials", ("most", "test")),
+    "sensitivity": ("gradients by the input, sharpness, against batch size", ("most", "test")),
+    "random_labels": ("the same training on random labels", ("epochs",)),
+    "generalisation": ("loss and accuracy against weights", ("measure",)),
+    "network": ("what one network sees, errs in and claims", ()),
+    "ranking": ("what mattered, what fails, where to search on", ()),
+}
+
+_OF_ONE = ("network", "random_labels", "gradients")  # the best trial, where none is named
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this module to `app`."""
+    app.command(rich_help_panel="Results")(diagnose)
+
+
+def diagnose(
+    what: Annotated[
+        str,
+        typer.Argument(metavar="WHAT", help=f"One of {', '.join(WHATS)}.", show_default=False),
+    ],
+    sweep: SweepArgument,
+    to: Annotated[
+        Path,
+        typer.Option("--to", metavar="DIR", help="A folder for all files.", show_default=False),
+    ],
+    trials: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[TRIAL]...",
+            help="t0007, or OTHER_SWEEP/t0007; all that fit, or the best, if left out.",
+            show_default=False,
+        ),
+    ] = None,
+    examples: Annotated[
+        int | None,
+        typer.Option(min=1, help="Measure on at most so many examples of each split."),
+    ] = None,
+    test: Annotated[
+        bool, typer.Option("--test", help="Measure on the test split too; this is recorded.")
+    ] = False,
+    by_step: Annotated[
+        bool, typer.Option("--by-step", help="gradients: train again, every step, every layer.")
+    ] = False,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Train again for so many epochs only.")
+    ] = None,
+    iterations: Annotated[
+        int | None, typer.Option(min=0, help="curvature: steps that minimise the gradient norm.")
+    ] = None,
+    layer: Annotated[
+        str | None, typer.Option(help="paths: this layer beside the whole; else the first.")
+    ] = None,
+    contours: Annotated[
+        bool, typer.Option("--contours", help="paths: the loss on the plane of the paths.")
+    ] = False,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="generalisation: measure the kept weights.")
+    ] = False,
+    format: Annotated[str, typer.Option(metavar="NAME", help="Of tables: csv or parquet.")] = "csv",
+    data: DataOption = None,
+    storage: StorageOption = STORAGE,
+) -> None:
+    """Look into trained networks: tables, figures and a page that says what they show.
+
+    paths takes trials of a sweep with `record: {weights_every: N}` in its search file, interpolate
+    exactly two; random_labels and gradients --by-step train again.
+    """
+    given: dict[str, Any] = {
+        "most": examples,
+        "test": test or None,
+        "by_step": by_step or None,
+        "epochs": epochs,
+        "iterations": iterations,
+        "layer": layer,
+        "contours": contours or None,
+        "measure": measure or None,
+    }
+    options = _options_for(what, {name: own for name, own in given.items() if own is not None})
+    store = open_store(storage)
+    store.get_sweep(sweep)  # before torch is imported
+
+    from tune_app.diagnostics.diagnosis import TABLE_FORMATS, save_diagnosis
+    from tune_app.diagnostics.workbench import Workbench
+
+    if format not in TABLE_FORMATS:
+        raise DiagnosisError(f"no format '{format}', expected one of {', '.join(TABLE_FORMATS)}")
+    began = time.perf_counter()
+    found = run_diagnostic(what, Workbench(store, data_path(data)), sweep, trials or [], options)
+    written = save_diagnosis(found, to, table_format=format, command=command_line())
+    for finding in (*found.findings, *found.cautions):
+        print(f"- {finding}")
+    seconds = duration_text(time.perf_counter() - began)
+    print(f"{written[0]} and {len(written) - 1} files beside it, in {seconds}")
+
+
+def check_what(what: str) -> None:
+    """Raise where there is no such diagnostic."""
+    if what not in WHATS:
+        hint = did_you_mean(what, WHATS) or f"expected one of {', '.join(WHATS)}"
+        raise DiagnosisError(f"no diagnostic '{what}': {hint}")
+
+
+def _options_for(what: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Return the options, all of which `what` must read."""
+    check_what(what)
+    read = WHATS[what][1]
+    for name in given:
+        if name not in read:
+            of = [other for other, (_, options) in WHATS.items() if name in options]
+            flag = f"--{'examples' if name == 'most' else name.replace('_', '-')}"
+            raise DiagnosisError(f"{flag} is read by {', '.join(of)}, not by {what}; leave it out")
+    return given
+
+
+def run_diagnostic(
+    what: str,
+    bench: "Workbench",
+    sweep: str,
+    trials: Sequence[str] = (),
+    options: Mapping[str, Any] = MappingProxyType({}),
+) -> "Diagnosis":
+    """Return what a diagnostic finds in the trials that are named, or those that it takes."""
+    if what == "ranking":
+        if trials:
+            raise DiagnosisError("ranking is about a whole sweep: name no trials")
+
+        from tune_app.diagnostics.studies.ranking_causes import diagnose_ranking
+        from tune_app.sweep.search.parameter_importance import sweep_importance
+
+        record = bench.store.get_sweep(sweep)
+        return diagnose_ranking(bench.store, record, sweep_importance(bench.store, record))
+
+    from tune_app.diagnostics.catalogue import DIAGNOSTICS
+
+    if what in _OF_ONE and not trials:
+        subjects = [bench.best(sweep)]
+    else:
+        subjects = bench.subjects(sweep, trials)
+    if not subjects:
+        raise DiagnosisError(f"no trial of sweep '{sweep}' has trained; wait for it, or resume it")
+    return DIAGNOSTICS[what](subjects, **options)

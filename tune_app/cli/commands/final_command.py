@@ -1,0 +1,71 @@
+"""The command that retrains the winners of a search and tests them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tune_app.cli.options import (
+    STORAGE,
+    BudgetOption,
+    StorageOption,
+    SweepArgument,
+    read_budgets,
+)
+from tune_app.cli.printing.consoles import write_text
+from tune_app.cli.printing.table_format import format_for
+from tune_app.cli.printing.winners import render_finals
+from tune_app.cli.run_options import AddressOption, DataOption, launch_again
+from tune_app.results.tables.sweep_tables import Format
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+    app.command(rich_help_panel="Search")(final)
+
+
+def final(
+    sweep: SweepArgument,
+    budget: BudgetOption = None,
+    top: Annotated[
+        int | None, typer.Option(min=1, help="Winners per budget, if not as in the file, or 3.")
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Trainings of each, if not as in the file, or 5.")
+    ] = None,
+    format: Annotated[
+        Format | None, typer.Option(help="By the suffix of --output if left out, else table.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Write the table to this file.")] = None,
+    data: DataOption = None,
+    address: AddressOption = None,
+    storage: StorageOption = STORAGE,
+) -> None:
+    """Retrain the best configurations over seeds, test them once, and show who is best.
+
+    On training and validation data together; what was trained before is kept. The test split is
+    read here for the first time.
+    """
+    format = format_for(format, output)
+    from tune_app.results.store import open_store
+
+    store = open_store(storage)
+    record = store.get_sweep(sweep)
+
+    from tune_app.cli.printing.live import Announcer
+    from tune_app.sweep.final_run import run_final
+
+    outcome = run_final(
+        sweep,
+        launch_again(record, storage, data, address),
+        budgets=read_budgets(budget) or (),
+        top=top,
+        seeds=seeds,
+        watch=Announcer(quiet=format is Format.json and output is None).watch,
+    )
+    record = store.get_sweep(sweep)
+    write_text(render_finals(store, record, read_budgets(budget), format), output)
+    if outcome.signal is not None:
+        raise typer.Exit(128 + outcome.signal)
+    if not outcome.usable and not record.baselines:
+        raise typer.Exit(1)

@@ -1,0 +1,1 @@
+"""From the text of a search file to checked models, with every problem and its line."""

@@ -1,0 +1,214 @@
+"""The rules of a search space: names, values, sizes, conditions, and that something reads it."""
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+from tune_app.config.budget import format_budget
+from tune_app.config.parameters import NETWORKS, SIZES, ReadUnless, ReadWhere
+from tune_app.config.parsing.fields import annotation_of, describe, did_you_mean, leaves_of, show
+from tune_app.config.parsing.partial_config import Draft, Findings
+from tune_app.config.parsing.validation import MOST_TOLD, Reading
+from tune_app.config.space import Choice, Constant, Parameter, parents_first
+
+_SYNONYMS = {  # of other tools
+    "learning_rate": "lr",
+    "hidden_layers": "layers",
+    "num_layers": "layers",
+    "units": "width",
+    "filters": "channels",
+    "l2": "weight_decay",
+}
+
+
+def name_rules(draft: Draft) -> Findings:
+    unknown = [name for name in draft.names if name not in draft.fields]
+    for name in unknown[:MOST_TOLD]:
+        owner = next((model for model in NETWORKS if name in NETWORKS[model].model_fields), None)
+        if draft.own_model or (owner is None and draft.takes_any):
+            continue
+        if owner is None:
+            near = did_you_mean(_SYNONYMS.get(name, name), draft.fields)
+            text = f"nothing reads a parameter of this name{near or '; remove it'}"
+        else:
+            text = f"is a parameter of {owner}, and this model is {draft.get('model')}; remove it"
+        yield ("parameters", name), text
+
+
+def value_rules(draft: Draft) -> Findings:
+    """Every value and both ends of every range, also where only a condition reaches them."""
+    reading = Reading()
+    for at, value in draft.known.items():
+        if at[0] != "parameters" or len(at) < 2 or str(at[1]) not in draft.fields:
+            continue
+        annotation = annotation_of(draft.fields[str(at[1])])
+        match at[2:]:
+            case () if isinstance(value, Constant):
+                reading.value(annotation, value.value, at)
+            case ("choice", int()):
+                reading.value(annotation, value, at)
+            case ("int" | "float" as kind, int() as end):
+                if not (misfit := _misfit(str(kind), annotation)):
+                    reading.value(annotation, value, at)
+                elif end == 0:
+                    reading.find(at[:2], misfit)
+    yield from reading.findings
+
+
+def _misfit(kind: str, annotation: Any) -> str:
+    """Return why a parameter of this type takes no range of this kind; empty if it does."""
+    leaves = set(leaves_of(annotation))
+    if not {int, float} & leaves:
+        return f"must be {describe(annotation)}, got a range; use choice"
+    if kind == "float" and float not in leaves:
+        return f"must be {describe(annotation)}, got a float range; use int"
+    return ""
+
+
+def _wrong_names(draft: Draft) -> set[str]:
+    """Return the parameters with a wrong value, which may be the one that another rule misses."""
+    return {str(at[1]) for at, _ in value_rules(draft)}
+
+
+def size_rules(draft: Draft) -> Findings:
+    """The sizes of a network are said in one way, and not at all where the budget decides."""
+    model = draft.get("model")
+    if model is None:
+        return
+    if draft.own_model:
+        yield from _own_size_rules(draft)
+        return
+    if draft.get("fill") is not None:
+        yield ("fill",), f"is for a model of one's own, and {model} fills its own sizes; remove it"
+    listed, solved, spelled = SIZES[model]
+    fill = draft.get("budget_mode") == "fill"
+    if fill and listed in draft.names:
+        yield (
+            ("parameters", listed),
+            f"leaves a budget nothing to fill; give {spelled[0]} instead, or use budget_mode: cap",
+        )
+    if fill and solved in draft.names:
+        yield (
+            ("parameters", solved),
+            "is what fill mode solves from the budget; remove it, or use budget_mode: cap",
+        )
+    for name in spelled:
+        if listed in draft.names and name in draft.names and not fill:
+            yield ("parameters", name), f"{listed} says it already; remove one of the two"
+
+
+def _own_size_rules(draft: Draft) -> Findings:
+    solved = draft.get("fill")
+    if draft.get("budget_mode") == "fill" and ("fill",) in draft.known and solved is None:
+        yield (
+            ("fill",),
+            "is missing; it names the integer parameter of your function that a budget decides",
+        )
+    if solved is not None and draft.get("budget_mode") == "cap":
+        yield ("fill",), "is read in budget_mode: fill only; remove one of the two"
+    if solved is not None and solved in draft.names:
+        yield (
+            ("parameters", solved),
+            "is what fill mode solves from the budget; remove it, or use budget_mode: cap",
+        )
+    if "fill" in draft.names:
+        yield ("parameters", "fill"), "is a word of search files; give the parameter another name"
+
+
+def condition_rules(draft: Draft) -> Findings:
+    wrong = _wrong_names(draft)
+    for name, parameter in draft.parameters.items():
+        for parent, accepted in parameter.when.items():
+            at = ("parameters", name, "when", parent)
+            if parent == "budget":
+                for budget in _never_budgets(draft, accepted):
+                    yield at, budget
+            elif parent not in draft.names:
+                known = [*draft.names, *(["budget"] if draft.get("budgets") else [])]
+                text = f"is no parameter of this file{did_you_mean(parent, known)}"
+                yield at, text
+            elif parent not in (name, *wrong) and (own := draft.parameters.get(parent)):
+                yield from ((at, text) for text in _never_values(parent, own, accepted))
+    yield from _cycles(draft.parameters)
+
+
+def _never_budgets(draft: Draft, accepted: tuple[Any, ...]) -> list[str]:
+    budgets = draft.get("budgets")
+    if budgets is None:
+        return []
+    if not budgets:
+        return ["this file has no budgets; add budgets, or remove the condition"]
+    listed = ", ".join(map(format_budget, budgets))
+    return [
+        f"{format_budget(budget)} is none of the budgets {listed}"
+        for budget in accepted
+        if budget not in budgets
+    ]
+
+
+def _never_values(name: str, parent: Parameter, accepted: tuple[Any, ...]) -> list[str]:
+    if parent.count is None:
+        return [f"{name} is a range without a step, so no single value of it can be waited for"]
+    return [
+        f"{name} is never {show(value)}: {values_of(parent, value)}"
+        for value in accepted
+        if not parent.contains(value)
+    ]
+
+
+def values_of(parameter: Parameter, missed: Any) -> str:
+    """Say which values a parameter takes, and which of them may be meant by one that it misses."""
+    match parameter:
+        case Constant(value=value):
+            return f"it is always {show(value)}"
+        case Choice(values=values):
+            words = [value for value in values if isinstance(value, str)]
+            return f"it is one of {', '.join(map(show, values))}{did_you_mean(missed, words)}"
+    step = "" if parameter.step in (None, 1) else f" in steps of {parameter.step}"
+    return f"it goes from {parameter.low} to {parameter.high}{step}"
+
+
+def _cycles(parameters: Mapping[str, Parameter]) -> Findings:
+    _, waiting = parents_first(parameters)
+    walked: set[str] = set()
+    for name in waiting:
+        path: list[str] = []
+        while name not in walked:
+            walked.add(name)
+            path.append(name)
+            name = next(parent for parent in parameters[name].when if parent in waiting)
+        if name in path:
+            circle = [*path[path.index(name) :], name]
+            text = ", ".join(f"{child} waits for {parent}" for child, parent in pairwise(circle))
+            yield ("parameters", name, "when"), f"never begins: {text}"
+
+
+def reader_rules(draft: Draft) -> Findings:
+    """A parameter is read in at least one configuration of the space."""
+    model = draft.get("model")
+    if model is None:
+        return
+    listed, _, spelled = ("", "", ()) if draft.own_model else SIZES[model]
+    wrong = _wrong_names(draft)
+    for name, parameter in draft.parameters.items():
+        if name not in draft.fields or (name in spelled and listed in draft.names):
+            continue
+        for rule in draft.fields[name].metadata:
+            if not isinstance(rule, ReadWhere | ReadUnless) or rule.parent in wrong:
+                continue
+            if not _may_hold(rule, parameter, draft):
+                yield (
+                    ("parameters", name),
+                    f"is read only where {rule}, which never happens here; remove it, "
+                    f"or change {rule.parent}",
+                )
+
+
+def _may_hold(rule: ReadWhere | ReadUnless, parameter: Parameter, draft: Draft) -> bool:
+    if rule.parent in parameter.when:
+        return any(map(rule.holds, parameter.when[rule.parent]))
+    default = draft.fields[rule.parent].default
+    parent = draft.parameters.get(rule.parent)
+    if parent is None:
+        return not draft.has_default(rule.parent) or rule.holds(default)
+    return rule.may_hold(parent) or (bool(parent.when) and rule.holds(default))

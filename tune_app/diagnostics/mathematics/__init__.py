@@ -1,0 +1,1 @@
+"""The mathematics of diagnostics: loss landscapes and eigenvalues."""

@@ -1,0 +1,1 @@
+"""One module for each diagnostic: numbers as DataFrames, and what they say."""

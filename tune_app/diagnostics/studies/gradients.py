@@ -1,0 +1,124 @@
+"""Gradient norms: by epoch from the record, by iteration and layer from training once more."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from tune_app.diagnostics.diagnosis import Diagnosis
+from tune_app.diagnostics.figures.gradient_figure import epoch_figure, step_figure
+from tune_app.diagnostics.retrain import retrain
+from tune_app.diagnostics.workbench import Subject
+from tune_app.errors import DiagnosisError
+
+
+def gradients_by_epoch(subjects: Sequence[Subject]) -> pd.DataFrame:
+    """Return `trial`, `epoch`, `grad_norm`, `train_loss`, `val_loss` and `lr` from the record.
+
+    The norm is of the gradient of all weights, before clipping, averaged over at most 32 evenly
+    spaced steps of the epoch. Costs nothing: the search recorded it.
+    """
+    rows = [
+        {
+            "trial": subject.name,
+            "epoch": epoch.epoch,
+            "grad_norm": epoch.grad_norm,
+            "train_loss": epoch.train_loss,
+            "val_loss": epoch.val_loss,
+            "lr": epoch.lr,
+        }
+        for subject in subjects
+        for epoch in subject.bench.store.epochs(subject.sweep.name, subject.name)
+    ]
+    return pd.DataFrame(rows)
+
+
+def gradients_by_step(subject: Subject, *, epochs: int | None = None) -> pd.DataFrame:
+    """Return `trial`, `epoch`, `step`, `loss`, `grad_norm` and `grad_norm.LAYER` for each layer.
+
+    The trial is trained again from its seed, for all of its epochs or for `epochs`. Norms are of
+    each batch's gradient, before clipping; the squares of those of the layers add up to the square
+    of the whole. `step` counts from 1 through the training; `loss` is the batch's, in training.
+    Costs a training, and a tenth of it more.
+    """
+    losses: list[Tensor] = []
+    norms: list[Tensor] = []
+    layers: list[str] = []
+
+    def watch(network: nn.Module, loss: Tensor) -> None:
+        by_layer: dict[str, list[Tensor]] = {}
+        for name, weight in network.named_parameters():
+            if weight.grad is not None:
+                by_layer.setdefault(name.partition(".")[0], []).append(weight.grad)
+        layers[:] = list(by_layer)
+        losses.append(loss)
+        norms.append(torch.stack([nn.utils.get_total_norm(own) for own in by_layer.values()]))
+
+    done = retrain(subject, epochs=epochs, watch=watch)
+    steps = len(losses) // max(len(done), 1)  # in an epoch; a last one that diverged may have less
+    if not done:
+        raise DiagnosisError(f"trial {subject.name} diverges in its first epoch")
+    each = torch.stack(norms).double().cpu()
+    table = pd.DataFrame(
+        {
+            "trial": subject.name,
+            "epoch": [1 + place // steps for place in range(len(losses))],
+            "step": range(1, len(losses) + 1),
+            "loss": torch.stack(losses).double().cpu().numpy(),
+            "grad_norm": each.square().sum(1).sqrt().numpy(),
+        }
+    )
+    for place, layer in enumerate(layers):
+        table[f"grad_norm.{layer}"] = each[:, place].numpy()
+    return table.iloc[: steps * len(done)]
+
+
+def diagnose_gradients(
+    subjects: Sequence[Subject], *, by_step: bool = False, epochs: int | None = None
+) -> Diagnosis:
+    """Return gradient norm and loss of trials; `by_step` trains each again."""
+    by_epoch = gradients_by_epoch(subjects)
+    if by_epoch["grad_norm"].isna().all():
+        names = ", ".join(subject.name for subject in subjects)
+        raise DiagnosisError(
+            f"no epoch of trial {names} has a gradient norm: give --by-step, which trains again"
+        )
+    findings = [_course(name, own) for name, own in by_epoch.groupby("trial", sort=False)]
+    figures = [epoch_figure(by_epoch, loss_unit(subjects))]
+    tables = {"gradients": by_epoch}
+    if by_step:
+        every = pd.concat(
+            [gradients_by_step(subject, epochs=epochs) for subject in subjects], ignore_index=True
+        )
+        tables["gradients-by-step"] = every
+        for name, own in every.groupby("trial", sort=False):
+            figures.append(step_figure(own.dropna(axis=1), str(name), loss_unit(subjects)))
+    return Diagnosis(
+        name="gradients",
+        title="Gradient norms",
+        method=(
+            "The Euclidean norm of the gradient of the batch's loss by all weights, before "
+            "clipping: by epoch, the mean over at most 32 evenly spaced steps, as the search "
+            "recorded it"
+            + ("; by step and layer, from training again with the same seed." if by_step else ".")
+        ),
+        findings=tuple(findings),
+        tables=tables,
+        figures=tuple(figures),
+    )
+
+
+def loss_unit(subjects: Sequence[Subject]) -> str:
+    """Return what the losses of these trials are measured in, for an axis."""
+    return "MSE" if all(subject.loss == "mse" for subject in subjects) else "nats"
+
+
+def _course(name: object, own: pd.DataFrame) -> str:
+    known = own.dropna(subset="grad_norm")
+    first, last = known.iloc[0], known.iloc[-1]
+    return (
+        f"{name}: the gradient norm goes from {first['grad_norm']:.3g} in epoch "
+        f"{first['epoch']:.0f} to {last['grad_norm']:.3g} in epoch {last['epoch']:.0f}, the "
+        f"training loss from {first['train_loss']:.3g} to {last['train_loss']:.3g}."
+    )

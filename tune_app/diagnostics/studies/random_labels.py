@@ -1,0 +1,100 @@
+"""Memorisation: the same training on true and on random labels."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from tune_app.diagnostics.diagnosis import Diagnosis
+from tune_app.diagnostics.figures.random_label_figure import random_labels_figure
+from tune_app.diagnostics.retrain import retrain
+from tune_app.diagnostics.workbench import Subject, refuse_different, refuse_regression
+from tune_app.errors import DiagnosisError
+
+METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
+
+
+def recorded_epochs(subject: Subject) -> pd.DataFrame:
+    """Return `trial`, `labels`, `epoch` and METRICS, as the search recorded them."""
+    labels = "random" if subject.config.dataset.random_labels else "true"
+    epochs = subject.bench.store.epochs(subject.sweep.name, subject.name)
+    return _table(subject, labels, epochs)
+
+
+def random_label_epochs(subject: Subject, *, epochs: int | None = None) -> pd.DataFrame:
+    """Return the columns of `recorded_epochs` of the trial trained again on random labels.
+
+    Same seed, same examples, same settings; the labels of the training and of the validation
+    examples are shuffled among themselves, so that nothing but the single example is left to
+    learn. Costs a training.
+    """
+    return _table(subject, "random", retrain(subject, epochs=epochs, random_labels=True))
+
+
+def diagnose_random_labels(subjects: Sequence[Subject], *, epochs: int | None = None) -> Diagnosis:
+    """Compare a trial with the same on random labels, which is trained now, or is the second one.
+
+    After Zhang, Bengio, Hardt, Recht and Vinyals (2017), "Understanding deep learning requires
+    rethinking generalization", arXiv:1611.03530.
+
+    Raises:
+        DiagnosisError: A regression, other than one or two trials, or two that differ in more
+            than their labels.
+    """
+    refuse_regression(subjects[0], "random_labels")
+    if len(subjects) > 2:
+        raise DiagnosisError(
+            f"random_labels takes one trial, which it trains again on random labels, or two, of "
+            f"which one did; got {len(subjects)}"
+        )
+    refuse_different(subjects)
+    parts = [recorded_epochs(subject) for subject in subjects]
+    if len(subjects) == 1:
+        if parts[0]["labels"].iloc[0] == "random":
+            raise DiagnosisError(
+                f"sweep '{subjects[0].sweep.name}' trained on random labels; name the same trial "
+                "on true labels, alone or as a second one: OTHER_SWEEP/t0001"
+            )
+        parts.append(random_label_epochs(subjects[0], epochs=epochs))
+    table = pd.concat(parts, ignore_index=True)
+    if table["labels"].nunique() < 2:
+        raise DiagnosisError(
+            f"trials {subjects[0].full_name} and {subjects[1].full_name} both learnt "
+            f"{table['labels'].iloc[0]} labels; name one, or one of each"
+        )
+    chance = 1 / subjects[0].sweep.resolved["outputs"]
+    return Diagnosis(
+        name="random_labels",
+        title="True and random labels",
+        method=(
+            "The same network, trained in the same way on the same examples, once with their "
+            "labels and once with these shuffled (Zhang et al. 2017, arXiv:1611.03530). What "
+            "falls on random labels is learnt by heart. Training metrics are means over each "
+            "epoch, while the weights changed."
+        ),
+        findings=tuple(_finding(labels, own, chance) for labels, own in table.groupby("labels")),
+        tables={"random_labels": table},
+        figures=(random_labels_figure(table, chance),),
+    )
+
+
+def _table(subject: Subject, labels: str, epochs: Sequence[object]) -> pd.DataFrame:
+    rows = [
+        {"trial": subject.full_name, "labels": labels, "epoch": vars(epoch)["epoch"]}
+        | {name: vars(epoch)[name] for name in METRICS}
+        for epoch in epochs
+    ]
+    return pd.DataFrame(rows)
+
+
+def _finding(labels: object, own: pd.DataFrame, chance: float) -> str:
+    first, last = own.iloc[0], own.iloc[-1]
+    text = (
+        f"On {labels} labels the training loss goes from {first['train_loss']:.3g} to "
+        f"{last['train_loss']:.3g} (accuracy {last['train_accuracy']:.1%})"
+    )
+    if pd.notna(last["val_loss"]):
+        text += (
+            f", the validation loss from {first['val_loss']:.3g} to {last['val_loss']:.3g} "
+            f"(accuracy {last['val_accuracy']:.1%}; chance is {chance:.1%})"
+        )
+    return f"{text} in {last['epoch']:.0f} epochs."

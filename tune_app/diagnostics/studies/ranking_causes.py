@@ -1,0 +1,217 @@
+"""Why this ranking: what always fails, which edges the best lie at, what more trials may bring."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from tune_app.config.budget import format_budget
+from tune_app.config.sweep import SweepConfig
+from tune_app.diagnostics.diagnosis import Diagnosis
+from tune_app.diagnostics.studies.ranges import always_failing, edges
+from tune_app.errors import DiagnosisError
+from tune_app.report.figures.frame import ReportFigure
+from tune_app.report.figures.sweeps.importance_figure import importance_figure
+from tune_app.report.figures.sweeps.slices import slice_figure
+from tune_app.results.importance_record import Importance
+from tune_app.results.ranking import is_number, rank_rows
+from tune_app.results.store import Store, SweepRecord
+from tune_app.results.tables.layout import value_text
+from tune_app.results.tables.trial_table import objective_of, table_budgets, trial_rows
+
+FEWEST_TRIALS = 10  # to look ahead from
+MORE_TRIALS, IMPROVEMENT = 50, 0.001
+
+
+def chance_of_improving(
+    scores: Sequence[float], mode: str, *, more: int = MORE_TRIALS, by: float = IMPROVEMENT
+) -> float:
+    """Return the chance that `more` trials improve the best of `scores` by `by` or more.
+
+    Looks back: had the search stopped after k of its n trials, would the rest have improved by
+    that much? k is chosen so that the rest is to k as `more` is to n, rounded, and the answer is
+    averaged over all orders of the trials, exactly: of the t trials less than `by` from the best,
+    none may be among the first k, C(n - t, k) / C(n, k). Takes the trials as alike, whatever the
+    sampler learnt on the way, and what was twice as hard to find as no harder than before, so it
+    is rather too high for a random search and too low for one that goes on learning. Improvements
+    are of the recorded values: of those on few examples many are noise.
+
+    >>> chance_of_improving([0.90, 0.85, 0.80, 0.70], "max", more=4)
+    0.5
+    """
+    count = len(scores)
+    sign = 1 if mode == "max" else -1
+    best = max(sign * score for score in scores)
+    near = sum(sign * score > best - by for score in scores)
+    first = max(1, round(count * count / (count + more)))
+    return math.comb(count - near, first) / math.comb(count, first)
+
+
+def outlook(
+    rows: Sequence[dict[str, Any]], sweep: SweepRecord, examples: int | None
+) -> pd.DataFrame:
+    """Return for each budget the chance that 50 more trials improve by 0.1 points.
+
+    Columns: `budget`, `trials` (with a result, that fit it), `best`, `near_best` (trials within
+    `improvement` of it), `more_trials`, `improvement`, `chance` (None with fewer than 10 trials),
+    and `noise`: the standard error of the best, of an accuracy on `examples` validation examples.
+    The improvement of a loss is a thousandth of its best value.
+    """
+    metric, mode = objective_of(sweep)
+    found = []
+    for budget in table_budgets(sweep):
+        ranked = rank_rows(rows, metric, mode, budget=budget)
+        scores = [float(row[metric]) for row in ranked if is_number(row[metric])]
+        if not scores:
+            continue
+        is_accuracy = metric.endswith("accuracy")
+        best = scores[0]
+        by = IMPROVEMENT if is_accuracy else IMPROVEMENT * abs(best)
+        noise = math.sqrt(best * (1 - best) / examples) if is_accuracy and examples else None
+        found.append(
+            {
+                "budget": budget,
+                "trials": len(scores),
+                "best": best,
+                "near_best": sum(abs(score - best) < by for score in scores),
+                "more_trials": MORE_TRIALS,
+                "improvement": by,
+                "chance": chance_of_improving(scores, mode, by=by)
+                if len(scores) >= FEWEST_TRIALS
+                else None,
+                "noise": noise,
+            }
+        )
+    return pd.DataFrame(found)
+
+
+def importance_table(found: Sequence[Importance]) -> pd.DataFrame:
+    """Return `method`, `budget`, `trials`, `parameter`, `share` and `note`, a row for each share.
+
+    Methods and budgets without shares have one row, whose `note` says why.
+    """
+    rows: list[dict[str, Any]] = []
+    for one in found:
+        shared = {"method": one.method, "budget": one.budget, "trials": one.trials}
+        rows += [{**shared, "parameter": name, "share": one.shares[name]} for name in one.shares]
+        rows += [
+            {**shared, "parameter": name, "note": f"left out: {why}"}
+            for name, why in one.left_out.items()
+        ]
+        if one.reason:
+            rows.append({**shared, "note": one.reason})
+    return pd.DataFrame(rows, columns=["method", "budget", "trials", "parameter", "share", "note"])
+
+
+def diagnose_ranking(
+    store: Store, sweep: SweepRecord, importance: Sequence[Importance]
+) -> Diagnosis:
+    """Say why a sweep's ranking is what it is; `importance` comes from who may use Optuna.
+
+    Raises:
+        DiagnosisError: No trial has a result.
+    """
+    trials = [trial for trial in store.trials(sweep.name) if trial.stage == "search"]
+    rows = trial_rows(store, sweep)
+    config = SweepConfig.from_dict(sweep.config)
+    if not rank_rows(rows, *objective_of(sweep)):
+        raise DiagnosisError(
+            f"sweep '{sweep.name}' has no trial with a result yet; `tune-app show {sweep.name} "
+            "--all` shows what became of them"
+        )
+    failing = always_failing(trials, config)
+    crowded = [edges(trials, config, budget) for budget in table_budgets(sweep)]
+    at_edges = pd.concat([own for own in crowded if len(own)] or crowded[:1], ignore_index=True)
+    chances = outlook(rows, sweep, sweep.resolved.get("validation_count"))
+    figures: list[ReportFigure] = []
+    if any(one.shares for one in importance):
+        figures.append(importance_figure(importance))
+    if config.space.varied:
+        figures.append(slice_figure(rows, sweep))
+    return Diagnosis(
+        name="ranking",
+        title=f"Why this ranking: {sweep.name}",
+        method=(
+            "Importance within each budget, by fANOVA and PED-ANOVA; values with which every "
+            "trial failed (Fisher's exact test, Bonferroni); ends of ranges where half of a "
+            "budget's best trials lie (exact binomial test); and the chance that 50 more trials "
+            "improve by 0.1 points, from what the later part of the trials, in any order, added "
+            "to the earlier."
+        ),
+        findings=(
+            *_importance_findings(importance),
+            *_failing_findings(failing),
+            *_edge_findings(at_edges),
+            *_outlook_findings(chances),
+        ),
+        tables={
+            "ranking-importance": importance_table(importance),
+            "ranking-failing": failing,
+            "ranking-edges": at_edges,
+            "ranking-outlook": chances,
+        },
+        figures=tuple(figures),
+        cautions=(
+            "Importances and edges of fewer than 50 trials in a budget are hints. The chance takes "
+            "trials as alike in any order.",
+        ),
+    )
+
+
+def _place(budget: Any) -> str:
+    return "" if budget is None or pd.isna(budget) else f" for {format_budget(int(budget))}"
+
+
+def _importance_findings(found: Sequence[Importance]) -> list[str]:
+    texts = []
+    for one in found:
+        if one.method == "fanova" and one.shares:
+            shares = ", ".join(f"{name} {share:.0%}" for name, share in [*one.shares.items()][:3])
+            texts.append(f"What mattered{_place(one.budget)} ({one.trials} trials): {shares}.")
+    return texts
+
+
+def _failing_findings(table: pd.DataFrame) -> list[str]:
+    if table.empty:
+        return ["No value of a single parameter always failed."]
+    return [
+        f"{row.parameter} {row.where} {_ended(row.statuses)} {row.failed} of {row.of} (elsewhere "
+        f"{row.failed_elsewhere} of {row.of_elsewhere} failed, p = {row.p_value:.2g})."
+        for row in table.itertuples()
+    ]
+
+
+def _ended(statuses: Any) -> str:
+    return {"diverged": "diverged", "timeout": "timed out"}.get(str(statuses), "failed")
+
+
+def _edge_findings(table: pd.DataFrame) -> list[str]:
+    if table.empty:
+        return ["The best trials do not crowd at an end of any range."]
+    return [
+        f"Widen {row.parameter}{_place(row.budget)}: {row.best_there} of the {row.best} best lie "
+        f"at its {row.end} end, {value_text(row.value)}; {row.all_there} of all {row.all} do, and "
+        f"by chance {row.expected:.0%} would (p = {row.p_value:.2g})."
+        for row in table.itertuples()
+    ]
+
+
+def _outlook_findings(table: pd.DataFrame) -> list[str]:
+    texts = []
+    for row in table.to_dict("records"):
+        by = row["improvement"]
+        step = f"{100 * by:g} points" if row["noise"] is not None else f"{by:.2g}"
+        if pd.isna(row["chance"]):
+            texts.append(
+                f"{row['trials']} trials{_place(row['budget'])} are too few to look ahead."
+            )
+            continue
+        text = (
+            f"The chance that {row['more_trials']} more trials improve the best"
+            f"{_place(row['budget'])} by {step} is about {row['chance']:.0%}"
+        )
+        if row["noise"] is not None:
+            text += f"; the standard error of one such accuracy is {100 * row['noise']:.2g} points"
+        texts.append(f"{text}.")
+    return texts

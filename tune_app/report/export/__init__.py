@@ -1,0 +1,1 @@
+"""Trained networks in files, measured again, with a model card."""

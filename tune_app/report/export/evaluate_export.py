@@ -1,0 +1,225 @@
+"""An exported network, measured again and held against what was recorded of it."""
+
+import json
+import math
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tune_app.config.sections import ExportedNetwork
+from tune_app.data.batches import Normalize
+from tune_app.data.sets import load_search_data, load_test_data
+from tune_app.errors import ExportError, StorageError
+from tune_app.report.export.exported import (
+    NETWORK_FILES,
+    WEIGHTS_FILE,
+    WEIGHTS_FILES,
+    LoadedExport,
+    load_export,
+    weights_digest,
+)
+from tune_app.report.export.network_formats import OPENERS, file_digest
+from tune_app.report.prediction_scores import macro_f1
+from tune_app.training.device import pick_device
+from tune_app.training.evaluate import CPU_BATCH, measure, predict
+
+# Between machines and runtimes, or CPU and GPU; the same program on the machine that trained
+# gives equal numbers.
+TOLERANCE = 1e-3
+READINGS_FILE = "test_readings.jsonl"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One metric, as it was recorded with the export and as it is now."""
+
+    metric: str
+    recorded: float
+    measured: float
+
+    @property
+    def difference(self) -> float:
+        return abs(self.measured - self.recorded)
+
+    @property
+    def is_exact(self) -> bool:
+        return self.measured == self.recorded
+
+    @property
+    def agrees(self) -> bool:
+        """Whether both are the same within 0.001, of losses above 1 as a share; NaN never is."""
+        return self.difference <= TOLERANCE * max(1.0, abs(self.recorded))
+
+
+@dataclass(frozen=True)
+class FileEvaluation:
+    """What one file of an export measured. One that was changed is not run."""
+
+    file: str
+    changed: bool  # it does not hold the weights that were exported
+    comparisons: tuple[Comparison, ...] = ()
+
+    @property
+    def is_exact(self) -> bool:
+        return not self.changed and all(one.is_exact for one in self.comparisons)
+
+    @property
+    def agrees(self) -> bool:
+        return not self.changed and all(one.agrees for one in self.comparisons)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What measuring an export again showed."""
+
+    files: tuple[FileEvaluation, ...]  # weights.pt first
+    split: str  # validation, or test
+    examples: int  # of this split
+    device: str  # that weights.pt was measured on
+    macro_f1: float | None  # of weights.pt; None for a regression
+    data_changed: bool  # the data set is not the one that was trained on
+
+    @property
+    def is_exact(self) -> bool:
+        return all(one.is_exact for one in self.files)
+
+    @property
+    def agrees(self) -> bool:
+        return all(one.agrees for one in self.files)
+
+
+@dataclass(frozen=True)
+class _Split:
+    """The examples that an export is measured on, and what is known of them."""
+
+    name: str
+    x: Tensor
+    y: Tensor
+    digest: str  # of the data set
+
+
+def evaluate_export(directory: str | Path, data_root: Path) -> Evaluation:
+    """Measure each network file in `directory` on the split that was recorded, and compare.
+
+    Of a trial of the search that is the validation split, and the test split is not read. Of one
+    of the final stage it is the test split; the reading is noted in test_readings.jsonl.
+
+    State dicts are measured as in training: in float32, in the same batches, with as many
+    threads, on a GPU if they were trained on one and there is one. Other programs run on the CPU.
+
+    Raises:
+        ExportError: It is no export, or the data set's inputs are not the network's.
+        DataMissingError, DataError: The data set is not there, or bad.
+        StorageError: The reading of the test split cannot be noted.
+    """
+    directory = Path(directory)
+    export = load_export(directory)
+    split = _load_split(export, directory, data_root)
+    on_gpu = export.metrics.get("device") == "cuda"
+    device = pick_device() if on_gpu else torch.device("cpu")
+    files, f1 = [], None
+    with _threads(export.config.resources.cpus_per_trial) as threads:
+        for name in NETWORK_FILES:
+            path = directory / name
+            if not path.exists():
+                continue
+            if name in WEIGHTS_FILES:
+                changed, outputs = _run_weights(load_export(directory, name), split, device)
+            else:
+                changed, outputs = _run_program(path, export.metrics, split, threads)
+            measured = {} if outputs is None else _measure(outputs, split, export.settings["loss"])
+            if name == WEIGHTS_FILE:
+                f1 = measured.get("macro_f1")
+            files.append(FileEvaluation(name, changed, _compare(export.metrics, measured)))
+    return Evaluation(
+        files=tuple(files),
+        split=split.name,
+        examples=len(split.x),
+        device=device.type,
+        macro_f1=f1,
+        data_changed=split.digest != export.origin.data_digest,
+    )
+
+
+def _load_split(export: LoadedExport, directory: Path, data_root: Path) -> _Split:
+    config, origin = export.config.dataset, export.origin
+    data = load_search_data(config, data_root)
+    if (data.input_shape, data.outputs) != (origin.input_shape, origin.outputs):
+        raise ExportError(
+            f"the network reads inputs of the shape {origin.input_shape} and has "
+            f"{origin.outputs} outputs; '{data.name}' has {data.input_shape} and {data.outputs}"
+        )
+    if export.metrics.get("split") != "test":
+        x, y = data.x_val, data.y_val
+        return _Split("validation", torch.from_numpy(x), torch.from_numpy(y), data.digest)
+    _note_reading(directory / READINGS_FILE, origin)
+    x, y = load_test_data(config, data_root)
+    return _Split("test", torch.from_numpy(x), torch.from_numpy(y), data.digest)
+
+
+def _note_reading(path: Path, origin: ExportedNetwork) -> None:
+    """Append a line that says when the test split was read, and for what."""
+    by = f"tune-app evaluate, trial {origin.trial} of sweep '{origin.sweep}'"
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"time": time.time(), "by": by}) + "\n")
+    except OSError as error:
+        raise StorageError(f"the reading of the test split cannot be noted: {error}") from error
+
+
+def _run_weights(
+    export: LoadedExport, split: _Split, device: torch.device
+) -> tuple[bool, Tensor | None]:
+    """Return whether a state dict was changed, and the outputs of its network."""
+    digest = weights_digest(export.network.state_dict())
+    x = split.x.to(device)
+    normalize = Normalize.of(export.origin.mean, export.origin.std, x[0], device)
+    outputs = predict(export.network.to(device), x, normalize).cpu()
+    return digest != export.metrics.get("weights_digest"), outputs
+
+
+def _run_program(
+    path: Path, metrics: Mapping[str, Any], split: _Split, threads: int
+) -> tuple[bool, Tensor | None]:
+    """Return whether a program was changed, and its outputs unless it was."""
+    recorded = metrics.get("files", {}).get(path.name, {})
+    if file_digest(path) != recorded.get("sha256"):
+        return True, None
+    run = OPENERS[path.name](path, threads)
+    return False, torch.cat([run(batch) for batch in torch.split(split.x, CPU_BATCH)])
+
+
+def _measure(outputs: Tensor, split: _Split, loss: str) -> dict[str, float]:
+    prefix = "test" if split.name == "test" else "val"
+    value, accuracy = measure(outputs, split.y, loss)
+    if accuracy is None:
+        return {f"{prefix}_loss": value}
+    f1 = macro_f1(split.y.numpy(), outputs.argmax(1).numpy())
+    return {f"{prefix}_accuracy": accuracy, f"{prefix}_loss": value, "macro_f1": f1}
+
+
+def _compare(metrics: Mapping[str, Any], measured: Mapping[str, float]) -> tuple[Comparison, ...]:
+    """Return what was measured beside what was recorded, NaN where a loss or accuracy was not."""
+    # Nobody measured the macro-F1 of a search's trial before.
+    names = [name for name in measured if name != "macro_f1" or metrics.get(name) is not None]
+    recorded = {name: metrics.get(name) for name in names}
+    return tuple(
+        Comparison(name, math.nan if value is None else float(value), measured[name])
+        for name, value in recorded.items()
+    )
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[int]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield count
+    finally:
+        torch.set_num_threads(before)

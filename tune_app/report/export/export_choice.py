@@ -1,0 +1,73 @@
+"""Which network of a sweep is exported."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tune_app.config.budget import format_budget
+from tune_app.errors import ExportError
+from tune_app.results.final_results import choose_export, final_rows
+from tune_app.results.store import Store, SweepRecord, TrialRecord
+from tune_app.results.tables.trial_table import ranked_rows, table_budgets, trial_rows
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A trial to export, and how it was come by."""
+
+    sweep: SweepRecord
+    trial: TrialRecord
+    searched: int  # search trials of the sweep, which it was chosen from
+    winner: Mapping[str, Any] | None = None  # of a final trial: the row of its replicates
+
+    @property
+    def is_first_seed(self) -> bool:
+        """Whether it is the replicate that was settled on before any was tested."""
+        return self.winner is not None and self.winner["first_seed_trial"] == self.trial.trial_id
+
+
+def pick_trial(
+    store: Store, sweep: SweepRecord, *, budget: int | None = None, trial_id: str | None = None
+) -> Choice:
+    """Return the trial of that id, else the one to use of those that fit `budget`.
+
+    After the final stage that is the first seed's of the winner, see `choose_export`, which need
+    not be the one that tested best; without it, the best trial of the search.
+
+    Raises:
+        UnknownTrialError, ExportError: There is none, or which one is meant is not said.
+    """
+    searched = sum(trial.stage == "search" for trial in store.trials(sweep.name))
+    if trial_id is not None:
+        if budget is not None:
+            raise ExportError("--budget and --trial exclude each other; give one of them")
+        trial = store.get_trial(sweep.name, trial_id)
+        return Choice(sweep, trial, searched, _winner_of(store, sweep, trial))
+    limits = table_budgets(sweep)
+    if budget is None and len(limits) > 1:
+        names = ", ".join(format_budget(limit) for limit in sweep.budgets)
+        raise ExportError(
+            f"sweep '{sweep.name}' has a best network for each of its budgets: choose one of "
+            f"{names} with --budget, all of them with --budget all, or a trial with --trial"
+        )
+    limit = limits[0] if budget is None else budget
+    winner = choose_export(final_rows(store, sweep, limit))
+    if winner is not None:
+        trial = store.get_trial(sweep.name, winner["first_seed_trial"])
+        return Choice(sweep, trial, searched, winner)
+    ranked = ranked_rows(trial_rows(store, sweep), sweep, limit)
+    if not ranked:
+        what = "" if limit is None else f" of at most {limit:,} weights"
+        raise ExportError(
+            f"sweep '{sweep.name}' has no ranked trial{what}; "
+            f"see what became of its trials with: tune-app show {sweep.name} --all"
+        )
+    return Choice(sweep, store.get_trial(sweep.name, ranked[0]["trial_id"]), searched)
+
+
+def _winner_of(store: Store, sweep: SweepRecord, trial: TrialRecord) -> Mapping[str, Any] | None:
+    """Return the row of the winner that a final trial is a replicate of; None of others."""
+    if trial.stage != "final":
+        return None
+    rows = (row for limit in table_budgets(sweep) for row in final_rows(store, sweep, limit))
+    return next((row for row in rows if row["trial_id"] == trial.source), None)

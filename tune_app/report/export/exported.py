@@ -1,0 +1,160 @@
+"""An exported network, read back: its files, and the network ready for use."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from tune_app.config.files import load_sweep_file
+from tune_app.config.parameters import resolve_parameters
+from tune_app.config.sections import ExportedNetwork
+from tune_app.config.sweep import SweepConfig
+from tune_app.config.user_functions import Function, code_folder
+from tune_app.data.batches import Normalize
+from tune_app.errors import BuildError, ExportError, SpaceError
+from tune_app.models.network import build_network
+from tune_app.models.user_networks import Model, OwnModel, find_model
+
+CONFIG_FILE = "config.yaml"
+WEIGHTS_FILE = "weights.pt"
+SAFETENSORS_FILE = "weights.safetensors"
+ONNX_FILE = "network.onnx"
+PT2_FILE = "network.pt2"
+PREPROCESSING_FILE = "preprocessing.npz"
+SCRIPT_FILE = "predict.py"
+
+WEIGHTS_FILES = (WEIGHTS_FILE, SAFETENSORS_FILE)
+NETWORK_FILES = (*WEIGHTS_FILES, ONNX_FILE, PT2_FILE)
+METRICS_FILE = "metrics.json"
+CARD_FILE = "README.md"
+
+
+@dataclass(frozen=True)
+class LoadedExport:
+    """A network on the CPU in evaluation mode, and what was recorded of it.
+
+    Called with inputs as the data set holds them, it normalises these and returns the outputs:
+    one for each class, before a softmax, or the predicted value.
+    """
+
+    network: nn.Module
+    config: SweepConfig
+    settings: Mapping[str, Any]  # what it was built and trained with, complete
+    origin: ExportedNetwork
+    metrics: Mapping[str, Any]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.origin.classes
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        normalize = Normalize.of(self.origin.mean, self.origin.std, inputs[0], inputs.device)
+        with torch.inference_mode():
+            outputs: Tensor = self.network(normalize(inputs))
+        return outputs
+
+
+def load_export(
+    directory: str | Path, weights_file: str = WEIGHTS_FILE, *, model: Function | None = None
+) -> LoadedExport:
+    """Return the network that `tune-app export` wrote to `directory`.
+
+    Its weights are those of `weights_file`: weights.pt, or weights.safetensors. Where config.yaml
+    names a function as its model, that is run, from the file in `code/` of the export and from
+    nowhere else: load such an export only from whom you would run a program from. `model` is
+    called in its place.
+
+    Raises:
+        ExportError: It is no export, or its files do not fit each other.
+        SweepFileError: Its config.yaml is wrong.
+        FunctionError: The function that it names is not there.
+    """
+    directory = Path(directory)
+    names = (CONFIG_FILE, weights_file, METRICS_FILE)
+    missing = [name for name in names if not (directory / name).is_file()]
+    if missing:
+        raise ExportError(
+            f"{directory} is not a whole export: {', '.join(missing)} not found; "
+            f"write one with: tune-app export SWEEP --to {directory}"
+        )
+    config = load_sweep_file(directory / CONFIG_FILE)
+    origin = config.exported
+    if origin is None:
+        raise ExportError(
+            f"{directory / CONFIG_FILE} is a search file, but of no exported network: "
+            "it has no 'exported' section"
+        )
+    metrics = _load_metrics(directory / METRICS_FILE)
+    built: Model
+    if model is not None:
+        built = OwnModel(config.model, model)
+    else:
+        built = find_model(config.model, None, [code_folder(directory)])
+    settings, network = build_exported(config, built, str(directory / CONFIG_FILE))
+    _load_into(network, directory / weights_file)
+    return LoadedExport(network.eval(), config, settings, origin, metrics)
+
+
+def build_exported(
+    config: SweepConfig, model: Model, source: str
+) -> tuple[dict[str, Any], nn.Module]:
+    """Return the settings of an export's only configuration, and its network, not yet trained.
+
+    `model` is what `config` names, loaded.
+
+    Raises:
+        ExportError: There is no such network; the text names `source`.
+    """
+    origin = config.exported
+    assert origin is not None
+    more = config.training is not None
+    try:
+        settings = resolve_parameters(
+            config.model, config.space.constants_for({}), fill=False, more=more
+        )
+        network = build_network(model, settings, origin.input_shape, origin.outputs)
+    except (SpaceError, BuildError) as error:
+        raise ExportError(f"{source}: {error}") from error
+    return settings, network
+
+
+def _load_metrics(path: Path) -> dict[str, Any]:
+    try:
+        metrics = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ExportError(f"{path} cannot be read: {error}") from error
+    if not isinstance(metrics, dict):
+        raise ExportError(f"{path} holds no object")
+    return metrics
+
+
+def _load_into(network: nn.Module, path: Path) -> None:
+    try:
+        if path.suffix == ".safetensors":
+            weights = load_file(path)
+        else:
+            weights = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever torch makes of a damaged file
+        raise ExportError(f"{path} cannot be read as a state dict: {error}") from error
+    try:
+        network.load_state_dict(weights)
+    except (RuntimeError, TypeError, AttributeError) as error:
+        raise ExportError(
+            f"{path} does not fit the network that {CONFIG_FILE} describes: {error}"
+        ) from error
+
+
+def weights_digest(weights: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 of a state dict's names, types, shapes and values, in hexadecimal."""
+    total = hashlib.sha256()
+    for name in sorted(weights):
+        tensor = weights[name].detach().cpu().contiguous()
+        total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)} ".encode())
+        total.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return total.hexdigest()

@@ -1,0 +1,226 @@
+"""A trial of a sweep as a folder: its network, how it came about, and what was measured."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from tune_app.config.files import dump_sweep, parse_sweep
+from tune_app.config.user_functions import code_folder
+from tune_app.errors import ExportError, StorageError
+from tune_app.models.network import plan_network
+from tune_app.report.export.export_choice import Choice, pick_trial
+from tune_app.report.export.export_contents import (
+    input_dtype,
+    recorded_macro_f1,
+    to_metrics,
+    to_notes,
+    to_search_file,
+    write_preprocessing,
+)
+from tune_app.report.export.exported import (
+    CARD_FILE,
+    CONFIG_FILE,
+    METRICS_FILE,
+    NETWORK_FILES,
+    PREPROCESSING_FILE,
+    SAFETENSORS_FILE,
+    SCRIPT_FILE,
+    WEIGHTS_FILE,
+    build_exported,
+    weights_digest,
+)
+from tune_app.report.export.inference_time import inference_seconds
+from tune_app.report.export.model_card import model_card
+from tune_app.report.export.network_formats import (
+    NormalizedNetwork,
+    UntraceableError,
+    file_digest,
+    write_graphs,
+)
+from tune_app.report.export.predict_script import predict_script
+from tune_app.report.trial_model import trial_model
+from tune_app.results.store import Store, TrialRecord
+from tune_app.training.checkpoints import load_weights
+from tune_app.training.device import processor_name
+
+FORMATS = ("pt", "safetensors", "onnx", "pt2")
+
+
+def export_trial(
+    store: Store,
+    sweep: str,
+    directory: Path,
+    *,
+    budget: int | None = None,
+    trial_id: str | None = None,
+    formats: Collection[str] = ("pt",),
+    on_left_out: Callable[[str], None] = lambda why: None,
+) -> TrialRecord:
+    """Write the network that `pick_trial` picks to `directory` and return its trial.
+
+    Raises:
+        UnknownSweepError: There is none of that name.
+        UnknownTrialError, ExportError, StorageError: As `pick_trial` and `write_export`.
+    """
+    choice = pick_trial(store, store.get_sweep(sweep), budget=budget, trial_id=trial_id)
+    write_export(store, choice, directory, formats, on_left_out=on_left_out)
+    return choice.trial
+
+
+def write_export(
+    store: Store,
+    choice: Choice,
+    directory: Path,
+    formats: Collection[str] = ("pt",),
+    *,
+    on_left_out: Callable[[str], None] = lambda why: None,
+) -> list[str]:
+    """Write a trial's network to `directory` and return the names of the files.
+
+    They are config.yaml, a search file with this one configuration; weights.pt, a plain state
+    dict; preprocessing.npz; metrics.json; README.md, a model card; and predict.py, which needs
+    network.onnx or network.pt2: without "onnx" among `formats`, the latter is always written. The
+    files of a sweep's own functions are in code/. The files of an earlier export are replaced.
+
+    A network of one's own that torch.export cannot trace goes without network.pt2 and predict.py
+    where no format asks for a program; `on_left_out` is told why.
+
+    Raises:
+        ExportError: Its weights are gone, or the folder is taken, or a format that it cannot be
+            written in: it would differ from PyTorch by more than 1e-5. Nothing was written then.
+        StorageError: It cannot be written.
+        FunctionError: The function that builds the network is not there any more.
+    """
+    weights = _best_weights(store, choice.trial)
+    config = to_search_file(choice)
+    text = dump_sweep(config)
+    if parse_sweep(text, source=CONFIG_FILE) != config:
+        raise AssertionError(f"{CONFIG_FILE} would not read back as it was written")
+    origin = config.exported
+    assert origin is not None
+    dtype = input_dtype(choice.sweep)
+    notes = to_notes(origin, dtype, text)
+    _check_directory(directory)
+    model = trial_model(store, choice.sweep)
+    _, network = build_exported(config, model, CONFIG_FILE)
+    network.load_state_dict(weights)
+    whole = NormalizedNetwork(network, origin, dtype).eval()
+    with _beside(directory) as folder:
+        torch.save(weights, folder / WEIGHTS_FILE)
+        if "safetensors" in formats:
+            # Not `save_file`, which lets nobody but its owner read the file.
+            (folder / SAFETENSORS_FILE).write_bytes(save(weights, metadata=notes))
+        differences: dict[str, float] = {}
+        asked = {"onnx", "pt2"} & set(formats)
+        try:
+            differences = write_graphs(asked or {"pt2"}, whole, folder, notes)
+        except UntraceableError as error:
+            if asked:
+                named = " and ".join(sorted(asked))
+                raise ExportError(
+                    f"{error}. Without {named} its weights can be exported"
+                ) from error
+            on_left_out(f"{error}. The weights and everything else are there")
+        metrics = to_metrics(choice, weights_digest(weights)) | {
+            "macro_f1": recorded_macro_f1(store, choice.trial),
+            "inference_seconds": inference_seconds(whole),
+            "inference_processor": processor_name(),
+            "files": {
+                name: {"sha256": file_digest(folder / name), "largest_difference": difference}
+                for name, difference in differences.items()
+            },
+        }
+        (folder / CONFIG_FILE).write_text(text, encoding="utf-8")
+        (folder / METRICS_FILE).write_text(_to_json(metrics), encoding="utf-8")
+        if (kept := code_folder(store.sweep_folder(choice.sweep.name))).is_dir():
+            shutil.copytree(kept, code_folder(folder))
+        write_preprocessing(folder / PREPROCESSING_FILE, origin, dtype)
+        if differences:
+            script = predict_script(origin, dtype, onnx="onnx" in formats)
+            (folder / SCRIPT_FILE).write_text(script, encoding="utf-8")
+        names = sorted({path.name for path in folder.iterdir()} | {CARD_FILE})
+        plan = plan_network(model, choice.trial.config, origin.input_shape, origin.outputs)
+        card = model_card(choice, config, plan, metrics, names)
+        (folder / CARD_FILE).write_text(card, encoding="utf-8")
+    return names
+
+
+def _to_json(value: Any) -> str:
+    return f"{json.dumps(value, indent=2, allow_nan=False)}\n"
+
+
+@contextmanager
+def _beside(directory: Path) -> Iterator[Path]:
+    """Give a folder whose files move to `directory` when all are written.
+
+    So an export is there as a whole or not at all, and holds no network of an earlier one.
+    """
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(prefix=".export-", dir=directory.resolve().parent))
+        try:
+            yield unfinished
+            directory.mkdir(exist_ok=True)
+            for name in (*NETWORK_FILES, SCRIPT_FILE):
+                (directory / name).unlink(missing_ok=True)
+            shutil.rmtree(code_folder(directory), ignore_errors=True)
+            for path in unfinished.iterdir():
+                path.replace(directory / path.name)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+    except (OSError, RuntimeError) as error:  # torch's zip writer raises RuntimeError
+        raise StorageError(f"cannot write {directory}: {error}") from error
+
+
+def _best_weights(store: Store, trial: TrialRecord) -> dict[str, Tensor]:
+    """Return the weights of a trial's best epoch.
+
+    Raises:
+        ExportError: There are none, or they are of another epoch.
+    """
+    which = f"trial {trial.trial_id} of sweep '{trial.sweep}'"
+    another = f"choose another with --trial: tune-app show {trial.sweep} --all lists them"
+    if trial.status in ("pending", "running"):
+        raise ExportError(f"{which} is {trial.status}: wait for its end, or {another}")
+    if trial.best_epoch is None:
+        raise ExportError(f"{which} {trial.status} before it had any weights to keep: {another}")
+    path = store.checkpoint_path(trial)
+    if path is None:
+        raise ExportError(f"the weights of {which} were pruned: {another}")
+    if not path.exists():
+        raise ExportError(f"the weights of {which} are gone from {path}: {another}")
+    weights, meta = load_weights(path)
+    if meta["epoch"] != trial.best_epoch:
+        raise ExportError(
+            f"the weights of {which} are of epoch {meta['epoch']}, which was not recorded: the "
+            f"sweep was interrupted. Finish the trial with: tune-app resume {trial.sweep}; or "
+            f"{another}"
+        )
+    return weights
+
+
+def _check_directory(directory: Path) -> None:
+    """Raise unless the folder is free, or holds an earlier export."""
+    if not directory.exists() and not directory.is_symlink():
+        return
+    if not directory.is_dir():
+        raise ExportError(f"{directory} is a file; name a folder with --to")
+    if any(directory.iterdir()) and not _is_export(directory):
+        raise ExportError(
+            f"{directory} holds other files: empty it, or name another folder with --to"
+        )
+
+
+def _is_export(directory: Path) -> bool:
+    try:
+        return "weights_digest" in json.loads((directory / METRICS_FILE).read_text("utf-8"))
+    except (OSError, ValueError, TypeError):
+        return False

@@ -1,0 +1,220 @@
+"""A drawing of a network: a row for each layer, with its shape and what it costs."""
+
+from dataclasses import dataclass
+from math import log2
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch, Polygon
+
+from tune_app.models.plan import LayerPlan, NetworkPlan, Shape
+from tune_app.report.figures.frame import ReportFigure
+from tune_app.report.figures.networks.images import blank_figure
+from tune_app.report.figures.style import WIDTH, Theme, short_number
+
+# In inches. The drawing is on the left, the table on the right.
+ROW = 0.46
+TOP = 0.42
+CENTER = 1.0
+WIDEST = 1.35
+NAME, SHAPE, WEIGHTS, MACS = 1.93, 4.54, 6.14, 6.95
+BAR = 0.6
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """What is said of a layer. The input is the first row."""
+
+    name: str
+    kind: str  # "separable convolution 3 × 3"
+    details: str  # what follows it: "batch norm, relu, max pool"
+    shape: Shape  # of its result
+    weights: int
+    macs: int
+    color: int | None  # of the theme's series; None for what has no weights
+    skip: bool  # its input is added to its result
+
+
+def network_rows(plan: NetworkPlan) -> list[LayerRow]:
+    """Return the rows of a network's drawing, the input's first."""
+    start = LayerRow("input", "", "", plan.input_shape, 0, 0, None, False)
+    return [start, *map(_layer_row, plan.layers)]
+
+
+def _layer_row(layer: LayerPlan) -> LayerRow:
+    kernel = f"{layer.kernel_size} × {layer.kernel_size}"
+    kind, color = {
+        "conv": (f"convolution {kernel}", 0),
+        "separable": (f"separable convolution {kernel}", 2),
+        "linear": ("linear", 1),
+        "flatten": ("", None),
+        "gap": ("mean of each channel", None),
+    }[layer.kind]
+    details = []
+    if layer.batch_norm:
+        details.append("batch norm")
+    if layer.skip:
+        details.append("skip")
+    if layer.activation is not None:
+        details.append(layer.activation.replace("_", " "))
+    if layer.pool != "none":
+        details.append(f"{layer.pool} pool")
+    if layer.dropout > 0:
+        details.append(f"dropout {layer.dropout:g}")
+    return LayerRow(
+        name=layer.name,
+        kind=kind,
+        details=", ".join(details),
+        shape=layer.out_shape,
+        weights=layer.weights,
+        macs=layer.macs,
+        color=color,
+        skip=layer.skip,
+    )
+
+
+def network_figure(plan: NetworkPlan, *, name: str) -> ReportFigure:
+    """Return the drawing of a network, with the weights and multiply-adds of each layer."""
+    title = f"The network: {plan.weights:,} weights, {_short(plan.macs)} multiply-adds per input"
+    caption = (
+        "Each layer's result, from the input down, and what it costs. A plate is channels of "
+        "pixels: its sides grow with those of the image, its thickness with the logarithm of the "
+        "number of channels; a bar is a list of numbers, its length grows with the logarithm of "
+        "how many. Lines under the weights are their share of the network's."
+    )
+    if any(layer.pool != "none" for layer in plan.layers):
+        caption += " Pools are of 2 × 2 pixels."
+    if any(layer.skip for layer in plan.layers):
+        caption += " An arrow is a skip: a layer's input is added to its result."
+    return ReportFigure(name, title, caption, lambda theme: _draw(plan, theme))
+
+
+def _draw(plan: NetworkPlan, theme: Theme) -> Figure:
+    rows = network_rows(plan)
+    height = TOP + ROW * (len(rows) + 1)
+    figure = blank_figure(height)
+    axes = figure.add_axes((0, 0, 1, 1))  # its units are inches, from the top left corner
+    axes.set(xlim=(0, WIDTH), ylim=(height, 0))
+    axes.axis("off")
+    muted, ink, line = theme.colors.muted, theme.colors.ink, theme.colors.grid
+    for x, text, side in (
+        (NAME, "layer", "left"),
+        (SHAPE, "result", "left"),
+        (WEIGHTS, "weights", "right"),
+        (MACS, "multiply-adds", "right"),
+    ):
+        axes.text(x, TOP - 0.14, text, ha=side, va="center", fontsize=8, color=muted)
+    axes.plot([NAME, MACS], [TOP, TOP], color=muted, linewidth=0.8)
+    widest = max(max(row.shape[1:]) for row in rows if len(row.shape) == 3) if _is_cnn(rows) else 1
+    longest = max(row.shape[0] for row in rows if len(row.shape) == 1)
+    before = 0.0
+    for index, row in enumerate(rows):
+        y = TOP + ROW * (index + 0.5)
+        half = _draw_result(axes, row, y, widest, longest, theme)
+        if row.skip:
+            _draw_skip(axes, y, before, half, theme)
+        before = half
+        middle = y - 0.08 if row.details else y
+        named = axes.text(NAME, middle, row.name, va="center", fontsize=8.5, fontweight="bold")
+        if row.kind:
+            axes.annotate(
+                row.kind,
+                (1, 0.5),
+                xycoords=named,
+                xytext=(5, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=8.5,
+            )
+        axes.text(NAME, y + 0.1, row.details, va="center", fontsize=7, color=muted)
+        axes.text(SHAPE, y, " × ".join(map(str, row.shape)), va="center", fontsize=8.5)
+        if row.weights:
+            axes.text(WEIGHTS, y, f"{row.weights:,}", ha="right", va="center", fontsize=8.5)
+            axes.text(MACS, y, _short(row.macs), ha="right", va="center", fontsize=8.5)
+            share = row.weights / plan.weights
+            axes.plot(
+                [WEIGHTS - BAR * share, WEIGHTS],
+                [y + 0.13, y + 0.13],
+                color=theme.colors.series[row.color or 0],
+                linewidth=2,
+                solid_capstyle="butt",
+            )
+        axes.plot([NAME, MACS], [y + ROW / 2] * 2, color=line, linewidth=0.6)
+    y = TOP + ROW * (len(rows) + 0.5)
+    for x, text, side in (
+        (NAME, "total", "left"),
+        (WEIGHTS, f"{plan.weights:,}", "right"),
+        (MACS, _short(plan.macs), "right"),
+    ):
+        axes.text(x, y, text, ha=side, va="center", fontsize=8.5, fontweight="bold", color=ink)
+    return figure
+
+
+def _short(count: int) -> str:
+    """Return a count to three digits: 49.4k."""
+    digits = f"{count:.3g}"
+    return short_number(float(digits))
+
+
+def _is_cnn(rows: list[LayerRow]) -> bool:
+    return any(len(row.shape) == 3 for row in rows)
+
+
+def _draw_result(
+    axes: Axes, row: LayerRow, y: float, widest: int, longest: int, theme: Theme
+) -> float:
+    """Draw a plate of pixels, or a bar of numbers, at height `y`; return half its width."""
+    colors = theme.colors
+    face = colors.muted if row.color is None else colors.series[row.color]
+    edge: dict[str, Any] = {"edgecolor": colors.background, "linewidth": 0.7, "joinstyle": "round"}
+    if len(row.shape) == 1:
+        half = WIDEST / 2 * (0.08 + 0.92 * log2(row.shape[0] + 1) / log2(longest + 1))
+        corners = [(CENTER + x, y + z) for x, z in _rectangle(half, 0.06)]
+        axes.add_patch(Polygon(corners, facecolor=face, **edge))
+        return half
+    channels, *sides = row.shape
+    across, deep = (0.08 + 0.92 * side / widest for side in reversed(sides))
+    half, slant, rise = WIDEST / 2 * 0.82 * across, 0.28 * deep, 0.2 * deep
+    thick = 0.02 + 0.013 * log2(channels)
+    left, right = CENTER - half - slant / 2, CENTER + half - slant / 2
+    top, bottom = y + rise / 2 - thick / 2, y + rise / 2 + thick / 2
+    faces = (
+        (
+            [(left, top), (right, top), (right + slant, top - rise), (left + slant, top - rise)],
+            0.55,
+        ),
+        ([(left, top), (right, top), (right, bottom), (left, bottom)], 1.0),
+        (
+            [
+                *((right, top), (right + slant, top - rise)),
+                *((right + slant, bottom - rise), (right, bottom)),
+            ],
+            0.8,
+        ),
+    )
+    for corners, strength in faces:
+        axes.add_patch(Polygon(corners, facecolor=colors.background, **edge))
+        axes.add_patch(Polygon(corners, facecolor=face, alpha=strength, **edge))
+    return half + slant / 2
+
+
+def _rectangle(half_width: float, half_height: float) -> list[tuple[float, float]]:
+    x, y = half_width, half_height
+    return [(-x, -y), (x, -y), (x, y), (-x, y)]
+
+
+def _draw_skip(axes: Axes, y: float, before: float, half: float, theme: Theme) -> None:
+    """Draw an arrow from the plate above, `before` half as wide, to the one at `y`."""
+    arrow = FancyArrowPatch(
+        (CENTER - before - 0.03, y - ROW + 0.04),
+        (CENTER - half - 0.03, y + 0.02),
+        connectionstyle="arc3,rad=0.45",
+        arrowstyle="-|>",
+        mutation_scale=7,
+        shrinkA=0,
+        shrinkB=0,
+        color=theme.colors.muted,
+        linewidth=1,
+    )
+    axes.add_patch(arrow)

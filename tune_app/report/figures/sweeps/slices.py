@@ -1,0 +1,172 @@
+"""Slices: the objective against each parameter by itself."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from tune_app.config.budget import format_budget
+from tune_app.report.figures.axes import (
+    EARLY,
+    ParameterScale,
+    Row,
+    draw_hidden,
+    grid_shape,
+    is_log_metric,
+    legend_below,
+    metric_label,
+    metric_range,
+    panel_grid,
+    parameter_scales,
+    parameter_value,
+    point_area,
+    scored_rows,
+    set_log_axis,
+    set_metric_axis,
+    shorten,
+    slant_ticks,
+)
+from tune_app.report.figures.frame import ReportFigure
+from tune_app.report.figures.style import Mark, Theme, new_figure, ordered_marks
+from tune_app.results.store import SweepRecord
+from tune_app.results.tables.trial_table import objective_of
+
+_COLUMNS = 4
+_GOLDEN = 0.618034  # multiples of it, without their whole parts, are spread evenly
+_CATEGORY_WIDTH = 0.5
+_SLANTED_FROM = 22  # characters of all categories, each as long as the longest
+
+
+@dataclass(frozen=True)
+class SlicePoint:
+    """A trial at its parameter's value, in the units of the parameter's axis."""
+
+    place: float
+    value: float
+    number: int
+    budget: int | None
+    early: bool
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The trials that have one parameter."""
+
+    scale: ParameterScale
+    points: tuple[SlicePoint, ...]
+
+
+def slice_numbers(rows: Sequence[Row], sweep: SweepRecord) -> list[Slice]:
+    """Return a slice for each parameter that varies between the trials with a result."""
+    metric, _ = objective_of(sweep)
+    ranked = scored_rows(rows, sweep)
+    slices = []
+    for scale in parameter_scales(ranked, sweep):
+        if scale.name == "budget":
+            continue
+        points = [
+            SlicePoint(
+                scale.place(value),
+                row[metric],
+                row["number"],
+                row["budget"],
+                row["status"] in EARLY,
+            )
+            for row in ranked
+            if (value := parameter_value(row, scale.name)) is not None or None in scale.values
+        ]
+        slices.append(Slice(scale, tuple(points)))
+    return slices
+
+
+def slice_figure(rows: Sequence[Row], sweep: SweepRecord) -> ReportFigure:
+    """Return a small panel for each parameter that varies."""
+    slices = slice_numbers(rows, sweep)
+    label = metric_label(objective_of(sweep)[0], sweep)
+    return ReportFigure(
+        "slices",
+        "One parameter at a time",
+        f"The {label.split(' (')[0]} of each trial against each parameter that varied; hollow marks"
+        " are trials that ended early. The other parameters vary too: a pattern here is a hint, not"
+        " an effect. Within a category, and around a whole number, marks are spread sideways.",
+        lambda theme: draw_slices(slices, sweep, theme),
+    )
+
+
+def draw_slices(slices: Sequence[Slice], sweep: SweepRecord, theme: Theme) -> Figure:
+    """Draw the numbers of `slice_numbers`."""
+    metric, mode = objective_of(sweep)
+    figure = new_figure(0.5 + 1.75 * grid_shape(len(slices), _COLUMNS)[0])
+    panels = panel_grid(figure, len(slices), _COLUMNS)
+    values = [point.value for own in slices for point in own.points]
+    shown = metric_range(values, mode, log=is_log_metric(metric, values))
+    set_metric_axis(panels[0].yaxis, metric, shown)
+    budgets = sorted({p.budget for own in slices for p in own.points}, key=lambda b: b or 0)
+    marks = dict(zip(budgets, ordered_marks(len(budgets), theme), strict=True))
+    for axes, own in zip(panels, slices, strict=True):
+        _scale(axes, own.scale)
+        for budget, mark in marks.items():
+            points = [point for point in own.points if point.budget == budget]
+            _draw_points(axes, own.scale, points, mark, point_area(len(own.points)) * 0.6)
+            hidden = [point.place for point in points if shown.hides(point.value)]
+            draw_hidden(axes, hidden, shown, mark.color)
+        axes.set(xlabel=shorten(own.scale.name, 26))
+    figure.supylabel(metric_label(metric, sweep), fontsize=9)
+    handles: list[Any] = []
+    labels: list[str] = []
+    if len(marks) > 1:
+        handles = [Line2D([], [], color=m.color, marker=m.marker, ls="") for m in marks.values()]
+        labels = ["no budget" if budget is None else format_budget(budget) for budget in marks]
+    if any(point.early for own in slices for point in own.points):
+        muted = theme.colors.muted
+        handles.append(Line2D([], [], color=muted, marker="o", ls="", markerfacecolor="none"))
+        labels.append("ended early")
+    legend_below(figure, handles, labels)
+    return figure
+
+
+def _draw_points(
+    axes: Axes, scale: ParameterScale, points: Sequence[SlicePoint], mark: Mark, area: float
+) -> None:
+    for early in (True, False):
+        shown = [point for point in points if point.early == early]
+        axes.scatter(
+            [point.place + _sideways(point, scale) for point in shown],
+            [point.value for point in shown],
+            marker=mark.marker,
+            s=area,
+            facecolors="none" if early else mark.color,
+            edgecolors=mark.color,
+            linewidths=0.8,
+            alpha=0.7 if early else 0.95,
+            zorder=3 if early else 4,
+        )
+
+
+def _sideways(point: SlicePoint, scale: ParameterScale) -> float:
+    """Return a shift that depends on the trial's number alone."""
+    share = (point.number * _GOLDEN) % 1 - 0.5
+    if scale.values:
+        return share * _CATEGORY_WIDTH
+    if scale.step == 1 and not scale.log:
+        return share * min(0.3, (scale.high - scale.low) * 0.02)
+    return 0.0
+
+
+def _scale(axes: Axes, scale: ParameterScale) -> None:
+    if scale.log:
+        set_log_axis(axes.xaxis, scale.low, scale.high, most=4)
+        return
+    places, texts = scale.ticks(most=5)
+    if scale.values:
+        axes.set_xticks(places, [shorten(text, 16) for text in texts])
+        if max(map(len, texts)) * len(texts) > _SLANTED_FROM:
+            slant_ticks(axes)
+        axes.set(xlim=(-0.5, len(places) - 0.5))
+    else:
+        axes.set_xticks(places, texts)
+        room = (scale.high - scale.low) * 0.06
+        axes.set(xlim=(scale.low - room, scale.high + room))

@@ -1,0 +1,239 @@
+"""Sweeps into one report: HTML in a single file, or Markdown or LaTeX with figures beside it."""
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path
+from types import MappingProxyType
+
+from tune_app.config.budget import format_budget
+from tune_app.errors import StorageError, TuneAppError
+from tune_app.report import background, findings, history, protocol
+from tune_app.report.comparison import comparison, verdict_lines
+from tune_app.report.document.blocks import (
+    Block,
+    Bullets,
+    Document,
+    Section,
+    joined,
+    paragraph,
+    sentence,
+    text,
+)
+from tune_app.report.document.html_writer import to_html
+from tune_app.report.document.latex_writer import to_latex
+from tune_app.report.document.markdown_writer import to_markdown
+from tune_app.report.figures.frame import ReportFigure, save
+from tune_app.report.figures.networks.network_figures import network_figures
+from tune_app.report.figures.sweeps.sweep_figures import sweep_figures
+from tune_app.report.findings import Best
+from tune_app.results.importance_record import Importance
+from tune_app.results.store import Store, SweepRecord
+from tune_app.results.tables.trial_table import objective_of, trial_rows
+from tune_app.results.test_split_log import note_test_reading
+
+SUFFIXES = (".html", ".md", ".tex")
+_FIGURE_FORMAT = {".md": "svg", ".tex": "pdf"}
+_NONE: Mapping[str, Sequence[Section]] = MappingProxyType({})
+
+
+def check_target(to: Path) -> None:
+    """Raise where no report can be written to `to`, before any work is done for it."""
+    if to.suffix.lower() not in SUFFIXES:
+        raise TuneAppError(f"{to}: a report ends in {joined(SUFFIXES, 'or')}")
+    if not to.absolute().parent.is_dir():
+        raise StorageError(f"cannot write {to}: there is no folder {to.absolute().parent}")
+
+
+def write_report(
+    store: Store,
+    names: Sequence[str],
+    to: Path,
+    data_root: Path,
+    *,
+    importance: Mapping[str, Sequence[Importance]],
+    diagnoses: Mapping[str, Sequence[Section]] = _NONE,
+) -> list[Path]:
+    """Write the report of the sweeps `names` and return the files, the report first.
+
+    What mattered in a search only the caller can compute: `importance`, by sweep; so it is with
+    sections of `diagnoses`, which come after a sweep's figures. Where a
+    trained winner is shown with test images, the test split is read for it, which is recorded.
+    What cannot be drawn, for want of its data or weights, is left out, and the report says so.
+
+    Raises:
+        TuneAppError: `to` has no suffix of SUFFIXES.
+        UnknownSweepError: A sweep is not in the store.
+        StorageError: A file cannot be written.
+    """
+    check_target(to)
+    return write_document(build_document(store, names, data_root, importance, diagnoses), to)
+
+
+def build_document(
+    store: Store,
+    names: Sequence[str],
+    data_root: Path,
+    importance: Mapping[str, Sequence[Importance]],
+    diagnoses: Mapping[str, Sequence[Section]] = _NONE,
+) -> Document:
+    """Return the report of the sweeps, to be written in any format; see `write_report`."""
+    sweeps = [store.get_sweep(name) for name in dict.fromkeys(names)]
+    several = len(sweeps) > 1
+    found: list[Best] = []
+    parts = []
+    for sweep in sweeps:
+        best = findings.best_networks(store, sweep, trial_rows(store, sweep))
+        figures = _draw(store, sweep, best, data_root, importance.get(sweep.name, ()))
+        # Read again: drawing may have read the test split, and the record says so.
+        drawn = [figures]
+        if own := diagnoses.get(sweep.name):
+            drawn.append(_diagnosed(sweep, own))
+        parts.append(_sections(store, store.get_sweep(sweep.name), drawn, alone=not several))
+        found += best
+    if several:
+        named = [Section(sweep.name, (), part) for sweep, part in zip(sweeps, parts, strict=True)]
+        sections = (comparison(store, sweeps, found), *named)
+    else:
+        sections = parts[0]
+    return Document(
+        title=" and ".join(sweep.name for sweep in sweeps),
+        facts=_facts(sweeps),
+        answer=(*verdict_lines(sweeps, found), *findings.answer(sweeps, found)),
+        sections=sections,
+        ending=_ending(),
+    )
+
+
+def write_document(document: Document, to: Path) -> list[Path]:
+    """Write a report and, but for HTML, its figures in a folder beside it; return the paths."""
+    suffix = to.suffix.lower()
+    try:
+        if suffix == ".html":
+            to.write_text(to_html(document), encoding="utf-8")
+            return [to]
+        folder = to.with_name(f"{_file_stem(to.stem)}-figures")
+        write = to_markdown if suffix == ".md" else to_latex
+        to.write_text(write(document, folder.name), encoding="utf-8")
+        written = [to]
+        for block in document.blocks():
+            if isinstance(block, ReportFigure):
+                written += save(block, folder, formats=[_FIGURE_FORMAT[suffix]])
+    except OSError as err:
+        raise StorageError(f"cannot write {to}: {err.strerror}") from err
+    return written
+
+
+def _sections(
+    store: Store, sweep: SweepRecord, figures: Sequence[Section], *, alone: bool
+) -> tuple[Section, ...]:
+    trials = store.trials(sweep.name)
+    tested = background.test_count(store, trials)
+    return (
+        background.question(sweep),
+        background.data(sweep, tested),
+        background.space(sweep, trials),
+        background.budgets(sweep),
+        history.history(sweep, trials),
+        findings.results(store, sweep, trial_rows(store, sweep), alone=alone),
+        *figures,
+        protocol.protocol(sweep, trials),
+        protocol.again(sweep, trials),
+    )
+
+
+def _diagnosed(sweep: SweepRecord, found: Sequence[Section]) -> Section:
+    """Return sections of diagnoses as one, their figures under names of their own."""
+    parts = [
+        replace(
+            section,
+            blocks=tuple(
+                _named_after(sweep, block) if isinstance(block, ReportFigure) else block
+                for block in section.blocks
+            ),
+        )
+        for section in found
+    ]
+    return Section("Diagnoses", parts=tuple(parts))
+
+
+def _draw(
+    store: Store,
+    sweep: SweepRecord,
+    best: Sequence[Best],
+    data_root: Path,
+    importance: Sequence[Importance],
+) -> Section:
+    """Return the figures of a sweep, and of the network that did best in it."""
+    own = (*sweep_figures(store, sweep, importance),)
+    parts = [Section("The search", tuple(_named_after(sweep, figure) for figure in own))]
+    if best:
+        parts.append(_draw_network(store, sweep, best, data_root))
+    return Section("Figures", parts=tuple(parts))
+
+
+def _draw_network(
+    store: Store, sweep: SweepRecord, best: Sequence[Best], data_root: Path
+) -> Section:
+    sign = 1 if objective_of(sweep)[1] == "min" else -1
+    tested = [one for one in best if one.tested]
+    one = min(tested or best, key=lambda one: sign * one.score)
+    trial = store.get_trial(sweep.name, one.tested or one.trial_id)
+    left_out: list[str] = []
+    figures = network_figures(
+        store,
+        sweep,
+        trial,
+        data_root,
+        on_test_reading=lambda why: note_test_reading(store, sweep.name, f"report: {why}"),
+        on_left_out=left_out.append,
+    )
+    what = f"a network of {trial.weights:,} weights that the search trained"
+    if trial.stage == "final":
+        what = f"trial {trial.source} trained again, with {trial.weights:,} weights"
+    intro = paragraph(f"Trial {trial.trial_id}: {what}.")
+    blocks: list[Block] = [intro, *(_named_after(sweep, figure) for figure in figures)]
+    if left_out:
+        blocks.append(paragraph("Not shown, because what it takes is not there:"))
+        blocks.append(Bullets(tuple(text(sentence(reason)) for reason in left_out)))
+    return Section("The best network", tuple(blocks))
+
+
+def _named_after(sweep: SweepRecord, figure: ReportFigure) -> ReportFigure:
+    """Return the figure under a name that is its own in a report of several sweeps."""
+    return replace(figure, name=_file_stem(f"{sweep.name}-{figure.name}"))
+
+
+def _file_stem(name: str) -> str:
+    """Return `name` with nothing in it that a path in LaTeX or Markdown would have to escape."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", name)
+
+
+def _facts(sweeps: Sequence[SweepRecord]) -> str:
+    """Return what the sweeps are, in a line."""
+    data = joined(list(dict.fromkeys(sweep.dataset for sweep in sweeps)))
+    kinds = dict.fromkeys(background.KINDS.get(sweep.model, sweep.model) for sweep in sweeps)
+    limits = sorted({budget for sweep in sweeps for budget in sweep.budgets})
+    days = dict.fromkeys(
+        history.moment(moment)[:10]
+        for sweep in sweeps
+        for moment in (sweep.created, sweep.ended)
+        if moment is not None
+    )
+    ends = sorted(days)
+    parts = [
+        f"{joined(list(kinds))} networks on {data}",
+        f"budgets {', '.join(map(format_budget, limits))}" if limits else "",
+        ends[0] if len(ends) == 1 else f"{ends[0]} to {ends[-1]}",
+    ]
+    return sentence(" · ".join(part for part in parts if part))
+
+
+def _ending() -> tuple[str, ...]:
+    try:
+        version = f" {metadata.version('tune-app')}"
+    except metadata.PackageNotFoundError:
+        version = ""
+    return (f"Written by tune-app{version} on {history.moment(time.time())}.",)

@@ -1,0 +1,204 @@
+"""The final stage in rows: winners trained again over seeds, and what they measured on the test."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tune_app.results.ranking import is_number
+from tune_app.results.statistics import (
+    Comparison,
+    compare_with_best,
+    confidence_interval,
+    sample_mean,
+    sample_std,
+)
+from tune_app.results.store.records import SweepRecord
+from tune_app.results.store.store import Store
+from tune_app.results.tables.trial_table import (
+    METRIC_HEADINGS,
+    objective_of,
+    ranked_rows,
+    table_budgets,
+    trial_rows,
+)
+
+# The other trials of the final stage that have no test result may still get one.
+_ENDED_WITHOUT = ("failed", "diverged", "timeout", "stopped", "finished")
+
+
+def budget_label(budget: int | None) -> str:
+    """Return a budget as `SweepRecord.final` names it: plain digits, or "all" without a limit."""
+    return "all" if budget is None else str(budget)
+
+
+def final_metric(sweep: SweepRecord) -> tuple[str, str]:
+    """Return what the winners of a sweep are compared by on the test split, and "max" or "min".
+
+    A metric that the search file adds, where it is the objective; else accuracy, or a
+    regression's loss.
+    """
+    metric, mode = objective_of(sweep)
+    if metric not in METRIC_HEADINGS:
+        return metric.replace("val_", "test_"), mode
+    if sweep.resolved.get("task") == "regression":
+        return "test_loss", "min"
+    return "test_accuracy", "max"
+
+
+def final_budgets(sweep: SweepRecord) -> tuple[int | None, ...]:
+    """Return the budgets of a sweep that have winners, smallest first."""
+    winners = sweep.final.get("winners", {})
+    return tuple(budget for budget in table_budgets(sweep) if winners.get(budget_label(budget)))
+
+
+def final_rows(store: Store, sweep: SweepRecord, budget: int | None) -> list[dict[str, Any]]:
+    """Return a row for each winner of a budget, best mean on the test split first.
+
+    `test_mean`, `test_std`, `test_ci95` and the `test_values` they are computed from are of
+    `metric`, `test_accuracy` or, of a regression, `test_loss`: a value for each of the `seeds`
+    replicates that finished, in the order they were drawn; `failed` ended without one, and
+    `seeds_planned` are to be had. `best`, `ties_with_best` and `p_value` are those of
+    `compare_with_best` among the winners of this budget.
+
+    Of what else was tested that the search file adds, and of accuracy where that is not `metric`,
+    `test_NAME_mean` and `test_NAME_std` are over the same replicates.
+
+    `trial_id` is the search trial that is trained again; `val_accuracy`, `val_loss`,
+    `search_rank` and `sampler` are its own, `config` is what its replicates were trained with.
+    `first_seed_trial` is the first of these that finished, which an export takes.
+    Of equal means the smaller network comes first, then the earlier winner; what has no mean is
+    last. `table_budget` and `share` are as in a ranked table.
+    """
+    return winner_rows(trial_rows(store, sweep), sweep, budget)
+
+
+def winner_rows(
+    rows: Sequence[Mapping[str, Any]], sweep: SweepRecord, budget: int | None
+) -> list[dict[str, Any]]:
+    """Return what `final_rows` does, from `trial_rows`."""
+    metric, mode = final_metric(sweep)
+    ranks = {row["trial_id"]: row["rank"] for row in ranked_rows(rows, sweep, budget)}
+    by_id = {row["trial_id"]: row for row in rows}
+    final = [row for row in rows if row["stage"] == "final"]
+    found = []
+    for winner in sweep.final.get("winners", {}).get(budget_label(budget), ()):
+        replicates = [row for row in final if row["source"] == winner]
+        row = _measured(by_id[winner], replicates, metric)
+        row |= _tested_too(replicates, sweep)
+        row[metric.replace("test_", "val_")] = by_id[winner][metric.replace("test_", "val_")]
+        row |= {
+            "search_rank": ranks.get(winner),
+            "seeds_planned": sweep.final.get("seeds"),
+            "table_budget": budget,
+            "share": row["weights"] / budget if budget else None,
+        }
+        found.append(row)
+    found.sort(key=lambda row: _merit(row, mode))
+    comparisons = compare_with_best([row["test_values"] for row in found], mode)
+    return [row | _compared(comparison) for row, comparison in zip(found, comparisons, strict=True)]
+
+
+def choose_export(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Return the row of `final_rows` whose first seed is exported; None where nothing finished.
+
+    Of the rows that cannot be told from the best, it is the one that validation ranked first: the
+    test split is to measure, and decides no more than it must. Where nothing could be compared,
+    with one seed each, it decides nothing.
+    """
+    candidates = [
+        row for row in rows if row["test_mean"] is not None and row["ties_with_best"] is not False
+    ]
+    if not candidates:
+        return None
+    return dict(min(candidates, key=lambda row: (row["search_rank"] is None, row["search_rank"])))
+
+
+def baseline_rows(sweep: SweepRecord) -> list[dict[str, Any]]:
+    """Return the baselines of a sweep, in the words of `final_rows` as far as they apply."""
+    return [
+        {
+            "sweep": sweep.name,
+            "model": row["model"],
+            "k": row["k"],
+            "name": row["name"],
+            "metric": "test_accuracy",
+            "test_mean": row["test_accuracy"],
+            "test_std": None,
+            "test_ci95": None,
+            "test_values": [row["test_accuracy"]],
+            "train_accuracy": row["train_accuracy"],
+            "cv_mean": row["cv_mean"],
+            "cv_std": row["cv_std"],
+            "cv_folds": row["cv_folds"],
+            "seconds_mean": row["seconds"],
+            "examples": row["examples"],
+        }
+        for row in sweep.baselines
+    ]
+
+
+def _measured(
+    source: Mapping[str, Any], replicates: Sequence[Mapping[str, Any]], metric: str
+) -> dict[str, Any]:
+    """Return what is known of a winner, but for its place among the others."""
+    finished = [row for row in replicates if row["status"] == "finished" and is_number(row[metric])]
+    failed = [row for row in replicates if row["status"] in _ENDED_WITHOUT and row not in finished]
+    trained = (finished or replicates or [source])[0]
+    values = [row[metric] for row in finished]
+    interval = confidence_interval(values)
+    return {
+        "sweep": source["sweep"],
+        "trial_id": source["trial_id"],
+        "budget": source["budget"],
+        "weights": source["weights"],
+        "macs": source["macs"],
+        "metric": metric,
+        "test_mean": sample_mean(values),
+        "test_std": sample_std(values),
+        "test_ci95": None if interval is None else list(interval),
+        "test_values": values,
+        "seeds": len(finished),
+        "failed": len(failed),
+        "epochs": statistics.mean(row["epochs"] for row in finished) if finished else None,
+        "seconds_mean": sample_mean([row["seconds"] for row in finished]),
+        "val_accuracy": source["val_accuracy"],
+        "val_loss": source["val_loss"],
+        "sampler": source["sampler"],
+        "first_seed_trial": finished[0]["trial_id"] if finished else None,
+        "parameters": source["parameters"],
+        "config": trained["config"],
+    }
+
+
+def tested_too(sweep: SweepRecord) -> list[str]:
+    """Return what was measured on the test split beside what winners are compared by."""
+    metric, _ = final_metric(sweep)
+    named = [f"test_{name}" for name in sweep.config.get("metrics", ())]
+    is_named = metric in named and sweep.resolved.get("task") != "regression"
+    return [name for name in (*(["test_accuracy"] if is_named else []), *named) if name != metric]
+
+
+def _tested_too(
+    replicates: Sequence[Mapping[str, Any]], sweep: SweepRecord
+) -> dict[str, float | None]:
+    """Return mean and deviation of each."""
+    found: dict[str, float | None] = {}
+    for name in tested_too(sweep):
+        values = [row[name] for row in replicates if is_number(row[name])]
+        found |= {f"{name}_mean": sample_mean(values), f"{name}_std": sample_std(values)}
+    return found
+
+
+def _compared(comparison: Comparison) -> dict[str, Any]:
+    return {
+        "best": comparison.best,
+        "ties_with_best": comparison.tie,
+        "p_value": comparison.p_value,
+    }
+
+
+def _merit(row: Mapping[str, Any], mode: str) -> tuple[bool, float, float]:
+    mean = row["test_mean"]
+    if mean is None:
+        return True, 0.0, row["weights"]
+    return False, mean if mode == "min" else -mean, row["weights"]

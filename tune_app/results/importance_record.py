@@ -1,0 +1,20 @@
+"""What a study of the parameters found, as sweep/search/parameter_importance.py computes and report draws it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Importance:
+    """How much each parameter mattered among the trials drawn for one budget.
+
+    `shares` add up to 1, the largest first; they are empty where `reason` says why there are
+    none. `left_out` says for each parameter without a share why that is.
+    """
+
+    method: str  # "fanova", "ped-anova"
+    budget: int | None
+    trials: int  # that had a result
+    shares: Mapping[str, float] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    reason: str | None = None

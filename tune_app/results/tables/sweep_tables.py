@@ -1,0 +1,242 @@
+"""The tables of a sweep that the command line and the service both answer with, in any format."""
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from rich.console import Console
+
+from tune_app.config.budget import format_budget
+from tune_app.errors import TuneAppError
+from tune_app.results.final_results import baseline_rows, final_budgets, final_metric, winner_rows
+from tune_app.results.ranking import fits
+from tune_app.results.store import Store, SweepRecord
+from tune_app.results.tables.final_layout import final_layouts
+from tune_app.results.tables.layout import Layout, full_layout, ranked_layouts
+from tune_app.results.tables.pivot import pivot, pivot_cells
+from tune_app.results.tables.published_tables import published_layout, published_rows
+from tune_app.results.tables.table_formats import to_csv, to_html, to_json, to_latex, to_markdown
+from tune_app.results.tables.terminal import print_layouts
+from tune_app.results.tables.trial_table import (
+    epoch_row,
+    objective_of,
+    ranked_rows,
+    sort_rows,
+    split_parameters,
+    table_budgets,
+    trial_rows,
+)
+
+DEFAULT_TOP = 10
+# Into a file or a pipe there is room for more than Rich's 80 columns.
+PIPE_WIDTH = 120
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+class Format(StrEnum):
+    """What tables are written as."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+    markdown = "markdown"
+    latex = "latex"
+    html = "html"
+
+
+_WRITERS = {Format.markdown: to_markdown, Format.latex: to_latex, Format.html: to_html}
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Tables for readers, and for programs their rows and what all of these share."""
+
+    layouts: Sequence[Layout]
+    rows: Rows
+    constants: Mapping[str, Any]
+
+    def render(self, format: Format, title: str, *, width: int = PIPE_WIDTH) -> str:
+        """Return the layouts in a format for readers, or the rows in one for programs.
+
+        CSV has the constants in columns of their own. A table is `width` characters wide.
+        """
+        match format:
+            case Format.json:
+                return to_json(self.rows)
+            case Format.csv:
+                return to_csv(self.rows, self.constants)
+            case Format.table:
+                page = io.StringIO()
+                print_layouts(plain_console(page, width), self.layouts)
+                return page.getvalue()
+            case _:
+                return _WRITERS[format](title, self.layouts)
+
+
+def plain_console(file: io.StringIO, width: int = PIPE_WIDTH) -> Console:
+    """Return a console that writes what it is given as it is."""
+    return Console(file=file, width=width, highlight=False, markup=False, emoji=False)
+
+
+def shown_tables(
+    store: Store,
+    record: SweepRecord,
+    rows: Rows,
+    *,
+    budgets: Sequence[int | None] | None = None,
+    top: int | None = None,
+    every: bool = False,
+    sort: str | None = None,
+    published: bool = False,
+    pivot_by: str | None = None,
+) -> Tables:
+    """Return what `show` shows of a sweep, from its `trial_rows`: the ranked tables, if no other.
+
+    `every` is all trials in one table; `published` the winners as studies print them; `pivot_by`,
+    two parameters with a comma between them, their means.
+
+    Raises:
+        TuneAppError: These contradict each other, or a column or parameter is unknown.
+    """
+    given = {
+        "--published": published,
+        "--pivot": pivot_by,
+        "--all": every,
+        "--sort": sort,
+        "--top": top,
+    }
+    names = [name for name, value in given.items() if value]
+    if {"--published", "--pivot"}.intersection(names) and len(names) > 1:
+        raise TuneAppError(f"{' and '.join(names)} cannot be combined; take one")
+    limits = tuple(budgets) if budgets else table_budgets(record)
+    if published:
+        return published_tables(store, record, limits)
+    if pivot_by is not None:
+        return pivot_tables(rows, record, *_two_parameters(pivot_by), limits)
+    if every:
+        chosen = _every_row(rows, limits)
+        chosen = (sort_rows(chosen, sort) if sort else chosen)[:top]
+        layout = full_layout(chosen, rows, record)
+        return Tables([layout], chosen, layout.constants)
+    return _ranked_tables(rows, record, limits, top or DEFAULT_TOP, sort)
+
+
+def _ranked_tables(
+    rows: Rows,
+    record: SweepRecord,
+    budgets: Sequence[int | None],
+    top: int,
+    sort: str | None,
+) -> Tables:
+    """Return the ranked tables, those of the final stage below; programs get what was ranked."""
+    shown = []
+    for limit in budgets:
+        best = ranked_rows(rows, record, limit)[:top]
+        shown += sort_rows(best, sort) if sort else best
+    ranked = ranked_layouts(rows, record, budgets=budgets, top=top, sort=sort)
+    final = final_layouts(rows, record, budgets=budgets)
+    return Tables([*ranked, *final], shown, ranked[0].constants)
+
+
+def _two_parameters(text: str) -> tuple[str, str]:
+    names = [part.strip() for part in text.split(",") if part.strip()]
+    if len(names) != 2:
+        raise TuneAppError(f"--pivot needs two parameters, like optimizer,lr, got '{text}'")
+    return names[0], names[1]
+
+
+def _every_row(rows: Rows, budgets: Sequence[int | None]) -> list[dict[str, Any]]:
+    """Return what was drawn for `budgets` or fits them: by stage and budget, unranked last."""
+    chosen = [
+        dict(row)
+        for row in rows
+        if any(row["budget"] == limit or fits(row, limit) for limit in budgets)
+    ]
+    last = float("inf")
+    chosen.sort(
+        key=lambda row: (row["stage"] == "final", row["budget"] or last, row["rank"] or last)
+    )
+    return chosen
+
+
+def trial_detail(store: Store, record: SweepRecord, trial_id: str) -> dict[str, Any]:
+    """Return everything about a trial: its row, and a `history` of a dict for each epoch.
+
+    Raises:
+        UnknownTrialError: There is no such trial.
+    """
+    store.get_trial(record.name, trial_id)
+    row = next(row for row in trial_rows(store, record) if row["trial_id"] == trial_id)
+    history = [epoch_row(epoch) for epoch in store.epochs(record.name, trial_id)]
+    return {**row, "history": history}
+
+
+def winners_json(
+    rows: Rows, record: SweepRecord, budgets: Sequence[int | None] | None = None
+) -> list[dict[str, Any]]:
+    """Return `final_rows` of each budget, from `trial_rows`; `budget` is that of the table."""
+    return [
+        {**row, "budget": budget}
+        for budget in final_budgets(record)
+        if budgets is None or budget in budgets
+        for row in winner_rows(rows, record, budget)
+    ]
+
+
+def final_tables(
+    rows: Rows,
+    record: SweepRecord,
+    budgets: Sequence[int | None] | None,
+    format: Format,
+    *,
+    width: int = PIPE_WIDTH,
+) -> str:
+    """Return the winners of budgets (None: of all), retrained and tested, in a format.
+
+    JSON has the winners only; all else the baselines, too.
+    """
+    winners = winners_json(rows, record, budgets)
+    constants = split_parameters(winners, record)[1] if winners else {}
+    for name in winners[0] if winners else ():
+        constants.pop(name, None)  # measured anew: the epochs
+    baselines = baseline_rows(record) if format is Format.csv else []
+    layouts = final_layouts(rows, record, budgets=budgets)
+    if format is Format.table and not layouts:
+        return f"{record.name} has no winners that were retrained yet\n"
+    tables = Tables(layouts, [*winners, *baselines], constants)
+    return tables.render(format, record.name, width=width)
+
+
+def published_tables(
+    store: Store, record: SweepRecord, budgets: Sequence[int | None] | None
+) -> Tables:
+    """Return the published kind of table of a sweep."""
+    layout = published_layout(store, [record], budgets=budgets)
+    return Tables([layout], published_rows(store, [record], budgets=budgets), {})
+
+
+def pivot_tables(
+    rows: Rows,
+    record: SweepRecord,
+    row_parameter: str,
+    column_parameter: str,
+    budgets: Sequence[int | None],
+) -> Tables:
+    """Return a pivot table per budget of the ranked trials, and one of retrained winners' tests."""
+    layouts, cells = [], []
+    for budget in budgets:
+        parts = {objective_of(record)[0]: ranked_rows(rows, record, budget)}
+        if tested := [dict(row) for row in rows if row["stage"] == "final" and fits(row, budget)]:
+            parts[final_metric(record)[0]] = tested
+        where = "" if budget is None else f", at most {format_budget(budget)} weights"
+        for value, part in parts.items():
+            layout = pivot(part, row_parameter, column_parameter, value, where=where)
+            layouts.append(layout)
+            cells += [
+                {"budget": budget, **cell}
+                for cell in pivot_cells(part, row_parameter, column_parameter, value)
+            ]
+    return Tables(layouts, cells, {})

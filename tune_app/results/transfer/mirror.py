@@ -1,0 +1,187 @@
+"""A folder here that stands for a storage in an object store.
+
+Every sweep's record is a file there, `<sweep>/record.json.gz`, written by the process that runs
+the sweep; here they are put together to one record. Other files are brought when they are read.
+"""
+
+import gzip
+import json
+import os
+import re
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from tune_app.errors import StorageError
+from tune_app.results.store.names import MIRROR_FILE
+from tune_app.results.store.opening import DATABASE_VARIABLE, open_store
+from tune_app.results.store.ownership import is_alive, is_of_this_host
+from tune_app.results.store.store import Store
+from tune_app.results.transfer.archive import sweep_to_json, take_sweep
+from tune_app.results.transfer.bucket import Bucket, is_url
+
+RECORD = "record.json.gz"
+STOP = "stop"  # a file beside the record: somebody wants the sweep to end
+_opened: list["Mirror"] = []  # by this process, see `push_changes`
+
+
+def storage_folder(named: str | Path) -> Path:
+    """Return the folder of a storage; of one that is elsewhere, its mirror, up to date.
+
+    Raises:
+        StorageError: It is elsewhere and cannot be reached, or the record is in a database.
+    """
+    if isinstance(named, Path) or not is_url(named):
+        return Path(named)
+    if os.environ.get(DATABASE_VARIABLE):
+        raise StorageError(
+            f"the record of {named} is kept there; TUNE_APP_DB names another place: unset one"
+        )
+    url = named.rstrip("/")
+    mark = sha256(url.encode()).hexdigest()[:12]
+    slug = re.sub(r"[^A-Za-z0-9]+", "-", url)[:40]
+    folder = Path.home() / ".cache" / "tune_app" / "storages" / f"{slug}-{mark}"
+    mirror = Mirror(folder, url)
+    mirror.pull()
+    _opened.append(mirror)
+    return folder
+
+
+def mirror_of(store: Store) -> "Mirror | None":
+    """Return the mirror that a store is the record of, None where its storage is here."""
+    try:
+        state = json.loads((store.storage / MIRROR_FILE).read_text(encoding="utf-8"))
+    except OSError:
+        return None
+    return Mirror(store.storage, state["url"])
+
+
+def fetch_folder(store: Store, folder: Path) -> None:
+    """Bring what is below a folder, where the storage is elsewhere and it is not here."""
+    mirror = mirror_of(store)
+    if mirror is not None:
+        mirror.fetch(folder)
+
+
+def push_changes() -> None:
+    """Bring what this process changed in records to where they belong.
+
+    Raises:
+        StorageError: It cannot be reached; the next command on that storage tries again.
+    """
+    for mirror in _opened:
+        mirror.push_changed()
+
+
+class Mirror:
+    """A folder and the address that it stands for."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.folder, self.url = folder, url
+        self.store = open_store(folder)
+
+    @cached_property
+    def bucket(self) -> Bucket:
+        return Bucket(self.url)
+
+    def pull(self) -> None:
+        """Take up the records that changed there."""
+        state = self._state()
+        there = {
+            name.rpartition("/")[0]: stamp
+            for name, stamp in self.bucket.names().items()
+            if name.count("/") == 1 and name.endswith(f"/{RECORD}")
+        }
+        known = {sweep.name for sweep in self.store.list_sweeps(archived=True)}
+        for name, stamp in there.items():
+            if state["seen"].get(name) == stamp or self._runs_here(name, known):
+                continue
+            content = self.bucket.read(f"{name}/{RECORD}")
+            if content is None:
+                continue
+            if name in known:
+                self.store.delete_sweep(name)
+            take_sweep(self.store, json.loads(gzip.decompress(content)))
+            state["seen"][name] = stamp
+            state["pushed"][name] = self.store.get_sweep(name).updated
+            for file in self.bucket.names(f"{name}/code"):
+                self.fetch(self.folder / file)
+        for name in known & set(state["seen"]) - set(there):  # deleted there
+            if not self._runs_here(name, known):
+                self.store.delete_sweep(name)
+                del state["seen"][name], state["pushed"][name]
+        self._keep(state)
+
+    def push(self, name: str) -> None:
+        """Write a sweep's record there, and the files of its own functions."""
+        state = self._state()
+        updated = self.store.get_sweep(name).updated
+        record = gzip.compress(json.dumps(sweep_to_json(self.store, name)).encode(), mtime=0)
+        file = f"{name}/{RECORD}"
+        if name not in state["seen"]:
+            code = self.folder / name / "code"
+            for path in sorted(code.rglob("*.py")):
+                self.bucket.write(path.relative_to(self.folder).as_posix(), path.read_bytes())
+        self.bucket.write(file, record)
+        state["seen"][name] = self.bucket.names(name, below=False).get(file, "")
+        state["pushed"][name] = updated
+        self._keep(state)
+
+    def push_changed(self) -> None:
+        """Write the records there that changed here, and remove those that were deleted here."""
+        state = self._state()
+        here = {sweep.name: sweep.updated for sweep in self.store.list_sweeps(archived=True)}
+        for name, updated in here.items():
+            if state["pushed"].get(name) != updated:
+                self.push(name)
+        for name in set(state["pushed"]) - set(here):
+            self.bucket.remove_folder(name)
+            state = self._state()
+            del state["seen"][name], state["pushed"][name]
+            self._keep(state)
+
+    def fetch(self, path: Path) -> None:
+        """Bring a file, or all below a folder, that is there and not here."""
+        name = path.relative_to(self.folder.resolve() if path.is_absolute() else self.folder)
+        wanted = self.bucket.names(name.as_posix()) or {name.as_posix(): ""}
+        for file in wanted:
+            place = self.folder / file
+            if place.exists() or (content := self.bucket.read(file)) is None:
+                continue
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(content)
+
+    def ask_to_stop(self, name: str) -> None:
+        """Leave word for the process that runs a sweep, wherever it is."""
+        self.bucket.write(f"{name}/{STOP}", b"")
+
+    def was_asked_to_stop(self, name: str) -> bool:
+        """Tell whether there is such a word, and take it away."""
+        if self.bucket.read(f"{name}/{STOP}") is None:
+            return False
+        self.bucket.remove(f"{name}/{STOP}")
+        return True
+
+    def _runs_here(self, name: str, known: set[str]) -> bool:
+        if name not in known:
+            return False
+        owner = self.store.get_sweep(name).owner
+        return is_of_this_host(owner) and is_alive(owner, None)
+
+    def _state(self) -> dict[str, Any]:
+        try:
+            text = (self.folder / MIRROR_FILE).read_text(encoding="utf-8")
+        except OSError:
+            return {"url": self.url, "seen": {}, "pushed": {}}
+        state: dict[str, Any] = json.loads(text)
+        return state
+
+    def _keep(self, state: dict[str, Any]) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            fresh = self.folder / f"{MIRROR_FILE}.new"
+            fresh.write_text(json.dumps(state), encoding="utf-8")
+            fresh.replace(self.folder / MIRROR_FILE)
+        except OSError as error:
+            raise StorageError(f"{self.folder} cannot be written: {error}") from error

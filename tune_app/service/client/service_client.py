@@ -1,0 +1,94 @@
+"""A service from Python: the verbs of the command line, with what they answer as plain data."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from tune_app.errors import Problem
+from tune_app.service.client.connection import Connection
+from tune_app.service.client.remote_sweep import RemoteSweep
+
+
+def connect(url: str, token: str | None = None) -> "Service":
+    """Return the service at `url`, once it has answered; `token` is what it asks for.
+
+    Raises:
+        EnvironmentalError: Nothing answers there.
+        TuneAppError: The token is missing or wrong.
+    """
+    service = Service(url.rstrip("/"), token)
+    service.request("GET", "/api/v1/sweeps")
+    return service
+
+
+class Service(Connection):
+    """The sweeps of a service."""
+
+    def sweeps(self, *, archived: bool = False) -> list[dict[str, Any]]:
+        """Return a summary of each sweep, newest first."""
+        return list(self.get("/sweeps", archived=archived or None))
+
+    def sweep(self, name: str) -> RemoteSweep:
+        """Return a sweep.
+
+        Raises:
+            UnknownSweepError: There is no such sweep.
+        """
+        self.get(f"/sweeps/{quote(name, safe='')}")
+        return RemoteSweep(self, name)
+
+    def __getitem__(self, name: str) -> RemoteSweep:
+        """Return the sweep of that name, as `sweep` does."""
+        return self.sweep(name)
+
+    def __iter__(self) -> Iterator[RemoteSweep]:
+        return (RemoteSweep(self, one["name"]) for one in self.sweeps())
+
+    def __len__(self) -> int:
+        return len(self.sweeps())
+
+    def queue(self) -> list[dict[str, Any]]:
+        """Return what waits to run, starts, or could not be started."""
+        return list(self.get("/queue"))
+
+    def run(
+        self,
+        source: str,
+        *,
+        name: str | None = None,
+        new: bool = False,
+        trials: int | None = None,
+        no_final: bool = False,
+    ) -> dict[str, Any]:
+        """Queue the search file whose text is `source`; return its name and place.
+
+        Raises:
+            SweepFileError: The file is wrong; with its problems.
+            SweepBusyError: The name is taken.
+        """
+        given = {"name": name, "trials": trials, "new": new, "no_final": no_final}
+        body = {key: value for key, value in given.items() if value is not None}
+        return dict(self.post("/sweeps", {"source": source, **body}))
+
+    def check(self, source: str) -> list[Problem]:
+        """Return what is wrong with a search file's text."""
+        found = self.post("/check", {"source": source})["problems"]
+        return [Problem(**problem) for problem in found]
+
+    def forecast(self, source: str) -> dict[str, Any]:
+        """Return what to expect of a search file."""
+        return dict(self.post("/forecast", {"source": source}))
+
+    def report(self, sweeps: Sequence[str], to: str | Path) -> Path:
+        """Write one HTML report of several sweeps into the folder `to`; return the file."""
+        return self.request("POST", "/api/v1/report", {"sweeps": list(sweeps)}).write(Path(to))
+
+    def events(self, sweep: str | None = None) -> Iterator[dict[str, Any]]:
+        """Yield each change as it is recorded; first of all, the state as it is."""
+        query = f"?sweep={quote(sweep)}" if sweep else ""
+        with self.open("GET", f"/api/v1/events{query}") as stream:
+            for line in stream:
+                if line.startswith(b"data: "):
+                    yield json.loads(line.removeprefix(b"data: "))

@@ -1,0 +1,1 @@
+"""Changes asked of the service: queued, started, and watched."""

@@ -1,0 +1,69 @@
+"""The way in for a browser: the token once, then a session."""
+
+import secrets
+from importlib import resources
+
+from fastapi import APIRouter, Request, Response
+
+from tune_app.service.context import ContextOf
+from tune_app.service.http.guard import SECURITY_HEADERS, cookie_name, note
+from tune_app.service.http.request_bodies import LoginBody
+from tune_app.service.http.responses import RefusedError
+from tune_app.service.http.tokens import is_token, session_of
+from tune_app.service.pages.templating import templates
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/login")
+def login_page(request: Request, context: ContextOf) -> Response:
+    """Where a browser is given its session; all that is needed is in the page."""
+    if context.settings.token is None:
+        raise RefusedError(404, "there is no token, and nothing to log in to")
+    nonce = secrets.token_urlsafe(16)
+    static = resources.files("tune_app.service") / "static"
+    html = (
+        templates()
+        .get_template("login.html")
+        .render(
+            nonce=nonce,
+            style=(static / "app.css").read_text(encoding="utf-8"),
+            script=(static / "login.js").read_text(encoding="utf-8"),
+        )
+    )
+    policy = SECURITY_HEADERS["Content-Security-Policy"]
+    for kind in ("script-src", "style-src"):
+        policy = policy.replace(f"{kind} 'self'", f"{kind} 'nonce-{nonce}'")
+    return Response(
+        html, media_type="text/html; charset=utf-8", headers={"Content-Security-Policy": policy}
+    )
+
+
+@router.post("/login")
+def login(request: Request, context: ContextOf, body: LoginBody) -> Response:
+    """Give a session to a browser that knows the token."""
+    settings = context.settings
+    if settings.token is None:
+        raise RefusedError(404, "there is no token, and nothing to log in to")
+    if not is_token(body.token.strip(), settings.token):
+        note(request.scope, "refused a login")
+        raise RefusedError(401, "this is not the token")
+    note(request.scope, "logged in")
+    response = Response(status_code=204)
+    response.set_cookie(
+        cookie_name(settings.port),
+        session_of(settings.token),
+        httponly=True,
+        samesite="strict",
+        secure=request.url.scheme == "https",
+        max_age=30 * 86_400,
+    )
+    return response
+
+
+@router.post("/logout")
+def logout(request: Request, context: ContextOf) -> Response:
+    """Take the session from a browser."""
+    response = Response(status_code=204)
+    response.delete_cookie(cookie_name(context.settings.port), httponly=True, samesite="strict")
+    return response

@@ -1,0 +1,261 @@
+"""The pages: the same reading as REST, rendered by templates on the server."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Request, Response
+
+from tune_app.config.budget import format_budget
+from tune_app.errors import TuneAppError
+from tune_app.results.tables.final_layout import final_layouts
+from tune_app.service.context import Context, ContextOf
+from tune_app.service.http.responses import RefusedError, digest
+from tune_app.service.http.search_file_checks import check_source
+from tune_app.service.pages.comparison_page import compare_sweeps, compare_trials
+from tune_app.service.pages.selection import PAGE_SIZE, View, default_table, read_table, select
+from tune_app.service.pages.templating import render
+from tune_app.service.pages.trial_page import trial_facts, trial_layers
+from tune_app.service.routes.shared import (
+    SweepPath,
+    TrialPath,
+    list_revision,
+    queue_json,
+    require_trial,
+)
+from tune_app.service.snapshots import Glance, Snapshot
+
+MOST_COMPARED = 8
+LIST_COLUMNS = ("name", "status", "dataset", "model", "trials", "epochs_per_second", "created")
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/")
+def sweeps_page(
+    request: Request,
+    context: ContextOf,
+    archived: bool = False,
+    q: Annotated[str, Query(max_length=100)] = "",
+    status: Annotated[str, Query(max_length=20)] = "",
+    sort: Annotated[str, Query(max_length=30)] = "-created",
+) -> Response:
+    """The list of sweeps."""
+    glances = context.snapshots.glances(archived=archived)
+    jobs = queue_json(context)
+    revision = list_revision(glances, jobs)
+
+    def build() -> str:
+        shown = _sorted_sweeps([g for g in glances if _matches(g, q, status)], sort)
+        return render(
+            context,
+            "sweeps.html",
+            request,
+            revision=revision,
+            glances=shown,
+            total=len(glances),
+            jobs=jobs,
+            archived=archived,
+            q=q,
+            status=status,
+            sort=sort,
+            columns=LIST_COLUMNS,
+            link=lambda **changes: _query(
+                {"q": q, "status": status, "sort": sort, "archived": archived}, changes
+            ),
+            statuses=sorted({g.record.status for g in glances}),
+        )
+
+    return context.cache.answer(request, revision, build, "text/html; charset=utf-8")
+
+
+@router.get("/sweeps/{name}")
+def sweep_page(
+    request: Request,
+    context: ContextOf,
+    name: SweepPath,
+    table: Annotated[str | None, Query(max_length=20)] = None,
+    where: Annotated[str, Query(max_length=1_000)] = "",
+    sort: Annotated[str | None, Query(max_length=100)] = None,
+    page: Annotated[int, Query(ge=1, le=100_000)] = 1,
+    size: Annotated[int, Query(ge=1, le=500)] = PAGE_SIZE,
+    columns: Annotated[str, Query(max_length=1_500)] = "",
+    column: Annotated[list[str] | None, Query(max_length=100)] = None,
+    differs: bool = True,
+    part: Annotated[str | None, Query(pattern="^live$")] = None,
+) -> Response:
+    """One sweep: how it stands, its charts, its table; `part=live` is what changes meanwhile."""
+    snapshot = context.snapshots.snapshot(name)
+    jobs = [job for job in queue_json(context) if job["name"] == name]
+
+    def build() -> str:
+        view = View(
+            table=default_table(snapshot) if table is None else read_table(table, snapshot),
+            where=tuple(where.split()),
+            sort=sort or None,
+            page=page,
+            size=size,
+            columns=tuple(one for one in [*columns.split(","), *(column or ())] if one),
+            differs=differs,
+        )
+        problem, selection = "", None
+        try:
+            selection = select(snapshot, view)
+        except TuneAppError as error:
+            problem = str(error)
+            selection = select(snapshot, View(table=view.table))
+        return render(
+            context,
+            "sweep_live.html" if part else "sweep.html",
+            request,
+            **_about(context, snapshot),
+            selection=selection,
+            view=selection.view,
+            typed=where if problem else " ".join(selection.view.where),
+            problem=problem,
+            jobs=jobs,
+            tables=_tables(snapshot),
+            finals=final_layouts(snapshot.rows, snapshot.record),
+        )
+
+    revision = digest(snapshot.revision, jobs)
+    return context.cache.answer(request, revision, build, "text/html; charset=utf-8")
+
+
+@router.get("/sweeps/{name}/trials/{trial_id}")
+def trial_page(
+    request: Request, context: ContextOf, name: SweepPath, trial_id: TrialPath
+) -> Response:
+    """One trial: its configuration, its network, its curves, and why it ended."""
+    snapshot = context.snapshots.snapshot(name)
+    row = require_trial(snapshot, trial_id)
+
+    def build() -> str:
+        ids = [one["trial_id"] for one in snapshot.rows]
+        place = ids.index(trial_id)
+        return render(
+            context,
+            "trial.html",
+            request,
+            **_about(context, snapshot),
+            row=row,
+            facts=trial_facts(row, snapshot.record),
+            layers=trial_layers(row, snapshot.record),
+            replicates=[one for one in snapshot.rows if one["source"] == trial_id],
+            before=ids[place - 1] if place else None,
+            after=ids[place + 1] if place + 1 < len(ids) else None,
+        )
+
+    return context.cache.answer(request, snapshot.revision, build, "text/html; charset=utf-8")
+
+
+@router.get("/compare")
+def compare_page(
+    request: Request,
+    context: ContextOf,
+    trial: Annotated[list[str] | None, Query(max_length=50)] = None,
+    sweep: Annotated[list[str] | None, Query(max_length=50)] = None,
+    differs: bool = False,
+) -> Response:
+    """Two to eight trials, `SWEEP:TRIAL` each, or sweeps, side by side."""
+    trials, sweeps = list(dict.fromkeys(trial or ())), list(dict.fromkeys(sweep or ()))
+    count = len(trials or sweeps)
+    if bool(trials) == bool(sweeps) or not 2 <= count <= MOST_COMPARED:
+        raise RefusedError(422, f"two to {MOST_COMPARED} trials, or sweeps, can be compared")
+    if trials:
+        pairs = []
+        for one in trials:
+            name, _, trial_id = one.rpartition(":")
+            snapshot = context.snapshots.snapshot(name)
+            require_trial(snapshot, trial_id)
+            pairs.append((snapshot, trial_id))
+        compared = compare_trials(pairs)
+    else:
+        compared = compare_sweeps([context.snapshots.glance(name) for name in sweeps])
+
+    def link(**changes: Any) -> str:
+        known = {"trial": trials, "sweep": sweeps, "differs": differs}
+        return _query(known, changes)
+
+    html = render(context, "compare.html", request, compared=compared, differs=differs, link=link)
+    return _page(html)
+
+
+@router.get("/new")
+def new_page(
+    request: Request,
+    context: ContextOf,
+    model: Annotated[str, Query(pattern="^(fcn|cnn)$")] = "cnn",
+    dataset: Annotated[str, Query(max_length=30)] = "digits",
+    sweep: Annotated[str | None, Query(max_length=64)] = None,
+    trial: Annotated[str | None, Query(max_length=20)] = None,
+) -> Response:
+    """The editor of a search file: a starter, or that of a sweep or a trial."""
+    from tune_app.config.starter_file import starter_file
+
+    if sweep is not None and trial is not None:
+        require_trial(context.snapshots.snapshot(sweep), trial)
+        source = str(context.workshop.run("again", sweep=sweep, trial=trial))
+        origin = f"{sweep} {trial}"
+    elif sweep is not None:
+        source, origin = context.snapshots.glance(sweep).record.source, sweep
+    else:
+        source, origin = starter_file(model, dataset), ""
+    return _page(
+        render(
+            context,
+            "new.html",
+            request,
+            source=source,
+            origin=origin,
+            model=model,
+            dataset=dataset,
+            datasets=("digits", "mnist", "fashion_mnist", "cifar10", "sinc", "sin"),
+            checked=check_source(source),
+        )
+    )
+
+
+def _page(html: str) -> Response:
+    return Response(html, media_type="text/html; charset=utf-8")
+
+
+def _about(context: Context, snapshot: Snapshot) -> dict[str, Any]:
+    record = snapshot.record
+    return {
+        "snapshot": snapshot,
+        "record": record,
+        "best": snapshot.summary["best"],
+    }
+
+
+def _tables(snapshot: Snapshot) -> list[tuple[str, str]]:
+    """Return the tables of a sweep: their address, and their name."""
+    budgets = [(str(one), f"≤ {format_budget(one)}") for one in snapshot.record.budgets]
+    return [*(budgets or [("ranked", "ranked")]), ("all", "all trials")]
+
+
+def _matches(glance: Glance, typed: str, status: str) -> bool:
+    record = glance.record
+    text = f"{record.name} {record.dataset} {record.model} {record.note}".lower()
+    return all(word in text for word in typed.lower().split()) and status in ("", record.status)
+
+
+def _sorted_sweeps(glances: list[Glance], sort: str) -> list[Glance]:
+    name = sort.removeprefix("-")
+    if name not in LIST_COLUMNS:
+        raise RefusedError(422, f"the list cannot be sorted by '{name}'")
+    values = [(glance, glance.to_json()[name]) for glance in glances]
+    known = [pair for pair in values if pair[1] is not None]
+    known.sort(key=lambda pair: pair[1], reverse=sort.startswith("-"))
+    return [glance for glance, _ in known] + [glance for glance, v in values if v is None]
+
+
+def _query(known: Mapping[str, Any], changes: Mapping[str, Any]) -> str:
+    """Return a query, without what is empty."""
+    pairs = []
+    for key, value in {**known, **changes}.items():
+        for one in value if isinstance(value, list) else [value]:
+            if one not in ("", None, False):
+                pairs.append((key, "1" if one is True else str(one)))
+    return urlencode(pairs)

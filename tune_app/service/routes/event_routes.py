@@ -1,0 +1,77 @@
+"""Server-sent events: that a sweep changed. What it is now, a page asks for itself."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import StreamingResponse
+
+from tune_app.errors import TuneAppError
+from tune_app.service.context import Context, ContextOf
+from tune_app.service.http.responses import RefusedError
+from tune_app.service.routes.schemas import Name
+from tune_app.service.routes.shared import ERRORS, list_revision, queue_json
+
+LOOK_S = 1.0
+SILENCE_S = 15.0  # after which a comment is sent, so that nobody takes the stream for dead
+RETRY_MS = 2_000
+
+router = APIRouter(prefix="/api/v1", responses=ERRORS)
+
+
+@router.get(
+    "/events",
+    tags=["events"],
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {}}}},
+)
+async def events(
+    request: Request,
+    context: ContextOf,
+    sweep: Annotated[Name | None, Query(description="this sweep only")] = None,
+) -> Response:
+    """Tell of changes as they are recorded: a revision, and of one sweep its status."""
+    if context.streams >= context.settings.limits.streams:
+        raise RefusedError(429, "too many streams of events are open", {"Retry-After": "30"})
+    if sweep is not None:
+        await run_in_threadpool(context.snapshots.glance, sweep)
+    return StreamingResponse(
+        _stream(request, context, sweep),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+async def _stream(request: Request, context: Context, sweep: str | None) -> AsyncIterator[str]:
+    context.streams += 1
+    try:
+        yield f"retry: {RETRY_MS}\n\n"
+        said, silent = "", 0.0
+        while not context.ending and not await request.is_disconnected():
+            state = await run_in_threadpool(_state, context, sweep)
+            if state != said:
+                said, silent = state, 0.0
+                yield f"event: changed\ndata: {state}\n\n"
+            elif silent >= SILENCE_S:
+                silent = 0.0
+                yield ": still here\n\n"
+            await asyncio.sleep(LOOK_S)
+            silent += LOOK_S
+    finally:
+        context.streams -= 1
+
+
+def _state(context: Context, sweep: str | None) -> str:
+    """Return what a stream says, as long as it is the same."""
+    if sweep is None:
+        return json.dumps(
+            {"revision": list_revision(context.snapshots.glances(), queue_json(context))}
+        )
+    try:
+        glance = context.snapshots.glance(sweep)
+    except TuneAppError:
+        return json.dumps({"sweep": sweep, "revision": "", "status": "deleted"})
+    return json.dumps({"sweep": sweep, "revision": glance.revision, "status": glance.record.status})

@@ -1,0 +1,182 @@
+"""The REST routes that read; each answers as the command line does."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from tune_app.results.tables.sweep_tables import trial_detail
+from tune_app.results.tables.table_formats import to_csv, to_json
+from tune_app.service.context import ContextOf
+from tune_app.service.http.responses import digest, json_answer
+from tune_app.service.pages.chart_numbers import chart_numbers
+from tune_app.service.pages.selection import ALL, MOST_ROWS, PAGE_SIZE, View, read_table, select
+from tune_app.service.routes.schemas import (
+    ChartsModel,
+    CurvesModel,
+    QueuedModel,
+    SweepDetail,
+    SweepModel,
+    TrialDetail,
+    TrialPage,
+)
+from tune_app.service.routes.shared import (
+    ERRORS,
+    SweepPath,
+    Text,
+    TrialPath,
+    attachment,
+    epoch_json,
+    queue_json,
+    require_trial,
+)
+
+MOST_CURVES = 50
+DETAILS = (
+    *("config", "source", "command", "versions", "git_commit", "hardware", "seed"),
+    *("resolved", "refused", "epochs_saved", "final", "baselines", "test_readings"),
+)
+
+router = APIRouter(prefix="/api/v1", responses=ERRORS)
+
+
+@router.get("/sweeps", response_model=list[SweepModel], tags=["sweeps"])
+def list_sweeps(request: Request, context: ContextOf, archived: bool = False) -> Response:
+    """List the sweeps, newest first: `tune-app list --json`."""
+    glances = context.snapshots.glances(archived=archived)
+    revision = digest(*(glance.revision for glance in glances))
+    return context.cache.answer(
+        request, revision, lambda: to_json([glance.to_json() for glance in glances])
+    )
+
+
+@router.get("/queue", response_model=list[QueuedModel], tags=["sweeps"])
+def list_queue(context: ContextOf) -> Response:
+    """List what waits to run, starts, or could not be started; oldest first."""
+    return json_answer(queue_json(context))
+
+
+@router.get("/sweeps/{name}", response_model=SweepDetail, tags=["sweeps"])
+def get_sweep(request: Request, context: ContextOf, name: SweepPath) -> Response:
+    """Return everything about a sweep but its trials."""
+    glance = context.snapshots.glance(name)
+    record = glance.record
+
+    def build() -> str:
+        detail = {key: getattr(record, key) for key in DETAILS}
+        return to_json({**glance.to_json(), **detail})
+
+    return context.cache.answer(request, glance.revision, build)
+
+
+@router.get("/sweeps/{name}/trials", response_model=TrialPage, tags=["trials"])
+def list_trials(
+    request: Request,
+    context: ContextOf,
+    name: SweepPath,
+    table: Annotated[str, Query(max_length=20, description="all, ranked, or a budget: 20k")] = ALL,
+    where: Annotated[
+        list[str] | None,
+        Query(max_length=20, description="filters: lr>=0.001, optimizer=adam|sgd"),
+    ] = None,
+    sort: Text = None,
+    page: Annotated[int, Query(ge=1, le=100_000)] = 1,
+    size: Annotated[int, Query(ge=1, le=MOST_ROWS)] = PAGE_SIZE,
+) -> Response:
+    """Return a page of trials: filtered, sorted; what failed is last."""
+    snapshot = context.snapshots.snapshot(name)
+    view = View(
+        table=read_table(table, snapshot),
+        where=tuple(where or ()),
+        sort=sort,
+        page=page,
+        size=size,
+    )
+
+    def build() -> str:
+        chosen = select(snapshot, view)
+        names = snapshot.rows[0] if snapshot.rows else {}
+        trials = [{key: row[key] for key in names} for row in chosen.rows]
+        return to_json(
+            {
+                "trials": trials,
+                "matching": chosen.matching,
+                "total": chosen.total,
+                "page": chosen.view.page,
+                "pages": chosen.pages,
+            }
+        )
+
+    return context.cache.answer(request, snapshot.revision, build)
+
+
+@router.get(
+    "/sweeps/{name}/trials.csv",
+    tags=["trials"],
+    response_class=Response,
+    responses={200: {"content": {"text/csv": {}}}},
+)
+def download_trials(
+    request: Request,
+    context: ContextOf,
+    name: SweepPath,
+    table: Annotated[str, Query(max_length=20)] = ALL,
+    where: Annotated[list[str] | None, Query(max_length=20)] = None,
+    sort: Text = None,
+) -> Response:
+    """Return every trial of a view as CSV, not only those of a page."""
+    snapshot = context.snapshots.snapshot(name)
+    view = View(
+        table=read_table(table, snapshot),
+        where=tuple(where or ()),
+        sort=sort,
+        size=max(1, len(snapshot.rows)),
+    )
+    text = to_csv(select(snapshot, view).rows, {})
+    return attachment(text.encode(), "text/csv; charset=utf-8", f"{name}-trials.csv")
+
+
+@router.get("/sweeps/{name}/trials/{trial_id}", response_model=TrialDetail, tags=["trials"])
+def get_trial(
+    request: Request, context: ContextOf, name: SweepPath, trial_id: TrialPath
+) -> Response:
+    """Return everything about a trial: `tune-app trial SWEEP TRIAL --format json`."""
+    glance = context.snapshots.glance(name)
+
+    def build() -> str:
+        return to_json(trial_detail(context.store, glance.record, trial_id))
+
+    return context.cache.answer(request, glance.revision, build)
+
+
+@router.get("/sweeps/{name}/curves", response_model=CurvesModel, tags=["trials"])
+def get_curves(
+    request: Request,
+    context: ContextOf,
+    name: SweepPath,
+    trials: Annotated[str, Query(max_length=600, description="ids with commas: t0001,t0002")],
+) -> Response:
+    """Return the epochs of several trials."""
+    snapshot = context.snapshots.snapshot(name)
+    ids = list(dict.fromkeys(part for part in trials.split(",") if part))[:MOST_CURVES]
+    for trial_id in ids:
+        require_trial(snapshot, trial_id)
+
+    def build() -> bytes:
+        curves = {
+            trial_id: [epoch_json(epoch) for epoch in context.store.epochs(name, trial_id)]
+            for trial_id in ids
+        }
+        return bytes(json_answer({"curves": curves}).body)
+
+    return context.cache.answer(request, snapshot.revision, build)
+
+
+@router.get("/sweeps/{name}/charts", response_model=ChartsModel, tags=["figures"])
+def get_charts(request: Request, context: ContextOf, name: SweepPath) -> Response:
+    """Return the numbers of a sweep's charts."""
+    snapshot = context.snapshots.snapshot(name)
+
+    def build() -> bytes:
+        return bytes(json_answer(chart_numbers(snapshot)).body)
+
+    return context.cache.answer(request, snapshot.revision, build)

@@ -1,0 +1,1 @@
+"""Heavy work in a process of its own: figures, exports, reports and forecasts."""

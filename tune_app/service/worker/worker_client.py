@@ -1,0 +1,134 @@
+"""Heavy work in a process of its own: figures, exports, reports, forecasts.
+
+It needs torch and matplotlib, which the service itself does without; it runs one task at a time,
+at a low priority, and ends when it has had nothing to do for a while.
+"""
+
+import contextlib
+import json
+import os
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from tune_app import errors
+from tune_app.errors import EnvironmentalError, SweepFileError, TuneAppError
+from tune_app.service.settings import Settings
+
+TIMEOUT_S = 120.0
+IDLE_S = 300.0
+MOST_WAITING = 8
+
+
+class BusyError(EnvironmentalError):
+    """More work waits than is taken."""
+
+
+class Workshop:
+    """Hands tasks to a worker process, and takes back what it made."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._folder: Path | None = None  # of what was made and is to be fetched
+        self._child: subprocess.Popen[str] | None = None
+        self._lock = threading.Lock()
+        self._waiting = 0
+        self._used = time.monotonic()
+
+    def run(self, task: str, *, timeout_s: float = TIMEOUT_S, **arguments: Any) -> Any:
+        """Return what a task of `worker.py` returns.
+
+        Raises:
+            TuneAppError: As the task did.
+            BusyError: Too many tasks wait.
+            EnvironmentalError: It took too long, or its process ended.
+        """
+        if self._waiting >= MOST_WAITING:
+            raise BusyError("too much is being drawn or exported; try again in a moment")
+        self._waiting += 1
+        try:
+            with self._lock:
+                return self._run(task, timeout_s, arguments)
+        finally:
+            self._waiting -= 1
+            self._used = time.monotonic()
+
+    def rest(self) -> None:
+        """End a worker that has been idle."""
+        if time.monotonic() - self._used > IDLE_S and self._lock.acquire(blocking=False):
+            try:
+                self._end()
+            finally:
+                self._lock.release()
+
+    def close(self) -> None:
+        """End the worker, and remove what it made and nobody fetched."""
+        self._end()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _run(self, task: str, timeout_s: float, arguments: dict[str, Any]) -> Any:
+        child = self._child
+        if child is None or child.poll() is not None:
+            child = self._child = self._start()
+        assert child.stdin is not None
+        assert child.stdout is not None
+        try:
+            child.stdin.write(json.dumps({"task": task, **arguments}) + "\n")
+            child.stdin.flush()
+            ready, _, _ = select.select([child.stdout], [], [], timeout_s)
+            line = child.stdout.readline() if ready else None
+        except OSError:
+            line = ""
+        if line is None:
+            self._end()
+            raise EnvironmentalError(f"it took longer than {timeout_s:.0f} s and was given up")
+        if not line:
+            self._end()
+            raise EnvironmentalError("the process that draws and exports ended; try again")
+        answer = json.loads(line)
+        if "error" in answer:
+            raise _rebuilt(answer)
+        return answer["value"]
+
+    def _start(self) -> subprocess.Popen[str]:
+        settings = self.settings
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="tune-app-serve-"))
+        command = [sys.executable, "-P", "-m", "tune_app.service.worker.worker_process"]
+        command += [str(settings.storage.absolute()), str(settings.data_root), str(self._folder)]
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+
+    def _end(self) -> None:
+        child, self._child = self._child, None
+        if child is None:
+            return
+        child.kill()
+        child.wait()
+        for pipe in (child.stdin, child.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):  # it ended with a task half written
+                    pipe.close()
+
+
+def _rebuilt(answer: dict[str, Any]) -> TuneAppError:
+    """Return the error that a task raised, as far as it concerns an answer."""
+    kind = getattr(errors, answer["error"], EnvironmentalError)
+    if kind is SweepFileError:
+        problems = [errors.Problem(**problem) for problem in answer["problems"]]
+        return SweepFileError(answer["source"], problems)
+    error: TuneAppError = kind(answer["text"])
+    return error

@@ -1,0 +1,281 @@
+"""The worker process of workshop.py: a task a line on stdin, what came of it on stdout."""
+
+import json
+import logging
+import os
+import sys
+import tempfile
+import zipfile
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from tune_app.config.budget import parse_budget
+from tune_app.config.files import dump_sweep, parse_sweep
+from tune_app.errors import SweepFileError, TuneAppError
+from tune_app.report.figures.frame import ReportFigure
+from tune_app.report.figures.style import Theme, styled
+from tune_app.results.importance_record import Importance
+from tune_app.results.store import Store, open_store
+
+LOG = logging.getLogger("tune_app.service.worker.worker_process")
+MOST_KEPT = 8  # sweeps and trials of which something is kept
+SAMPLES = 400  # random draws a budget, for a forecast
+Made = TypeVar("Made")
+
+
+class Worker:
+    """The tasks, each a method; what they make is written to `folder`."""
+
+    def __init__(self, storage: Path, data_root: Path, folder: Path) -> None:
+        self.store: Store = open_store(storage)
+        self.data_root, self.folder = data_root, folder
+        self._kept: OrderedDict[str, object] = OrderedDict()
+
+    def figures(self, sweep: str, revision: str) -> dict[str, Any]:
+        """Return what figures a sweep has."""
+        return _listed(*self._sweep_figures(sweep, revision))
+
+    def trial_figures(self, sweep: str, trial: str, revision: str) -> dict[str, Any]:
+        """Return what figures a trial has, and why others could not be made."""
+        return _listed(*self._trial_figures(sweep, trial, revision))
+
+    def draw(
+        self, sweep: str, trial: str | None, revision: str, name: str, theme: str, format: str
+    ) -> str:
+        """Draw a figure into a file and return its path."""
+        if trial is None:
+            found, _ = self._sweep_figures(sweep, revision)
+        else:
+            found, _ = self._trial_figures(sweep, trial, revision)
+        figure = next((one for one in found if one.name == name), None)
+        if figure is None:
+            names = ", ".join(one.name for one in found) or "none yet"
+            raise LookupError(f"there is no figure '{name}': there are {names}")
+        path = self._file(f".{format}")
+        metadata = dict.fromkeys(("Creator", "Date", "Format", "Type")) if format == "svg" else None
+        with styled(Theme(theme)):
+            drawn = figure.draw(Theme(theme))
+            drawn.savefig(path, format=format, metadata=metadata, dpi=150, transparent=True)
+        return str(path)
+
+    def importance(self, sweep: str, revision: str) -> list[dict[str, Any]]:
+        """Return which parameters mattered, by method and budget."""
+        return [
+            {
+                "method": one.method,
+                "budget": one.budget,
+                "trials": one.trials,
+                "shares": dict(one.shares),
+                "left_out": dict(one.left_out),
+                "reason": one.reason,
+            }
+            for one in self._importance(sweep, revision)
+        ]
+
+    def why(self, sweep: str, revision: str) -> dict[str, Any]:
+        """Return why a sweep's ranking is what it is, and the numbers behind it."""
+        from tune_app.diagnostics.studies.ranking_causes import diagnose_ranking
+
+        record = self.store.get_sweep(sweep)
+        found = diagnose_ranking(self.store, record, self._importance(sweep, revision))
+        return {
+            "findings": list(found.findings),
+            "method": found.method,
+            "cautions": list(found.cautions),
+            "tables": {
+                name: table.astype(object).where(table.notna(), None).to_dict("records")
+                for name, table in found.tables.items()
+            },
+        }
+
+    def forecast(self, source: str, data_path: str | None, cores: int) -> dict[str, Any]:
+        """Return what to expect of a search file, and the weights of random draws."""
+        from tune_app.data.sets import data_shape
+        from tune_app.sweep.search.forecast import forecast, forecast_json, weights_histogram
+
+        path = [("dataset.path", data_path)] if data_path is not None else []
+        config = parse_sweep(source, source="the search file", overrides=path)
+        shape = data_shape(config.dataset, self.data_root)
+        result = forecast(config, shape, samples=SAMPLES, cpus=cores)
+        histograms = []
+        for own in result.budgets:
+            weights = own.survey.weights
+            if weights and min(weights) < max(weights):
+                counts, edges = weights_histogram(weights)
+                histograms.append({"budget": own.survey.budget, "counts": counts, "edges": edges})
+        return {"name": config.name, **forecast_json(result), "histograms": histograms}
+
+    def again(self, sweep: str, trial: str) -> str:
+        """Return a search file that trains a trial's configuration once more."""
+        from tune_app.report.export.export_choice import pick_trial
+        from tune_app.report.export.export_contents import to_search_file
+
+        record = self.store.get_sweep(sweep)
+        choice = pick_trial(self.store, record, budget=None, trial_id=trial)
+        config = to_search_file(choice).model_copy(update={"exported": None})
+        return dump_sweep(config)
+
+    def export(
+        self, sweep: str, budget: str | None, trial: str | None, formats: list[str]
+    ) -> dict[str, str]:
+        """Write the files of a network, or of one for each budget, into a zip; return where."""
+        from tune_app.report.export.export_choice import pick_trial
+        from tune_app.report.export.export_index import export_budgets
+        from tune_app.report.export.trial_export import write_export
+
+        if budget == "all":
+            return self._zip(
+                f"{sweep}-networks",
+                lambda root: export_budgets(self.store, sweep, root, formats=formats),
+            )
+        limit = None if budget is None else parse_budget(budget)
+        record = self.store.get_sweep(sweep)
+        choice = pick_trial(self.store, record, budget=limit, trial_id=trial)
+        return self._zip(
+            f"{sweep}-{choice.trial.trial_id}",
+            lambda root: write_export(self.store, choice, root, formats),
+        )
+
+    def studies(self, sweep: str) -> dict[str, str]:
+        """Write a sweep as a file for optuna-dashboard; return its path and a name for it."""
+        from tune_app.sweep.search.optuna_export import export_studies
+
+        path = self._file(".db")
+        path.unlink()
+        export_studies(self.store, sweep, path)
+        return {"path": str(path), "name": f"{sweep}-optuna.db"}
+
+    def runs(self, sweep: str) -> dict[str, str]:
+        """Write a sweep as a zip of runs for TensorBoard; return its path and a name for it."""
+        from tune_app.report.export.tensorboard_export import export_tensorboard
+
+        return self._zip(
+            f"{sweep}-tensorboard", lambda root: export_tensorboard(self.store, sweep, root)
+        )
+
+    def report(self, sweeps: list[str]) -> dict[str, str]:
+        """Write the report of sweeps; return its path and a name for it."""
+        from tune_app.report.sweep_report import write_report
+        from tune_app.sweep.search.parameter_importance import sweep_importance
+
+        importance = {
+            name: sweep_importance(self.store, self.store.get_sweep(name)) for name in sweeps
+        }
+        path = self._file(".html")
+        write_report(self.store, sweeps, path, self.data_root, importance=importance)
+        return {"path": str(path), "name": f"{'-'.join(sweeps)[:80]}-report.html"}
+
+    def _sweep_figures(self, sweep: str, revision: str) -> tuple[list[ReportFigure], list[str]]:
+        from tune_app.report.figures.sweeps.sweep_figures import sweep_figures
+
+        def make() -> tuple[list[ReportFigure], list[str]]:
+            record = self.store.get_sweep(sweep)
+            return sweep_figures(self.store, record, self._importance(sweep, revision)), []
+
+        return self._once(f"{sweep} {revision}", make)
+
+    def _trial_figures(
+        self, sweep: str, trial: str, revision: str
+    ) -> tuple[list[ReportFigure], list[str]]:
+        from tune_app.diagnostics.quick import quick_figures
+        from tune_app.diagnostics.workbench import Subject, Workbench
+        from tune_app.report.figures.networks.network_figures import network_figures
+
+        def make() -> tuple[list[ReportFigure], list[str]]:
+            record = self.store.get_sweep(sweep)
+            own = self.store.get_trial(sweep, trial)
+            left_out: list[str] = []
+            # Nobody to note a reading: the test split stays closed.
+            made = network_figures(
+                self.store, record, own, self.data_root, on_left_out=left_out.append
+            )
+            subject = Subject(Workbench(self.store, self.data_root), record, own)
+            made += quick_figures(subject, on_left_out=left_out.append)
+            return made, left_out
+
+        return self._once(f"{sweep} {trial} {revision}", make)
+
+    def _importance(self, sweep: str, revision: str) -> list[Importance]:
+        from tune_app.sweep.search.parameter_importance import sweep_importance
+
+        def make() -> list[Importance]:
+            return sweep_importance(self.store, self.store.get_sweep(sweep))
+
+        return self._once(f"what mattered in {sweep} {revision}", make)
+
+    def _once(self, key: str, make: Callable[[], Made]) -> Made:
+        if key not in self._kept:
+            self._kept[key] = make()
+            if len(self._kept) > MOST_KEPT:
+                self._kept.popitem(last=False)
+        return cast(Made, self._kept[key])
+
+    def _zip(self, name: str, write: Callable[[Path], object]) -> dict[str, str]:
+        """Return a zip of what `write` puts into the folder that it is given."""
+        with tempfile.TemporaryDirectory(dir=self.folder) as made:
+            root = Path(made) / name
+            write(root)
+            path = self._file(".zip")
+            with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+                for file in sorted(root.rglob("*")):
+                    if file.is_file():
+                        archive.write(file, Path(name) / file.relative_to(root))
+        return {"path": str(path), "name": f"{name}.zip"}
+
+    def _file(self, suffix: str) -> Path:
+        handle, path = tempfile.mkstemp(suffix=suffix, dir=self.folder)
+        os.close(handle)
+        return Path(path)
+
+
+def _listed(figures: list[ReportFigure], left_out: list[str]) -> dict[str, Any]:
+    return {
+        "figures": [
+            {"name": one.name, "title": one.title, "caption": one.caption} for one in figures
+        ],
+        "left_out": left_out,
+    }
+
+
+TASKS = (
+    *("figures", "trial_figures", "draw", "importance", "why", "forecast"),
+    *("again", "export", "studies", "runs", "report"),
+)
+
+
+def answer(worker: Worker, line: str) -> dict[str, Any]:
+    """Do the task of a line and return what is to be said of it."""
+    request = json.loads(line)
+    task = request.pop("task")
+    if task not in TASKS:
+        return {"error": "TuneAppError", "text": f"no task '{task}'"}
+    try:
+        return {"value": getattr(worker, task)(**request)}
+    except SweepFileError as error:
+        problems = [vars(problem) for problem in error.problems]
+        return {"error": "SweepFileError", "source": error.source, "problems": problems}
+    except TuneAppError as error:
+        return {"error": type(error).__name__, "text": str(error)}
+    except LookupError as error:
+        return {"error": "UnknownTrialError", "text": str(error)}
+    except Exception:
+        LOG.exception("task %s failed", task)
+        return {"error": "EnvironmentalError", "text": "it failed; the server's log says how"}
+
+
+def main() -> None:
+    """Answer tasks until stdin ends, which it does with the service."""
+    storage, data_root, folder = map(Path, sys.argv[1:])
+    os.nice(5)
+    said = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # libraries print; stdout is ours
+    worker = Worker(storage, data_root, folder)
+    for line in sys.stdin:
+        said.write(json.dumps(answer(worker, line)) + "\n")
+        said.flush()
+
+
+if __name__ == "__main__":
+    main()

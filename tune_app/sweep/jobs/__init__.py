@@ -1,0 +1,1 @@
+"""Sweeps as Ray jobs on a cluster."""

@@ -1,0 +1,302 @@
+"""Starting Ray quietly on this machine, or joining a cluster that runs."""
+
+import logging
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from tune_app.errors import ClusterError
+from tune_app.sweep.ray_tune.nodes import PACKAGE, Needs, alive_nodes, check_nodes
+from tune_app.sweep.ray_tune.placement import Node
+from tune_app.sweep.signals import signals_deferred
+from tune_app.sweep.trial.file_transfer import Depot, Mark, marked, open_depot
+from tune_app.training.device import worker_env
+
+# What Ray says where its own processes took more than 30 s, as on a machine with much else to do.
+TOO_BUSY = "timed out during startup"
+PROBE_TIMEOUT_S = 3.0
+HANDSHAKE_TIMEOUT_S = 15.0  # the import of Ray on a busy machine included
+_WAY_OUT = "see --address and RAY_ADDRESS (host:port of the head, 6379 by default)"
+_TOKEN = secrets.token_hex(32)  # of the clusters that this process starts; Ray caches the first
+
+# Read by Ray when it is imported or started; set before either, unless the user did.
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DEDUP_LOGS": "1",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the Store is the record
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # a trial without its metric fails alone
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # ours answers SIGTERM too
+    "TUNE_GLOBAL_CHECKPOINT_S": "3600",  # resuming reads the Store, not Tune's snapshots
+    "TUNE_WARN_THRESHOLD_S": "60",
+    "TUNE_FORCE_TRIAL_CLEANUP_S": "3",  # after a stop, for actors in the middle of an epoch
+    "TUNE_RESULT_BUFFER_LENGTH": "1",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative paths stay what the user meant
+}
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """What a sweep may use, and how its workers reach the storage."""
+
+    nodes: tuple[Node, ...]  # at the start
+    local: bool  # started by us, for this sweep
+    depot: Depot | None = None  # where workers may be on other machines
+
+    def look(self) -> Sequence[Node]:
+        """Return the nodes that there are now."""
+        return self.nodes if self.local else alive_nodes()
+
+    @property
+    def cpus(self) -> int:
+        return int(sum(node.cpus for node in self.nodes))
+
+
+def quiet_environment() -> None:
+    """Set what must be set before Ray is imported."""
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    for name in ("ray", "ray.tune", "ray.data", "ray.train"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    # A trial whose worker died is tried again, and what it died of is in the record.
+    logging.getLogger("ray.tune.execution.tune_controller").setLevel(logging.CRITICAL)
+
+
+def cpu_count() -> int:
+    """Return the CPUs this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@contextmanager
+def ray_cluster(
+    address: str | None, *, object_store_bytes: int, needs: Needs | None = None
+) -> Iterator[Cluster]:
+    """Join the cluster at `address` or, without one, run Ray here for as long as the block.
+
+    A Ray that this process has running already is used, and left running. Of a cluster each node
+    is checked for what the sweep `needs`; where one has no tune_app, or another than this, ours
+    is sent to all. A local Ray gets a
+    token of its own, so that nobody else on this machine or network can use its ports, without
+    leaving a file; the environment is put back afterwards.
+
+    Raises:
+        ClusterError: Ray cannot be reached or started, says which setting to look at; or a node
+            cannot take part.
+    """
+    quiet_environment()
+    import ray
+
+    if ray.is_initialized():
+        with _on_cluster(needs) as cluster:
+            yield cluster
+        return
+    try:
+        with _handlers_of_signals_kept():
+            if address:
+                _join(address)
+            else:
+                _start(object_store_bytes)
+        if not address:
+            depot = needs and needs.url and Depot(Mark(str(needs.storage.resolve())), url=needs.url)
+            yield Cluster(tuple(alive_nodes()), local=True, depot=depot or None)
+            return
+        with _on_cluster(needs, partial(_send_package, address)) as cluster:
+            yield cluster
+    finally:
+        ray.shutdown()
+
+
+@contextmanager
+def _on_cluster(
+    needs: Needs | None, send_package: Callable[[], None] | None = None
+) -> Iterator[Cluster]:
+    """Check the nodes of a cluster that others may run, and open the way to the storage.
+
+    Without a way to send our package we were connected before, and a node that is alone is ours.
+    """
+    nodes = alive_nodes()
+    if needs is None:
+        yield Cluster(tuple(nodes), local=False)
+        return
+    with ExitStack() as stack:
+        with signals_deferred():
+            mark = stack.enter_context(marked(needs.storage))
+            own = send_package is None and len(nodes) == 1
+            is_same = own or check_nodes(nodes, needs, mark)
+        if not is_same:
+            (send_package or _cannot_send)()
+            with signals_deferred():
+                is_same = check_nodes(nodes, needs, mark)
+        if not is_same:
+            raise ClusterError(
+                "a node still imports another tune_app than this process has; remove the one "
+                "that is installed there, or install this one"
+            )
+        with signals_deferred():
+            depot = stack.enter_context(open_depot(mark, needs.url))
+        yield Cluster(tuple(nodes), local=False, depot=depot)
+
+
+def _cannot_send() -> None:
+    raise ClusterError(
+        "nodes of this Ray have no tune_app, or another than this process; install it there, or "
+        f"give ray.init runtime_env={{'py_modules': ['{PACKAGE}']}}"
+    )
+
+
+def _send_package(address: str) -> None:
+    """Have Ray send our package, without data, once to each node."""
+    import ray
+
+    ray.shutdown()
+    with _handlers_of_signals_kept():
+        _connect(address, {"py_modules": [str(PACKAGE)]})
+
+
+def _join(address: str) -> None:
+    _probe(address)
+    _shake_hands(address)
+    _connect(address, {})
+
+
+def _connect(address: str, environment: dict[str, Any]) -> None:
+    import ray
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ray.init(
+                address=address,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                runtime_env={"env_vars": worker_env(), **environment},
+            )
+    except Exception as error:
+        raise ClusterError(
+            f"Ray at {address} did not accept this driver: {_first_line(error)}; a cluster in "
+            "token mode needs RAY_AUTH_MODE=token and RAY_AUTH_TOKEN, and the same Ray and "
+            "Python versions as here"
+        ) from error
+
+
+def _start(object_store_bytes: int) -> None:
+    import ray
+
+    # Ray turns its token mode on for a cluster that it starts here. Given a token it writes
+    # none to the home folder, where others could read it, and needs no home folder.
+    ours = worker_env() | {"RAY_AUTH_TOKEN": _TOKEN}
+    before = {name: os.environ.get(name) for name in (*ours, "RAY_AUTH_MODE", "RAY_ADDRESS")}
+    for name, setting in ours.items():
+        os.environ.setdefault(name, setting)
+    os.environ.pop("RAY_ADDRESS", None)  # it would be read in place of a start
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            start = partial(
+                ray.init,
+                address="local",  # else one that somebody started on this machine is joined
+                num_cpus=cpu_count(),
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                object_store_memory=object_store_bytes,
+            )
+            try:
+                start()
+            except Exception as error:
+                if TOO_BUSY not in str(error):
+                    raise
+                start()  # what the first one left goes with this process
+    except Exception as error:
+        raise ClusterError(f"Ray could not be started here: {_first_line(error)}") from error
+    finally:
+        # What runs has its copy; left here, the mode would break a later connection to an
+        # open cluster.
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _handlers_of_signals_kept() -> Iterator[None]:
+    """Leave SIGTERM to who has it: Ray's own handler exits where that may be swallowed."""
+    from ray._private import utils
+
+    before = utils.set_sigterm_handler
+    utils.set_sigterm_handler = lambda handler: None
+    try:
+        yield
+    finally:
+        utils.set_sigterm_handler = before
+
+
+def _probe(address: str) -> None:
+    """Check within seconds that something listens; Ray itself would wait for minutes."""
+    if address == "auto":
+        return
+    if address.startswith("ray://"):
+        raise ClusterError(
+            f"'{address}' is Ray's client, through which Tune does not run our part of a sweep: "
+            "start tune-app on a node of the cluster with --address HOST:6379, or send the sweep "
+            "as a job: tune-app submit"
+        )
+    host, separator, port = address.rpartition(":")
+    if not separator or not port.isdigit():
+        raise ClusterError(f"'{address}' is no address of a Ray cluster; {_WAY_OUT}")
+    deadline = time.monotonic() + PROBE_TIMEOUT_S
+    error: OSError | None = None
+    while time.monotonic() < deadline:
+        try:
+            with socket.create_connection((host.strip("[]"), int(port)), timeout=1.0):
+                return
+        except OSError as refused:
+            error = refused
+            time.sleep(0.3)
+    raise ClusterError(f"nothing answers at {address} ({error}); {_WAY_OUT}")
+
+
+def _shake_hands(address: str) -> None:
+    """Check within seconds that what answers is a Ray head which accepts us.
+
+    In a process of its own: the client's first call retries for minutes in C++ where something
+    else listens, or the token is wrong, and cannot be interrupted.
+    """
+    if address == "auto":
+        return
+    code = "import sys; from ray._raylet import GcsClient; GcsClient(address=sys.argv[1])"
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code, address],
+            capture_output=True,
+            text=True,
+            timeout=HANDSHAKE_TIMEOUT_S,
+        )
+    except subprocess.TimeoutExpired:
+        raise ClusterError(
+            f"what answers at {address} does not speak as the head of a Ray cluster; {_WAY_OUT}"
+        ) from None
+    if done.returncode:
+        said = (done.stderr.strip() or "it gave no reason").splitlines()[-1]
+        raise ClusterError(
+            f"Ray at {address} did not accept this driver: {said}; a cluster in token mode needs "
+            "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
+        )
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

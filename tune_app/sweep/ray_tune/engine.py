@@ -1,0 +1,215 @@
+"""One run of Tune over a sweep: what it is given, and what came of it."""
+
+import contextlib
+import gc
+import logging
+import shutil
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from ray import tune
+from ray.exceptions import RayError
+from ray.tune import FailureConfig, RunConfig, Stopper, TuneConfig
+from ray.tune.error import TuneError
+from ray.tune.progress_reporter import ProgressReporter
+
+from tune_app.config.sweep import SweepConfig
+from tune_app.data.sets import SearchData
+from tune_app.errors import ClusterError
+from tune_app.sweep.ray_tune.cluster import Cluster
+from tune_app.sweep.ray_tune.placement import GPUS, Admission
+from tune_app.sweep.ray_tune.recorder import Recorder
+from tune_app.sweep.schedule.asha import BudgetAsha, Rungs
+from tune_app.sweep.search.task_queue import JobQueue
+from tune_app.sweep.search.tune_searcher import BudgetSearcher
+from tune_app.sweep.signals import StopSignals, signal_name
+from tune_app.sweep.trial.tasks import DriverOnly, Ledger
+from tune_app.sweep.trial.trainable import TrialSettings, tune_trial
+
+WORKER_RETRIES = 2  # of a trial whose worker process died
+OUT_OF_TIME = "out of time (search.time_limit)"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A running sweep as a reader sees it; `watch` gets one before the first trial."""
+
+    config: SweepConfig
+    ledger: Ledger
+    trials: int  # planned, of this stage
+    budgets: tuple[int | None, ...]
+    concurrent: int
+    final: bool = False  # winners are retrained; nothing is searched
+
+
+Watch = Callable[[Progress], AbstractContextManager[Any]]
+
+
+class _SweepStopper(DriverOnly, Stopper):
+    """Ends a sweep: on a signal, on request, out of time, or when nothing can be recorded."""
+
+    def __init__(self, recorder: Recorder, signals: StopSignals, deadline: float | None) -> None:
+        self.recorder, self.signals, self.deadline = recorder, signals, deadline
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return False
+
+    @property
+    def out_of_time(self) -> bool:
+        return self.deadline is not None and time.monotonic() > self.deadline
+
+    def stop_all(self) -> bool:
+        return bool(
+            self.signals.received
+            or self.recorder.failure
+            or self.recorder.stop_requested
+            or self.out_of_time
+        )
+
+
+class _Silent(ProgressReporter):
+    """Tune's own tables, left out: ours shows budgets."""
+
+    def should_report(self, trials: list[Any], done: bool = False) -> bool:
+        return False
+
+    def report(self, trials: list[Any], done: bool, *sys_info: str) -> None:
+        return None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run of Tune ended, before its trials are counted."""
+
+    status: str  # complete, stopped, interrupted
+    reason: str | None
+    signal: int | None = None  # that interrupted it
+
+
+def run_tune(
+    *,
+    searcher: BudgetSearcher | JobQueue,
+    rungs: Rungs | None,
+    recorder: Recorder,
+    settings: TrialSettings,
+    data: SearchData,
+    cluster: Cluster,
+    time_limit_s: float | None,
+    signals: StopSignals,
+    progress: Progress,
+    watch: Watch | None,
+) -> Ended:
+    """Run every trial that `searcher` draws, and return how it ended.
+
+    Raises:
+        ClusterError: Ray itself failed; what was recorded until then stays.
+    """
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    deadline = None if time_limit_s is None else time.monotonic() + time_limit_s
+    # Tune insists on a folder for its own snapshots, which nothing of ours reads; workers write
+    # there only with Tune's own checkpoints, so it need not be shared.
+    scratch = tempfile.mkdtemp(prefix="tune_app_")
+    try:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(_imports_out_of_garbage_collection())
+            if cluster.local:
+                stack.enter_context(_workers_that_wait_are_used())
+            stopper = _SweepStopper(recorder, signals, deadline)
+            if watch is not None:
+                stack.enter_context(watch(progress))
+            # Not `settings`: Tune unpickles the trainable here and pickles it again, by when a
+            # function of the user's own is no longer one that travels by value.
+            cpus = settings.threads
+            tuner = tune.Tuner(
+                tune.with_resources(
+                    tune.with_parameters(tune_trial, settings=settings, data=data),
+                    lambda config: _share_of(cpus, config[GPUS]),
+                ),
+                tune_config=TuneConfig(
+                    search_alg=Admission(searcher, progress.config.resources, cluster.look),
+                    scheduler=BudgetAsha(rungs, recorder.ledger),
+                    num_samples=-1,
+                    reuse_actors=True,
+                    trial_dirname_creator=lambda trial: str(trial.trial_id),
+                ),
+                run_config=RunConfig(
+                    name="tune",
+                    storage_path=scratch,
+                    callbacks=[recorder],
+                    stop=stopper,
+                    verbose=0,
+                    progress_reporter=_Silent(),
+                    failure_config=FailureConfig(max_failures=WORKER_RETRIES),
+                ),
+            )
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                try:
+                    tuner.fit()
+                except (TuneError, RayError) as error:
+                    if not stopper.stop_all():
+                        raise ClusterError(f"Ray failed: {error}") from error
+            return _ended(recorder, signals, stopper, searcher)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _share_of(cpus: int, gpus: float) -> tune.PlacementGroupFactory:
+    return tune.PlacementGroupFactory([{"CPU": cpus, "GPU": gpus} if gpus else {"CPU": cpus}])
+
+
+@contextlib.contextmanager
+def _workers_that_wait_are_used() -> Iterator[None]:
+    """Have Tune ask for workers as Ray has started them already, in a Ray of our own.
+
+    Tune names variables of the environment for its workers, which these have inherited; yet for
+    the name's sake Ray starts others, and those that wait are never used: a second of each core.
+    """
+    from ray.tune.execution import class_cache
+
+    named = ("DEFAULT_ENV_VARS", "ENV_VARS_TO_PROPAGATE")  # a dict and a set, where Ray has them
+    before = {name: getattr(class_cache, name) for name in named if hasattr(class_cache, name)}
+    for name, variables in before.items():
+        setattr(class_cache, name, type(variables)())
+    try:
+        yield
+    finally:
+        for name, variables in before.items():
+            setattr(class_cache, name, variables)
+
+
+@contextlib.contextmanager
+def _imports_out_of_garbage_collection() -> Iterator[None]:
+    """Keep the collector from looking through all of Ray and Optuna whenever a trial comes."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+def _ended(
+    recorder: Recorder,
+    signals: StopSignals,
+    stopper: _SweepStopper,
+    searcher: BudgetSearcher | JobQueue,
+) -> Ended:
+    unfinished = not searcher.exhausted or any(
+        live.status in ("pending", "running") for live in recorder.ledger.trials.values()
+    )
+    if recorder.failure:
+        return Ended("interrupted", recorder.failure)
+    if signals.received:
+        reason = f"stopped by {signal_name(signals.received)}"
+        return Ended("interrupted", reason, signals.received)
+    if recorder.stop_requested and unfinished:
+        return Ended("stopped", "stopped on request")
+    if stopper.out_of_time and unfinished:
+        return Ended("stopped", OUT_OF_TIME)
+    return Ended("complete", None)

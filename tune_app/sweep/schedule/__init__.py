@@ -1,0 +1,1 @@
+"""What to train further: which trials go on, and which are stopped early."""

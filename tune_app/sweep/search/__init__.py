@@ -1,0 +1,1 @@
+"""What to try next: the feasible space, samplers, predefined configurations."""

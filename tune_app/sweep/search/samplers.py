@@ -1,0 +1,230 @@
+"""How the next configuration is chosen: TPE, random or grid, always among those that fit.
+
+TPE is Optuna's (Watanabe 2023, arXiv:2304.11127): its estimators are built by its own code from
+its own study. What is ours is the choice of the candidate. Optuna takes the best of 24 points
+drawn from the good trials' density; under a budget most of these may be over it, and redrawing
+until one fits stalls, because the density proposes the same oversized region again. We draw
+points until 24 *fit*, at most 240, and take the best of those. Parameters under one condition
+are modelled together and apart from the others, and a candidate is completed with all of its
+conditional parameters before it is judged, so none is drawn behind the filter.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.samplers import TPESampler
+from optuna.samplers._tpe.parzen_estimator import _ParzenEstimator
+from optuna.samplers._tpe.sampler import _split_trials, default_gamma
+from optuna.trial import TrialState
+
+from tune_app.config.space import Choice, Constant, FloatRange, IntRange, Parameter
+from tune_app.sweep.search.feasible import Draw, FeasibleSpace, sample_parameter
+
+CANDIDATES = 24  # Optuna's own number of points compared by expected improvement
+BATCH_DRAWN = 48  # at once: the density of Optuna's truncated normal costs 0.15 ms a point
+BATCHES = 5  # at most, to find as many that fit
+STARTUP_DRAWS = 10  # random draws of a sweep before TPE acts, shared among its budgets
+_TRIES_FOR_NEW = 50
+
+
+def startup_draws(budgets: int) -> int:
+    """Return how many trials of one budget's study are drawn at random first.
+
+    Counted for the sweep and shared among its budgets, so that TPE acts in every budget's study
+    of a small sweep too: 24 trials over 3 budgets are 4 random draws and 4 of TPE in each.
+    """
+    return max(3, -(-STARTUP_DRAWS // budgets))
+
+
+def to_distribution(parameter: Parameter) -> BaseDistribution:
+    """Return Optuna's distribution of the same values, both ends included."""
+    if isinstance(parameter, IntRange):
+        return IntDistribution(parameter.low, parameter.high, parameter.log, parameter.step)
+    if isinstance(parameter, FloatRange):
+        return FloatDistribution(parameter.low, parameter.high, parameter.log, parameter.step)
+    if isinstance(parameter, Choice):
+        return CategoricalDistribution([to_study(value) for value in parameter.values])
+    raise TypeError(f"a constant has no distribution: {parameter!r}")
+
+
+def to_study(value: Any) -> Any:
+    """Return `value` as a study can store it: lists, which Optuna cannot, as JSON text."""
+    return json.dumps(value) if isinstance(value, list | tuple) else value
+
+
+class BudgetSampler:
+    """Chooses the configurations of one budget's study.
+
+    Keeps no record of its own: what it learns from is the study it is given.
+    """
+
+    def __init__(
+        self,
+        feasible: FeasibleSpace,
+        budget: int | None,
+        *,
+        method: str,
+        startup: int,
+        seed: int,
+    ) -> None:
+        self.feasible = feasible
+        self.budget = budget
+        self.method = method
+        self.startup = startup
+        self.refused = 0
+        self._seed = seed
+        self.skip(0)
+        space = feasible.space
+        self.distributions = {
+            name: to_distribution(space.parameters[name]) for name in space.varied
+        }
+        self._values = {
+            name: {to_study(v): v for v in choice.values}
+            for name in space.varied
+            if isinstance(choice := space.parameters[name], Choice)
+        }
+
+    def skip(self, drawn: int) -> None:
+        """Seed what is drawn next by how many draws there were before, in other processes too."""
+        self.rng = np.random.default_rng([self._seed, self.budget or 0, drawn])
+        self._tpe = _Tpe(seed=int(self.rng.integers(2**31)))
+
+    def propose(self, study: optuna.Study) -> tuple[Draw, str]:
+        """Return a configuration that fits, and what chose it: "tpe", "startup" or "random".
+
+        Never proposes what this study already has, while the space offers anything else.
+        """
+        observed = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+        seen = {repr(sorted(trial.params.items())) for trial in study.get_trials(deepcopy=False)}
+        if self.method == "random":
+            return self._random(seen), "random"
+        if len(observed) < self.startup:
+            return self._random(seen), "startup"
+        draw = self._expected_improvement(study, seen)
+        return (draw, "tpe") if draw is not None else (self._random(seen), "random")
+
+    def study_parameters(self, draw: Draw) -> dict[str, Any]:
+        """Return `draw.parameters` as the study stores them."""
+        return {name: to_study(value) for name, value in draw.parameters.items()}
+
+    def _key(self, draw: Draw) -> str:
+        return repr(sorted(self.study_parameters(draw).items()))
+
+    def _random(self, seen: set[str]) -> Draw:
+        for _ in range(_TRIES_FOR_NEW):
+            draw, refused = self.feasible.random(self.rng, self.budget)
+            self.refused += refused
+            if self._key(draw) not in seen:
+                break
+        return draw
+
+    def _expected_improvement(self, study: optuna.Study, seen: set[str]) -> Draw | None:
+        """Return the candidate of the highest expected improvement among those that fit."""
+        floor = self.feasible.floor(self.budget)
+        fitting: list[tuple[float, Draw]] = []
+        for parameters, score in self._candidates(study):
+            draw = self.feasible.fits(parameters, self.budget)
+            if draw is None:
+                self.refused += 1
+            elif draw.weights > floor and self._key(draw) not in seen:
+                fitting.append((score, draw))
+                if len(fitting) == CANDIDATES:
+                    break
+        if not fitting:
+            return None
+        return max(fitting, key=lambda scored: scored[0])[1]
+
+    def _candidates(self, study: optuna.Study) -> Iterator[tuple[dict[str, Any], float]]:
+        """Yield TPE's candidates with their scores, drawn in batches as they are asked for."""
+        for groups in self._tpe.batches(study, self._groups()):
+            for index in range(BATCH_DRAWN):
+                yield self._candidate(groups, index)
+
+    def _groups(self) -> list[dict[str, BaseDistribution]]:
+        """Return the distributions that vary, those under one and the same condition together."""
+        groups: dict[str, dict[str, BaseDistribution]] = {}
+        for name, distribution in self.distributions.items():
+            if not distribution.single():
+                condition = repr(sorted(self.feasible.space.parameters[name].when.items()))
+                groups.setdefault(condition, {})[name] = distribution
+        return list(groups.values())
+
+    def _candidate(
+        self, groups: "list[tuple[dict[str, Any], np.ndarray | None]]", index: int
+    ) -> tuple[dict[str, Any], float]:
+        """Return the candidate of that index, with its active parameters only, and its score."""
+        space = self.feasible.space
+        proposed = {
+            name: column[index] for columns, _ in groups for name, column in columns.items()
+        }
+        values: dict[str, Any] = {"budget": self.budget}
+        parameters: dict[str, Any] = {}
+        for name, parameter in space.parameters.items():
+            if not space.active(values, name):
+                continue
+            if isinstance(parameter, Constant):
+                values[name] = parameter.value
+                continue
+            if name not in proposed:
+                value = sample_parameter(parameter, self.rng)
+            elif name in self._values:
+                value = self._values[name][proposed[name]]
+            else:
+                value = proposed[name]
+            values[name] = parameters[name] = value
+        score = sum(
+            float(scores[index])
+            for columns, scores in groups
+            if scores is not None and next(iter(columns)) in parameters
+        )
+        return parameters, score
+
+
+class _Tpe(TPESampler):
+    """Optuna's TPE, asked for its candidates and their scores instead of for the best one."""
+
+    def batches(
+        self, study: optuna.Study, groups: list[dict[str, BaseDistribution]]
+    ) -> "Iterator[list[tuple[dict[str, Any], np.ndarray | None]]]":
+        """Yield batches of points: for each group its columns by parameter, and log l(x)/g(x).
+
+        A running trial counts among the bad ones (Optuna's constant liar), so that workers do
+        not all try the same place.
+        """
+        states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
+        trials = study.get_trials(deepcopy=False, states=states)
+        finished = sum(trial.state != TrialState.RUNNING for trial in trials)
+        below, above = _split_trials(study, trials, default_gamma(finished))
+        densities = [
+            (
+                group,
+                self._build_parzen_estimator(study, group, below, handle_below=True),
+                self._build_parzen_estimator(study, group, above, handle_below=False),
+            )
+            for group in groups
+        ]
+        for _ in range(BATCHES):
+            yield [self._draw(group, good, bad) for group, good, bad in densities]
+
+    def _draw(
+        self,
+        distributions: dict[str, BaseDistribution],
+        good: _ParzenEstimator,
+        bad: _ParzenEstimator,
+    ) -> "tuple[dict[str, Any], np.ndarray | None]":
+        points = good.sample(self._rng.rng, BATCH_DRAWN)
+        scores = self._compute_acquisition_func(points, good, bad)
+        columns = {
+            name: [distribution.to_external_repr(value.item()) for value in points[name]]
+            for name, distribution in distributions.items()
+        }
+        return columns, scores

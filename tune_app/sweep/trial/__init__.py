@@ -1,0 +1,1 @@
+"""One trial on a worker: its training, its best weights, and its files."""

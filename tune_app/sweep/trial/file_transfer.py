@@ -1,0 +1,253 @@
+"""Where a trial's files go: straight into the storage, or through Ray to the driver, who has it.
+
+Into an object store they go from the worker itself.
+
+A driver on a cluster leaves a mark in its storage. A worker that finds it there, with the same
+word in it, shares the storage and writes in place. One that does not writes to a folder of its
+own, and hands each file over, as bytes, to an actor beside the driver, before it reports what
+needs it. So nothing is asked of the nodes' disks, and nodes may differ.
+"""
+
+import contextlib
+import os
+import secrets
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from tune_app.errors import StorageError
+from tune_app.results.transfer.bucket import Bucket
+
+HAND_OVER_S = 120.0  # for one file; a worker that is cut off for longer ends
+CUT_OFF = 17  # exit code of a worker that cannot reach the driver
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A file in the driver's storage by which others tell that they see the same."""
+
+    storage: str  # an absolute path
+    word: str = field(default_factory=lambda: secrets.token_hex(16))  # what is in the file
+
+    @property
+    def name(self) -> str:
+        return f".driver-{self.word[:12]}"
+
+    @property
+    def path(self) -> Path:
+        return Path(self.storage, self.name)
+
+    def is_here(self) -> bool:
+        """Tell whether this machine has the driver's storage at the same place."""
+        try:
+            return self.path.read_text(encoding="utf-8") == self.word
+        except OSError:
+            return False
+
+
+@dataclass(frozen=True)
+class Depot:
+    """The driver's storage as a worker can tell and reach it."""
+
+    mark: Mark
+    keeper: Any = None  # Ray's handle of a Keeper
+    url: str | None = None  # of an object store, for which the driver's storage only stands
+
+    @property
+    def is_here(self) -> bool:
+        """Whether files are written in place."""
+        return self.url is None and self.mark.is_here()
+
+    def courier(self) -> "Courier":
+        return ToDriver(self.keeper) if self.url is None else Bucket(self.url)
+
+
+class Courier(Protocol):
+    """Reaches the storage from afar; names are relative to it."""
+
+    def write(self, name: str, content: bytes) -> None:
+        """Put a file there as a whole; it is there when this returns."""
+
+    def read(self, name: str) -> bytes | None:
+        """Return a file's content, None where there is no such file."""
+
+    def remove(self, name: str) -> None:
+        """Remove a file, at once or soon."""
+
+
+class TrialFiles:
+    """The files of a trial in its `folder`; `send` sees to it that the storage has them."""
+
+    def __init__(self, directory: Path, depot: Depot | None) -> None:
+        self._courier: Courier | None = None
+        self.folder = directory
+        if depot is not None and not depot.is_here:
+            self._courier = depot.courier()
+            self._name = directory.relative_to(depot.mark.storage).as_posix()
+            scratch = Path(tempfile.gettempdir()) / f"tune_app-{depot.mark.word[:12]}"
+            scratch.mkdir(mode=0o700, exist_ok=True)
+            self.folder = scratch / self._name
+
+    def send(self, path: Path) -> None:
+        """Have a file in the storage, as a whole, before this returns.
+
+        Raises:
+            StorageError: The driver cannot write it.
+        """
+        if self._courier is not None:
+            self._courier.write(self._in_storage(path), path.read_bytes())
+
+    def fetch(self, path: Path) -> None:
+        """Take up what the storage has of a file, or that it has none."""
+        if self._courier is None:
+            return
+        content = self._courier.read(self._in_storage(path))
+        if content is None:
+            path.unlink(missing_ok=True)
+        else:
+            path.write_bytes(content)
+
+    def drop(self, path: Path) -> None:
+        """Remove a file here and in the storage."""
+        path.unlink(missing_ok=True)
+        if self._courier is not None:
+            self._courier.remove(self._in_storage(path))
+
+    def close(self) -> None:
+        """Remove what is here only for the way to the storage."""
+        if self._courier is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _in_storage(self, path: Path) -> str:
+        return f"{self._name}/{path.relative_to(self.folder).as_posix()}"
+
+
+class ToDriver:
+    """The way through Ray to the driver's storage."""
+
+    def __init__(self, keeper: Any) -> None:
+        self._keeper = keeper
+
+    def write(self, name: str, content: bytes) -> None:
+        _ask(self._keeper.write.remote(name, content))
+
+    def read(self, name: str) -> bytes | None:
+        content: bytes | None = _ask(self._keeper.read.remote(name))
+        return content
+
+    def remove(self, name: str) -> None:
+        self._keeper.remove.remote(name)
+
+
+class Keeper:
+    """Ray's actor beside the driver: it writes to the storage what workers hand over."""
+
+    def __init__(self, storage: str) -> None:
+        self.storage = Path(storage)
+
+    def write(self, name: str, content: bytes) -> None:
+        path = self._path(name)
+        fresh = path.with_name(f"{path.name}.new")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            fresh.write_bytes(content)
+            fresh.replace(path)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                fresh.unlink(missing_ok=True)
+            raise StorageError(f"{path} cannot be written: {error}") from None
+
+    def read(self, name: str) -> bytes | None:
+        try:
+            return self._path(name).read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StorageError(f"{name} cannot be read: {error}") from None
+
+    def remove(self, name: str) -> None:
+        with contextlib.suppress(OSError):
+            self._path(name).unlink(missing_ok=True)
+
+    def _path(self, name: str) -> Path:
+        path = Path(os.path.normpath(self.storage / name))
+        if not path.is_relative_to(self.storage):
+            raise StorageError(f"{name} is not in the storage")
+        return path
+
+
+@contextmanager
+def marked(storage: Path) -> Iterator[Mark]:
+    """Have a mark in `storage` for as long as the block.
+
+    Raises:
+        StorageError: The storage cannot be written.
+    """
+    mark = Mark(str(storage.resolve()))
+    try:
+        mark.path.parent.mkdir(parents=True, exist_ok=True)
+        mark.path.write_text(mark.word, encoding="utf-8")
+    except OSError as error:
+        raise StorageError(f"the storage {storage} cannot be written: {error}") from error
+    try:
+        yield mark
+    finally:
+        with contextlib.suppress(OSError):
+            mark.path.unlink(missing_ok=True)
+
+
+@contextmanager
+def open_depot(mark: Mark, url: str | None) -> Iterator[Depot]:
+    """Keep an actor beside this process, for as long as the block; none for an object store."""
+    if url is not None:
+        yield Depot(mark, url=url)
+        return
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    here = ray.get_runtime_context().get_node_id()
+    keeper: Any = (
+        ray.remote(Keeper)
+        .options(
+            num_cpus=0,
+            max_restarts=-1,
+            max_task_retries=3,
+            scheduling_strategy=NodeAffinitySchedulingStrategy(here, soft=False),
+        )
+        .remote(mark.storage)
+    )
+    try:
+        yield Depot(mark, keeper)
+    finally:
+        ray.kill(keeper)
+
+
+def node_name(depot: Depot | None) -> str:
+    """Return what the record calls this machine: its name and, in a cluster, its address."""
+    name = socket.gethostname()
+    if depot is None:
+        return name
+    import ray
+
+    address: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
+    return f"{name} {address}"
+
+
+def _ask(answer: Any) -> Any:
+    """Return the driver's answer, or end this worker: the trial goes on elsewhere."""
+    import ray
+    from ray.exceptions import RayError, RayTaskError
+
+    try:
+        return ray.get(answer, timeout=HAND_OVER_S)
+    except StorageError:
+        raise
+    except RayTaskError as error:
+        raise StorageError(str(error.cause)) from None
+    except RayError:
+        os._exit(CUT_OFF)

@@ -1,0 +1,214 @@
+"""Functions of the user's own in a sweep: found, kept beside its record, sent to workers.
+
+The file of each is copied to `<storage>/<sweep>/code/`, and what comes later (resuming, the final
+stage, exports) runs that copy: the code that the sweep began with. Workers get functions by
+value, so that no node needs the file; what they import must be installed there, or lie in the
+folder of the search file where nodes share that.
+"""
+
+import contextlib
+import inspect
+import shutil
+import sys
+import sysconfig
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from tune_app.config.sweep import SweepConfig
+from tune_app.config.user_functions import (
+    MAIN,
+    Function,
+    code_folder,
+    load_function,
+    name_function,
+)
+from tune_app.errors import StorageError
+from tune_app.models.user_networks import Model, OwnModel, find_model
+from tune_app.results.function_files import function_folders
+from tune_app.results.store import Store, SweepRecord
+from tune_app.sweep.trial.trainable import TrainEpochs
+from tune_app.training.loop import train_epochs
+from tune_app.training.user_training import OwnTraining
+
+
+@dataclass(frozen=True)
+class OwnFunctions:
+    """What builds a sweep's networks, and what trains them."""
+
+    model: Model
+    train: TrainEpochs
+    folders: tuple[Path, ...] = ()  # where what they import may be
+
+    def for_workers(self) -> "OwnFunctions":
+        """Return the same with functions that travel by value."""
+        model = self.model
+        if isinstance(model, OwnModel):
+            model = replace(model, function=Shipped(model.function, self.folders))
+        train = self.train
+        if isinstance(train, OwnTraining):
+            train = replace(train, function=Shipped(train.function, self.folders))
+        return OwnFunctions(model, train, self.folders)
+
+
+def name_own(config: SweepConfig, model: Function | None, train: Function | None) -> SweepConfig:
+    """Return `config` with the names of functions that were given in Python.
+
+    Raises:
+        FunctionError: One has no name.
+    """
+    named: dict[str, Any] = {}
+    if model is not None:
+        named["model"] = name_function(model)
+    if train is not None and train is not train_epochs:
+        named["training"] = name_function(train)
+    return config.model_copy(update=named) if named else config
+
+
+def find_own(
+    config: SweepConfig,
+    folders: Sequence[Path],
+    *,
+    model: Function | None = None,
+    train: Function | None = None,
+) -> OwnFunctions:
+    """Return the functions that `config` names: those given, others from files in `folders`.
+
+    Raises:
+        FunctionError: One is not there, or does not fit the file's parameters.
+    """
+    built: Model
+    if model is not None:
+        built = OwnModel(config.model, model, config.fill)
+    else:
+        built = find_model(config.model, config.fill, folders)
+    if isinstance(built, OwnModel):
+        built.check(config.parameters, others_read=config.training is not None)
+    trained: TrainEpochs = train_epochs
+    if config.training is not None:
+        function = train or load_function(config.training, folders)
+        trained = OwnTraining(config.training, function)
+        trained.check()
+    return OwnFunctions(built, trained, tuple(folder.absolute() for folder in folders))
+
+
+def find_recorded(
+    store: Store,
+    record: SweepRecord,
+    *,
+    model: Function | None = None,
+    train: Function | None = None,
+) -> OwnFunctions:
+    """Return the functions of a recorded sweep, as they were when it began."""
+    config = SweepConfig.from_dict(record.config)
+    return find_own(config, function_folders(store, record), model=model, train=train)
+
+
+def describe_own(own: OwnFunctions) -> dict[str, Any]:
+    """Return what a record says of a sweep's own functions: name, file and digest, source text."""
+    functions = {}
+    if isinstance(own.model, OwnModel):
+        functions[own.model.reference] = own.model.function
+    if isinstance(own.train, OwnTraining):
+        functions[own.train.reference] = own.train.function
+    return {reference: _describe(reference, functions[reference]) for reference in functions}
+
+
+def _describe(reference: str, function: Function) -> dict[str, Any]:
+    file = _file_of(function)
+    try:
+        source = inspect.getsource(function)
+    except (OSError, TypeError):
+        source = None
+    digest = None if file is None else sha256(file.read_bytes()).hexdigest()
+    return {"file": None if file is None else str(file), "sha256": digest, "source": source}
+
+
+def keep_code(store: Store, name: str, own: OwnFunctions) -> None:
+    """Copy the files of a sweep's own functions to its folder, under their modules' names.
+
+    What was defined in a script or a notebook is not copied: to run its file is to run it all.
+
+    Raises:
+        StorageError: A file cannot be written.
+    """
+    for reference, described in describe_own(own).items():
+        module = reference.partition(":")[0]
+        if module == MAIN or described["file"] is None:
+            continue
+        folder = code_folder(store.sweep_folder(name))
+        place = folder.joinpath(*module.split(".")).with_suffix(".py")
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(described["file"], place)
+        except OSError as error:
+            raise StorageError(f"{place} cannot be written: {error}") from error
+
+
+def _file_of(function: Function) -> Path | None:
+    try:
+        file = Path(inspect.getfile(function))
+    except TypeError:
+        return None
+    return file.absolute() if file.is_file() else None
+
+
+class Shipped:
+    """A function on its way to a worker, where it is unpacked as the function itself.
+
+    By value, unless it is installed: a worker need not have its file.
+    """
+
+    def __init__(self, function: Function, folders: Sequence[Path]) -> None:
+        self.function, self.folders = function, folders
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        return self.function(*arguments, **named)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from ray import cloudpickle
+
+        with _by_value(self.function):
+            packed = cloudpickle.dumps(self.function)  # type: ignore[no-untyped-call]
+        return _unpack, (packed, [str(folder) for folder in self.folders])
+
+
+def _unpack(packed: bytes, folders: list[str]) -> Function:
+    from ray import cloudpickle
+
+    for folder in folders:
+        if folder not in sys.path and Path(folder).is_dir():
+            sys.path.append(folder)
+    function: Function = cloudpickle.loads(packed)
+    return function
+
+
+@contextlib.contextmanager
+def _by_value(function: Function) -> Iterator[None]:
+    from ray import cloudpickle
+
+    module = sys.modules.get(function.__module__)
+    file = _file_of(function)
+    registered = cloudpickle.list_registry_pickle_by_value()  # type: ignore[no-untyped-call]
+    if (
+        module is None
+        or module.__name__ in {MAIN, *registered}
+        or file is None
+        or _is_installed(file)
+    ):
+        yield
+        return
+    cloudpickle.register_pickle_by_value(module)  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        cloudpickle.unregister_pickle_by_value(module)  # type: ignore[no-untyped-call]
+
+
+def _is_installed(file: Path) -> bool:
+    """Whether every node has a file: of Python's own library, of a package, or ours."""
+    ours = Path(__file__).resolve().parents[2]
+    places = [ours, *(Path(place) for place in sysconfig.get_paths().values())]
+    return any(file.is_relative_to(place) for place in places if place.name != "bin")
