@@ -19,7 +19,7 @@ from torch import nn
 
 from tune_app.config.parameters import resolve_parameters
 from tune_app.data.batches import Normalize
-from tune_app.diagnostics.examples import Examples
+from tune_app.diagnostics.examples import SplitExamples
 from tune_app.diagnostics.mathematics.landscape import Landscape
 from tune_app.diagnostics.mathematics.spectrum import largest_eigenvalue
 from tune_app.diagnostics.studies import curvature, interpolation, sensitivity, weight_paths
@@ -35,12 +35,12 @@ def build(width: int) -> nn.Sequential:
     return build_network("fcn", config, SHAPE, 10)
 
 
-def noise(count: int, split: str = "train") -> Examples:
+def noise(count: int, split: str = "train") -> SplitExamples:
     generator = torch.Generator().manual_seed(0)
     x = torch.randint(256, (count, *SHAPE), generator=generator, dtype=torch.uint8)
     y = torch.randint(10, (count,), generator=generator)
     normalize = Normalize.of([0.13], [0.31], x[0], torch.device("cpu"))
-    return Examples(split, x, y, normalize, "cross_entropy")
+    return SplitExamples(split, x, y, normalize, "cross_entropy")
 
 
 def size_of(width: int) -> int:

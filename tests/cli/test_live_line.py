@@ -6,9 +6,9 @@ import pytest
 
 from tune_app.cli.printing.live import plain_line
 from tune_app.config.files import parse_sweep
-from tune_app.sweep.ray_tune.engine import Progress
+from tune_app.sweep.ray_tune.engine import SweepProgress
 from tune_app.sweep.search.feasible import Draw
-from tune_app.sweep.trial.tasks import Job, Ledger
+from tune_app.sweep.trial.tasks import Ledger, TrialTask
 
 FILE = """
 name: small
@@ -32,11 +32,11 @@ def test_it_tells_the_time_left_while_something_is(ended, tells):
     ledger = Ledger(started=time.time() - 20, epochs_run=8)
     draw = Draw({}, {}, weights=900, macs=900, budget=1_000, fill_share=None)
     for number in range(4):
-        live = ledger.add(Job(f"t{number}", number, draw, "tpe", 0, (), ""))
+        live = ledger.add(TrialTask(f"t{number}", number, draw, "tpe", 0, (), ""))
         if number < ended:
             live.status, live.score, live.value = "finished", 0.9, 0.9
     config = parse_sweep(FILE, source="small.yaml")
-    *line, last = plain_line(Progress(config, ledger, 4, (1_000,), 2)).split(" | ")
+    *line, last = plain_line(SweepProgress(config, ledger, 4, (1_000,), 2)).split(" | ")
     if ended == 2:
         assert last.startswith("about ")
         assert last.endswith(" left")

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from tune_app.data.batches import Normalize
-from tune_app.diagnostics.examples import Examples
+from tune_app.diagnostics.examples import SplitExamples
 from tune_app.diagnostics.mathematics.landscape import (
     Landscape,
     flat_weights,
@@ -22,7 +22,7 @@ def examples(count=40, inputs=3, classes=4, seed=0, loss="cross_entropy"):
     else:
         y = torch.randn(count, 1, generator=generator)
     normalize = Normalize.of([0.0] * inputs, [1.0] * inputs, x[0], torch.device("cpu"))
-    return Examples("train", x, y, normalize, loss)
+    return SplitExamples("train", x, y, normalize, loss)
 
 
 def network(inputs=3, outputs=4, seed=1):
@@ -76,7 +76,7 @@ def test_max_pooling_and_batch_norm_have_second_derivatives():
     )  # fmt: skip
     x = torch.randint(256, (20, 1, 8, 8), dtype=torch.uint8)
     normalize = Normalize.of([0.5], [0.25], x[0], torch.device("cpu"))
-    data = Examples("train", x, torch.randint(2, (20,)), normalize, "cross_entropy")
+    data = SplitExamples("train", x, torch.randint(2, (20,)), normalize, "cross_entropy")
     landscape = Landscape(model, data)
     expected = central_differences(lambda at: landscape.gradient(at)[1], landscape.start, 1e-6)
     assert torch.allclose(landscape.hessian(landscape.start), expected, atol=1e-6)

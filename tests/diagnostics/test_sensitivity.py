@@ -5,7 +5,7 @@ from test_landscape import central_differences, examples, network
 from torch import nn
 
 from tune_app.data.batches import Normalize
-from tune_app.diagnostics.examples import Examples
+from tune_app.diagnostics.examples import SplitExamples
 from tune_app.diagnostics.mathematics.landscape import Landscape
 from tune_app.diagnostics.studies.sensitivity import (
     diagnose_sensitivity,
@@ -41,7 +41,7 @@ def test_the_input_is_the_normalised_one():
     data = examples(count=20)
     scaled = Normalize.of([0.0] * 3, [0.5] * 3, data.x[0], torch.device("cpu"))
     model = network()
-    halved = Examples("train", data.x / 2, data.y, scaled, data.loss)
+    halved = SplitExamples("train", data.x / 2, data.y, scaled, data.loss)
     assert input_gradients(model, halved) == pytest.approx(input_gradients(model, data), rel=1e-5)
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from small_sweeps import CNN, CURVE, DIGITS, Workshop
 
-from tune_app.report.export.trial_export import inference_time
+from tune_app.report.export import inference_time
 from tune_app.results.store import open_store
 
 

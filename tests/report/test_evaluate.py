@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from tune_app.cli import app
 from tune_app.errors import ExportError
-from tune_app.report.export.evaluate_export import Comparison, evaluate_export
+from tune_app.report.export.evaluate_export import MetricCheck, evaluate_export
 from tune_app.report.export.exported import load_export
 from tune_app.report.export.trial_export import export_trial
 
@@ -201,7 +201,7 @@ def test_another_machines_last_bits_are_no_difference(folder):
     ],
 )
 def test_the_tolerance_is_a_share_of_large_losses(recorded, measured, agrees):
-    assert Comparison("val_loss", recorded, measured).agrees is agrees
+    assert MetricCheck("val_loss", recorded, measured).agrees is agrees
 
 
 def test_data_that_changed_is_named_where_the_numbers_differ(store, tmp_path, folder):

@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 from tune_app.cli import app
 from tune_app.config.files import load_sweep_file
 from tune_app.data.sets import load_search_data
+from tune_app.report.export import evaluate_export as evaluating
 from tune_app.report.export.evaluate_export import evaluate_export
 from tune_app.report.export.export_choice import pick_trial
 from tune_app.report.export.exported import load_export
-from tune_app.report.export.trial_export import evaluate_export as evaluating
 from tune_app.report.export.trial_export import export_trial
 from tune_app.report.prediction_scores import macro_f1
 from tune_app.results.final_results import final_rows

@@ -13,11 +13,11 @@ from fastapi import FastAPI
 
 from tune_app.service.app import build_app
 from tune_app.service.server import Server, listen, server_config
-from tune_app.service.settings import Limits, Settings
+from tune_app.service.settings import ServiceLimits, Settings
 
 TOKEN = "t" * 43
 # Tests ask faster than people do.
-OPEN = Limits(changes_per_s=1e6, changes_at_once=10**6, reads_per_s=1e6, logins_per_s=1e6)
+OPEN = ServiceLimits(changes_per_s=1e6, changes_at_once=10**6, reads_per_s=1e6, logins_per_s=1e6)
 
 
 @dataclass(frozen=True)

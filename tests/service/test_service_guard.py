@@ -9,7 +9,7 @@ from served import TOKEN, Served, running
 
 from tune_app.errors import TuneAppError
 from tune_app.service.http.guard import OPEN_PATHS
-from tune_app.service.settings import Limits, Settings
+from tune_app.service.settings import ServiceLimits, Settings
 
 BEARER = f"Bearer {TOKEN}"
 
@@ -273,7 +273,7 @@ def test_requests_without_the_token_are_refused_and_change_nothing(closed: Serve
 
 
 def test_a_token_is_guessed_no_faster_than_people_type(storage: Path):
-    slow = Settings(storage, storage, token=TOKEN, limits=Limits(logins_at_once=3))
+    slow = Settings(storage, storage, token=TOKEN, limits=ServiceLimits(logins_at_once=3))
     with running(slow) as served:
         answers = [served.post("/login", {"token": f"guess {i}"}).status for i in range(6)]
         assert answers == [401] * 3 + [429] * 3
@@ -360,7 +360,7 @@ def test_getting_changes_nothing(service: Served, storage: Path):
 
 
 def test_too_many_requests_are_told_to_wait(storage: Path):
-    limits = Limits(reads_per_s=1, reads_at_once=5, changes_per_s=0.1, changes_at_once=2)
+    limits = ServiceLimits(reads_per_s=1, reads_at_once=5, changes_per_s=0.1, changes_at_once=2)
     with running(Settings(storage, storage, limits=limits)) as served:
         answers = [served.get("/healthz") for _ in range(7)]
         assert [said.status for said in answers[:5]] == [200] * 5
@@ -370,7 +370,7 @@ def test_too_many_requests_are_told_to_wait(storage: Path):
 
 
 def test_changes_and_streams_have_bounds_of_their_own(storage: Path):
-    limits = Limits(changes_per_s=0.1, changes_at_once=2, streams=2)
+    limits = ServiceLimits(changes_per_s=0.1, changes_at_once=2, streams=2)
     with running(Settings(storage, storage, limits=limits)) as served:
         notes = [served.post("/api/v1/sweeps/curve/note", {"note": "n"}).status for _ in range(4)]
         assert notes == [200, 200, 429, 429]

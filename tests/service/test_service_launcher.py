@@ -12,7 +12,7 @@ from tune_app.config.files import parse_sweep
 from tune_app.errors import SweepBusyError, SweepExistsError, TuneAppError
 from tune_app.results.store import SweepRecord, open_store, process_of, this_process
 from tune_app.service.commands.launcher import Launcher
-from tune_app.service.settings import Limits, Settings
+from tune_app.service.settings import ServiceLimits, Settings
 
 FILE = """\
 name: study
@@ -107,7 +107,7 @@ def test_a_name_is_given_once(launcher, config, store):
 
 
 def test_the_queue_ends_somewhere(tmp_path, config):
-    launcher = launcher_of(tmp_path, limits=Limits(queued=2))
+    launcher = launcher_of(tmp_path, limits=ServiceLimits(queued=2))
     launcher.add_run(FILE, config, name="a")
     launcher.add_run(FILE, config, name="b")
     with pytest.raises(SweepBusyError, match="2 sweeps wait already"):

@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 from tune_app.errors import StorageError
-from tune_app.sweep.trial.file_transfer import Depot, Keeper, Mark, TrialFiles, marked
+from tune_app.sweep.trial.file_transfer import (
+    FileReceiver,
+    FileTransfer,
+    StorageMark,
+    TrialFiles,
+    marked,
+)
 
 
 class Direct:
@@ -22,14 +28,14 @@ def far(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
     (tmp_path / "scratch").mkdir()
     storage = tmp_path / "storage"
-    keeper = Keeper(str(storage))
-    monkeypatch.setattr(Depot, "courier", lambda depot: Direct(keeper))
-    return TrialFiles(storage / "sweep" / "t0001", Depot(Mark(str(storage)))), storage
+    keeper = FileReceiver(str(storage))
+    monkeypatch.setattr(FileTransfer, "courier", lambda depot: Direct(keeper))
+    return TrialFiles(storage / "sweep" / "t0001", FileTransfer(StorageMark(str(storage)))), storage
 
 
 def test_a_shared_storage_is_written_in_place(tmp_path):
     with marked(tmp_path) as mark:
-        files = TrialFiles(tmp_path / "sweep" / "t0001", Depot(mark))
+        files = TrialFiles(tmp_path / "sweep" / "t0001", FileTransfer(mark))
         assert files.folder == tmp_path / "sweep" / "t0001"
         files.folder.mkdir(parents=True)
         path = files.folder / "best.pt"
@@ -78,7 +84,7 @@ def test_a_machine_keeps_its_trials_files_from_others(far):
 
 @pytest.mark.parametrize("name", ["../outside", "sweep/../../outside", "/etc/passwd"])
 def test_the_keeper_writes_nowhere_else(tmp_path, name):
-    keeper = Keeper(str(tmp_path / "storage"))
+    keeper = FileReceiver(str(tmp_path / "storage"))
     with pytest.raises(StorageError, match="is not in the storage"):
         keeper.write(name, b"")
 
@@ -86,7 +92,7 @@ def test_the_keeper_writes_nowhere_else(tmp_path, name):
 def test_the_keeper_says_why_it_cannot_write(tmp_path):
     (tmp_path / "sweep").write_text("a file where a folder should be")
     with pytest.raises(StorageError, match=r"best\.pt cannot be written"):
-        Keeper(str(tmp_path)).write("sweep/best.pt", b"")
+        FileReceiver(str(tmp_path)).write("sweep/best.pt", b"")
 
 
 def test_a_storage_that_cannot_be_marked_is_told(tmp_path):

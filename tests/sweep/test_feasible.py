@@ -10,7 +10,7 @@ from tune_app.config.parameters import resolve_parameters
 from tune_app.errors import BudgetError
 from tune_app.models.network import build_network
 from tune_app.models.weights import count_weights
-from tune_app.sweep.search.feasible import FeasibleSpace, RefusedError, sample_parameter
+from tune_app.sweep.search.feasible import FeasibleSpace, RefusedDrawError, sample_parameter
 from tune_app.sweep.search.smallest_network import require_budgets, smallest_network
 
 
@@ -59,7 +59,7 @@ def test_inactive_parameters_are_not_drawn(nested):
 
 def test_an_oversized_draw_says_by_how_much(nested):
     draw, _ = nested.random(np.random.default_rng(1), 9_000)
-    with pytest.raises(RefusedError) as refusal:
+    with pytest.raises(RefusedDrawError) as refusal:
         nested.resolve(draw.parameters, 100)
     assert str(refusal.value) == f"{draw.weights:,} weights are over the budget of 100"
 

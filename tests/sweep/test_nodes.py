@@ -11,7 +11,7 @@ from tune_app.sweep.ray_tune import nodes as checking
 from tune_app.sweep.ray_tune.node_probe import package_digest, probe_node
 from tune_app.sweep.ray_tune.nodes import Needs, alive_nodes, check_nodes, node_problems
 from tune_app.sweep.ray_tune.placement import Node
-from tune_app.sweep.trial.file_transfer import Mark, marked
+from tune_app.sweep.trial.file_transfer import StorageMark, marked
 
 MB = 10**6
 NODE = Node("10.0.0.2", 4.0, name="box", node_id="b", store_bytes=200 * MB)
@@ -106,7 +106,7 @@ def test_all_failing_nodes_are_named_together(monkeypatch):
     }
     monkeypatch.setattr(checking, "_ask_all", lambda *asked: answers)
     with pytest.raises(ClusterError) as error:
-        check_nodes(nodes, Needs(Path(), 10 * MB), Mark("/nowhere", "word"))
+        check_nodes(nodes, Needs(Path(), 10 * MB), StorageMark("/nowhere", "word"))
     first, *rest = str(error.value).splitlines()
     assert first == "2 things are wrong: nodes cannot take part in the sweep"
     assert [line.partition(":")[0] for line in rest] == [
@@ -116,7 +116,7 @@ def test_all_failing_nodes_are_named_together(monkeypatch):
 
 
 def test_a_node_without_our_package_is_told_from_one_with_it(monkeypatch):
-    needs, mark = Needs(Path(), MB), Mark("/nowhere", "word")
+    needs, mark = Needs(Path(), MB), StorageMark("/nowhere", "word")
     monkeypatch.setattr(checking, "_ask_all", lambda *asked: {"b": report()})
     assert check_nodes([NODE], needs, mark)
     monkeypatch.setattr(checking, "_ask_all", lambda *asked: {"b": report(package=None)})
@@ -124,7 +124,7 @@ def test_a_node_without_our_package_is_told_from_one_with_it(monkeypatch):
 
 
 def test_nodes_that_do_not_answer_are_named(monkeypatch, caplog):
-    needs, mark = Needs(Path(), MB), Mark("/nowhere", "word")
+    needs, mark = Needs(Path(), MB), StorageMark("/nowhere", "word")
     monkeypatch.setattr(checking, "_ask_all", lambda *asked: {})
     with pytest.raises(ClusterError, match="no node of the cluster answered within 60 s"):
         check_nodes([NODE], needs, mark)

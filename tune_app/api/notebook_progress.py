@@ -13,7 +13,7 @@ from rich.console import Console
 from tune_app.cli.printing.live import Announcer, live_table
 from tune_app.config.sweep import SweepConfig
 from tune_app.results.tables.sweep_tables import PIPE_WIDTH
-from tune_app.sweep.ray_tune.engine import Progress
+from tune_app.sweep.ray_tune.engine import SweepProgress
 
 REFRESH_S = 1.0
 _BLOCK = '<pre style="line-height: 1.3; overflow-x: auto">{code}</pre>'
@@ -26,7 +26,7 @@ class NotebookProgress:
         """Say nothing: the cell shows what is run."""
 
     @contextmanager
-    def watch(self, progress: Progress) -> Iterator[None]:
+    def watch(self, progress: SweepProgress) -> Iterator[None]:
         """Redraw the table every second until the block ends."""
         display: Any = importlib.import_module("IPython.display")
         shown = display.display(display.HTML(to_html(progress)), display_id=True)
@@ -46,7 +46,7 @@ class NotebookProgress:
             shown.update(display.HTML(to_html(progress)))
 
 
-def to_html(progress: Progress) -> str:
+def to_html(progress: SweepProgress) -> str:
     """Return the live table of the command line as HTML."""
     console = Console(file=io.StringIO(), record=True, width=PIPE_WIDTH, force_jupyter=False)
     console.print(live_table(progress))

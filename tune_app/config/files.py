@@ -11,7 +11,7 @@ from tune_app.config.parsing.fields import did_you_mean, show
 from tune_app.config.parsing.validation import Location
 from tune_app.config.parsing.yaml_text import (
     MAX_BYTES,
-    Document,
+    YamlDocument,
     key_of,
     read_document,
     write_document,
@@ -132,7 +132,7 @@ def _under(place: Location, roots: Sequence[Location] | set[Location]) -> bool:
     return any(place[:length] in roots for length in range(1, len(place) + 1))
 
 
-def _line_of(document: Document, place: Location) -> int | None:
+def _line_of(document: YamlDocument, place: Location) -> int | None:
     """Return the line of a location, or of the nearest one around it."""
     lengths = range(len(place), 0, -1)
     lines = (document.lines.get(place[:length]) for length in lengths)

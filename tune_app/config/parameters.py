@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 from pydantic.fields import FieldInfo
 
-from tune_app.config.parsing.fields import Flag, Number, Section, Whole, one_of, thaw
+from tune_app.config.parsing.fields import ConfigSection, Flag, Number, Whole, one_of, thaw
 from tune_app.config.parsing.validation import Reading
 from tune_app.config.space import Parameter
 from tune_app.config.user_functions import is_function
@@ -54,7 +54,7 @@ Share = Annotated[Number, Field(ge=0, lt=1)]
 Augmentation = Literal["flip", "shift", "cutout"]
 
 
-class NetworkParameters(Section):
+class NetworkParameters(ConfigSection):
     """What both kinds of networks read."""
 
     activation: Literal["relu", "leaky_relu", "tanh", "sigmoid", "gelu"] = Field(
@@ -141,7 +141,7 @@ class CnnParameters(NetworkParameters):
     )
 
 
-class TrainingParameters(Section):
+class TrainingParameters(ConfigSection):
     """What the training loop reads."""
 
     optimizer: Literal["sgd", "adam", "adamw", "rmsprop"] = Field(

@@ -17,7 +17,7 @@ from tune_app.config.parameters import (
     TrainingParameters,
 )
 from tune_app.config.parsing.fields import (
-    Section,
+    ConfigSection,
     annotation_of,
     describe,
     keys_of,
@@ -126,7 +126,7 @@ scikit-learn's, the numbers torchmetrics': `pip install "tune-app[metrics]"`. An
 with its split, `objective: {metric: val_f1_macro}`; winners are then compared by it on the test
 split too."""
 
-_SECTIONS: dict[str, tuple[type[Section], str]] = {
+_SECTIONS: dict[str, tuple[type[ConfigSection], str]] = {
     "dataset": (DatasetConfig, ""),
     "objective": (Objective, ""),
     "search": (SearchConfig, ""),
@@ -138,7 +138,7 @@ _SECTIONS: dict[str, tuple[type[Section], str]] = {
     "exported": (ExportedNetwork, ""),
 }
 _LINKED = ("metrics", *_SECTIONS)
-_PARAMETERS: dict[str, tuple[type[Section], str]] = {
+_PARAMETERS: dict[str, tuple[type[ConfigSection], str]] = {
     "Parameters of an FCN": (
         FcnParameters,
         "Hidden layers come as `widths`, or as `layers`, `width` and `taper`.",
@@ -176,7 +176,7 @@ def _metric_rows() -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def _rows(model: type[Section]) -> Iterator[tuple[str, str, str, str]]:
+def _rows(model: type[ConfigSection]) -> Iterator[tuple[str, str, str, str]]:
     for key, info in keys_of(model).items():
         takes = f"see [{key}](#{key})" if key in _LINKED else describe(annotation_of(info))
         meaning = info.description or ""
@@ -190,7 +190,7 @@ def _default(info: FieldInfo) -> str:
     if info.is_required():
         return "must be given"
     default = info.default
-    if isinstance(default, Section):
+    if isinstance(default, ConfigSection):
         return "its defaults"
     if default is None or default in ((), {}):
         return "none"

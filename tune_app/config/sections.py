@@ -11,10 +11,10 @@ from tune_app.config.budget import format_budget, parse_budget
 from tune_app.config.durations import parse_duration
 from tune_app.config.named_metrics import METRICS, OBJECTIVES
 from tune_app.config.parsing.fields import (
+    ConfigSection,
     Flag,
     Number,
     Phrase,
-    Section,
     Text,
     Whole,
     one_of,
@@ -65,7 +65,7 @@ def _order_budgets(budgets: tuple[int, ...]) -> tuple[int, ...]:
 Budgets = Annotated[tuple[Weights, ...], AfterValidator(_order_budgets)]
 
 
-class DatasetConfig(Section):
+class DatasetConfig(ConfigSection):
     """What is learnt from."""
 
     name: Literal[
@@ -125,7 +125,7 @@ Metrics = Annotated[tuple[Metric, ...], AfterValidator(_check_metrics)]
 _MODES = {"maximize": "max", "minimize": "min"}
 
 
-class Objective(Section):
+class Objective(ConfigSection):
     """What trials are ranked by. Regression is ranked by its validation loss, if not said."""
 
     metric: Annotated[
@@ -161,7 +161,7 @@ class Objective(Section):
         return self
 
 
-class SearchConfig(Section):
+class SearchConfig(ConfigSection):
     """How configurations are chosen."""
 
     sampler: Literal["tpe", "random", "grid"] = Field(
@@ -187,7 +187,7 @@ class SearchConfig(Section):
     )
 
 
-class SchedulerConfig(Section):
+class SchedulerConfig(ConfigSection):
     """How hopeless trials end early."""
 
     type: Literal["asha", "none"] = Field(
@@ -206,7 +206,7 @@ class SchedulerConfig(Section):
         return min(epochs, self.grace_epochs or max(3, math.ceil(epochs / 10)))
 
 
-class Resources(Section):
+class Resources(ConfigSection):
     """What a trial may use."""
 
     cpus_per_trial: Annotated[Whole, Field(ge=1, le=1_000)] = Field(
@@ -226,7 +226,7 @@ class Resources(Section):
     )
 
 
-class FinalConfig(Section):
+class FinalConfig(ConfigSection):
     """How the winners of each budget are retrained, and tested once."""
 
     top: Annotated[Whole, Field(ge=1, le=1_000)] = Field(
@@ -237,7 +237,7 @@ class FinalConfig(Section):
     )
 
 
-class Baseline(Section):
+class Baseline(ConfigSection):
     """A scikit-learn model to compare with."""
 
     model: Literal["knn", "logistic_regression", "random_forest", "ridge"] = Field(
@@ -254,7 +254,7 @@ class Baseline(Section):
         return self
 
 
-class RecordConfig(Section):
+class RecordConfig(ConfigSection):
     """What is kept of each trial beyond its epochs and best weights."""
 
     weights_every: Count | None = Field(
@@ -262,7 +262,7 @@ class RecordConfig(Section):
     )
 
 
-class ExportedNetwork(Section):
+class ExportedNetwork(ConfigSection):
     """In the config.yaml of an export: the trial it is of, and what its network reads.
 
     Running the file trains anew and does not look at this section.

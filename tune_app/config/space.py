@@ -9,10 +9,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, mod
 
 from tune_app.config.budget import parse_budget
 from tune_app.config.parsing.fields import (
+    ConfigSection,
     Flag,
     Number,
     Phrase,
-    Section,
     Whole,
     freeze,
     plain_value,
@@ -49,7 +49,7 @@ _LOG: Any = Field(default=False, description="draw evenly on a logarithmic scale
 _STEP = "the distance between neighbouring values; it leads from the low end to the high end"
 
 
-class _Range(Section):
+class _Range(ConfigSection):
     """What both kinds of ranges check."""
 
     def _check_ends(self, low: float, high: float, *, log: bool, step: float | None) -> None:
@@ -145,7 +145,7 @@ def _check_choices(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return values
 
 
-class Choice(Section):
+class Choice(ConfigSection):
     """One of `values`: numbers, texts, true, false, null, or lists of them."""
 
     values: Annotated[
@@ -167,7 +167,7 @@ class Choice(Section):
         return any(same(frozen, own) for own in self.values)
 
 
-class Constant(Section):
+class Constant(ConfigSection):
     """One value, where its condition holds."""
 
     value: Annotated[Any, AfterValidator(plain_value), Phrase("a value")]

@@ -15,7 +15,7 @@ from pydantic import (
 
 from tune_app.config.named_metrics import METRICS
 from tune_app.config.parameters import NETWORKS, TrainingParameters
-from tune_app.config.parsing.fields import Phrase, Section, Text, did_you_mean, show
+from tune_app.config.parsing.fields import ConfigSection, Phrase, Text, did_you_mean, show
 from tune_app.config.parsing.partial_config import Draft
 from tune_app.config.parsing.spelling import read_parameter, spell_parameter
 from tune_app.config.parsing.sweep_checks import find_problems
@@ -103,7 +103,7 @@ OwnFunction = Annotated[
 ]
 
 
-class SweepConfig(Section):
+class SweepConfig(ConfigSection):
     """A sweep's complete description, read once and checked whole."""
 
     name: Annotated[

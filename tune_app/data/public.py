@@ -184,7 +184,7 @@ CIFAR10_TRAIN_MD5 = {
 CIFAR10_TEST_MD5 = {"test_batch": "40351d587109b95175f43aff81a1287e"}
 
 
-class Curve(Source):
+class FormulaSource(Source):
     """2,000 evenly spaced points of `sin(5πx)` or `sin(5πx) / (5πx)`, x from 0 to 1."""
 
     task = "regression"

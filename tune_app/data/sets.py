@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from tune_app.config.sections import DatasetConfig
-from tune_app.data.public import DIGIT_NAMES, FASHION_NAMES, Cifar10, Curve, Digits, Mnist
+from tune_app.data.public import DIGIT_NAMES, FASHION_NAMES, Cifar10, Digits, FormulaSource, Mnist
 from tune_app.data.source import Array, Examples, Source, Task, digest
 from tune_app.data.splits import TEST_SEED, SplitPlan, divide, plan_split
 from tune_app.data.user_files import Arrays, Folders, find_path
@@ -190,7 +190,7 @@ def _open(config: DatasetConfig, root: Path) -> Source:
         case "arrays":
             return Arrays(find_path(config.name, config.path, root))
         case "sinc" | "sin":
-            return Curve(config.name)
+            return FormulaSource(config.name)
 
 
 def _plan(config: DatasetConfig, source: Source, counts: tuple[int, ...] | list[int]) -> SplitPlan:

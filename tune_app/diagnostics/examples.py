@@ -11,7 +11,7 @@ from tune_app.training.evaluate import evaluate
 
 
 @dataclass(frozen=True)
-class Examples:
+class SplitExamples:
     """Inputs and labels, or targets, of one split, as the data set holds them."""
 
     split: str  # train, validation, test

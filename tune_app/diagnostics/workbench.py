@@ -14,7 +14,7 @@ from tune_app.config.sweep import SweepConfig
 from tune_app.data.batches import Normalize
 from tune_app.data.sets import SearchData, load_search_data, load_test_data
 from tune_app.data.source import Array
-from tune_app.diagnostics.examples import Examples
+from tune_app.diagnostics.examples import SplitExamples
 from tune_app.errors import DataError, DiagnosisError
 from tune_app.models.plan import NetworkPlan
 from tune_app.models.user_networks import Model, OwnModel
@@ -161,7 +161,7 @@ class Subject:
         network.load_state_dict(load_weights(path)[0])
         return self._placed(network)
 
-    def examples(self, split: str, most: int | None = None) -> Examples:
+    def examples(self, split: str, most: int | None = None) -> SplitExamples:
         """Return examples of "train", "validation" or "test": at most `most`, drawn with seed 0.
 
         A trial of the final stage trained on the validation examples too. Reading the test split
@@ -181,7 +181,7 @@ class Subject:
         device = self.bench.device
         inputs = torch.from_numpy(np.ascontiguousarray(x)).to(device)
         mean, std = self.sweep.resolved["mean"], self.sweep.resolved["std"]
-        return Examples(
+        return SplitExamples(
             split=split,
             x=inputs,
             y=torch.from_numpy(np.ascontiguousarray(y)).to(device),
@@ -189,7 +189,7 @@ class Subject:
             loss=self.loss,
         )
 
-    def splits(self, most: int | None = None, *, test: bool = False) -> list[Examples]:
+    def splits(self, most: int | None = None, *, test: bool = False) -> list[SplitExamples]:
         """Return training examples and those held out: of validation, or with `test` of the test.
 
         Without `test`, a trial of the final stage has nothing that is held out.

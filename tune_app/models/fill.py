@@ -67,7 +67,9 @@ def fill_widths(
                 f"with one {unit} per layer the network already has {least:,} {what}, "
                 f"above the limit of {most:,}; use fewer or smaller layers"
             )
-    limits = Limits(*chain_costs(plan, layers), budget, NO_LIMIT if max_macs is None else max_macs)
+    limits = FillLimits(
+        *chain_costs(plan, layers), budget, NO_LIMIT if max_macs is None else max_macs
+    )
     return {key: limits.fill(config[ratio_name])}
 
 
@@ -132,7 +134,7 @@ def chain_costs(
 
 
 @dataclass(frozen=True)
-class Limits:
+class FillLimits:
     """What widths may cost at most."""
 
     weights: ChainCost

@@ -6,7 +6,7 @@ from typing import Any
 
 from tune_app.results.ranking import is_number
 from tune_app.results.statistics import (
-    Comparison,
+    ComparisonWithBest,
     compare_with_best,
     confidence_interval,
     sample_mean,
@@ -189,7 +189,7 @@ def _tested_too(
     return found
 
 
-def _compared(comparison: Comparison) -> dict[str, Any]:
+def _compared(comparison: ComparisonWithBest) -> dict[str, Any]:
     return {
         "best": comparison.best,
         "ties_with_best": comparison.tie,

@@ -1,4 +1,4 @@
-"""What a study of the parameters found, as sweep/search/parameter_importance.py computes and report draws it."""
+"""The importance of parameters, as `sweep` computes it and `report` draws it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

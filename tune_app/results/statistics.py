@@ -14,7 +14,7 @@ SIGNIFICANCE = 0.05
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ComparisonWithBest:
     """How a row of measurements stands against the row with the best mean."""
 
     best: bool
@@ -84,7 +84,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def compare_with_best(samples: Sequence[Sequence[float]], mode: str) -> list[Comparison]:
+def compare_with_best(samples: Sequence[Sequence[float]], mode: str) -> list[ComparisonWithBest]:
     """Return how each row of values stands against the one with the best mean, "max" or "min".
 
     Welch's test of each against the best, Holm-corrected over these comparisons; what is not
@@ -94,7 +94,7 @@ def compare_with_best(samples: Sequence[Sequence[float]], mode: str) -> list[Com
     means = [sample_mean(values) for values in samples]
     known = [place for place, mean in enumerate(means) if mean is not None]
     if not known:
-        return [Comparison(False, None, None) for _ in samples]
+        return [ComparisonWithBest(False, None, None) for _ in samples]
     sign = 1 if mode == "min" else -1
     best = min(known, key=lambda place: sign * (means[place] or 0.0))
     tested = {
@@ -104,11 +104,11 @@ def compare_with_best(samples: Sequence[Sequence[float]], mode: str) -> list[Com
     }
     adjusted = dict(zip(tested, holm(list(tested.values())), strict=True))
     return [
-        Comparison(True, None, True)
+        ComparisonWithBest(True, None, True)
         if place == best
-        else Comparison(False, adjusted[place], adjusted[place] >= SIGNIFICANCE)
+        else ComparisonWithBest(False, adjusted[place], adjusted[place] >= SIGNIFICANCE)
         if place in adjusted
-        else Comparison(False, None, None)
+        else ComparisonWithBest(False, None, None)
         for place in range(len(samples))
     ]
 

@@ -34,7 +34,7 @@ from tune_app.service.routes import (
 )
 from tune_app.service.settings import Settings
 from tune_app.service.snapshots import Snapshots
-from tune_app.service.worker.worker_client import Workshop
+from tune_app.service.worker.worker_client import WorkerClient
 
 DESCRIPTION = """The verbs of the `tune-app` command line over HTTP, with the same words and rules.
 
@@ -55,7 +55,7 @@ def build_app(settings: Settings) -> FastAPI:
         store=store,
         snapshots=Snapshots(store),
         launcher=Launcher(store, settings),
-        workshop=Workshop(settings),
+        workshop=WorkerClient(settings),
     )
 
     @asynccontextmanager

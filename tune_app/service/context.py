@@ -10,7 +10,7 @@ from tune_app.service.commands.launcher import Launcher
 from tune_app.service.http.responses import AnswerCache
 from tune_app.service.settings import Settings
 from tune_app.service.snapshots import Snapshots
-from tune_app.service.worker.worker_client import Workshop
+from tune_app.service.worker.worker_client import WorkerClient
 
 
 @dataclass
@@ -21,7 +21,7 @@ class Context:
     store: Store
     snapshots: Snapshots
     launcher: Launcher
-    workshop: Workshop
+    workshop: WorkerClient
     cache: AnswerCache = field(default_factory=AnswerCache)
     streams: int = 0  # of events that are open
     ending: bool = False  # the service was told to stop: streams are closed

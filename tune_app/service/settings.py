@@ -12,7 +12,7 @@ FOLDER = ".service"  # in the storage: queue, logs, audit
 
 
 @dataclass(frozen=True)
-class Limits:
+class ServiceLimits:
     """What a client, or all of them together, may ask for."""
 
     body_bytes: int = 1_000_000
@@ -40,7 +40,7 @@ class Settings:
     address: str | None = None  # of the Ray cluster that runs the sweeps
     sweeps_at_once: int = 1
     cores: int | None = None  # for all sweeps together; None: those of the machine
-    limits: Limits = field(default_factory=Limits)
+    limits: ServiceLimits = field(default_factory=ServiceLimits)
 
     def __post_init__(self) -> None:
         if self.host not in LOOPBACK and self.token is None:

@@ -26,7 +26,7 @@ from tune_app.sweep.search.task_queue import JobQueue
 from tune_app.sweep.search.tune_searcher import ENDED
 from tune_app.sweep.session import Outcome, Session, budget_name, count_outcome
 from tune_app.sweep.signals import StopRequested, StopSignals, signal_name
-from tune_app.sweep.trial.tasks import Job
+from tune_app.sweep.trial.tasks import TrialTask
 from tune_app.sweep.trial.user_code import OwnFunctions
 from tune_app.training.baselines import run_baselines
 
@@ -93,7 +93,7 @@ class FinalSession(Session):
             self._run_baselines()
         return ended
 
-    def _jobs(self) -> Iterable[Job]:
+    def _jobs(self) -> Iterable[TrialTask]:
         """Yield what is left to train: first each winner's first seed, then the second, ..."""
         winners = self.record.final.get("winners", {})
         sources = dict.fromkeys(trial_id for ids in winners.values() for trial_id in ids)
@@ -113,7 +113,7 @@ class FinalSession(Session):
                         job, recorded=True, seconds=before.seconds, attempts=before.attempts
                     )
 
-    def _job(self, source: TrialRecord, seed: int, number: int) -> Job:
+    def _job(self, source: TrialRecord, seed: int, number: int) -> TrialTask:
         trial_id = f"f{number:04d}"
         assert source.weights is not None
         draw = Draw(
@@ -124,7 +124,7 @@ class FinalSession(Session):
             budget=source.budget,
             fill_share=source.fill_share,
         )
-        return Job(
+        return TrialTask(
             trial_id=trial_id,
             number=number,
             draw=draw,

@@ -15,7 +15,7 @@ from tune_app.results.store import Store, SweepRecord, TrialRecord
 from tune_app.results.store.names import resume_command
 from tune_app.results.transfer.mirror import mirror_of
 from tune_app.sweep.ray_tune.cluster import Cluster
-from tune_app.sweep.ray_tune.engine import Ended, Progress, Watch, run_tune
+from tune_app.sweep.ray_tune.engine import Ended, SweepProgress, Watch, run_tune
 from tune_app.sweep.ray_tune.placement import plan_placement
 from tune_app.sweep.ray_tune.recorder import Recorder
 from tune_app.sweep.schedule.asha import Rungs, rung_key, rungs_of
@@ -137,7 +137,7 @@ class Session(ABC):
         config, resolved = self.config, self.record.resolved
         own = own.for_workers()
         placement = plan_placement(config.resources, self.cluster.nodes)
-        progress = Progress(
+        progress = SweepProgress(
             config=config,
             ledger=self.recorder.ledger,
             trials=searcher.trials,

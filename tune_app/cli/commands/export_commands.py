@@ -24,7 +24,7 @@ from tune_app.results.tables.trial_table import table_budgets
 
 if TYPE_CHECKING:
     from tune_app.report.export.evaluate_export import Evaluation
-    from tune_app.report.export.export_choice import Choice
+    from tune_app.report.export.export_choice import ExportChoice
 
 # Those of a network, and of a whole sweep.
 FORMATS = ("pt", "safetensors", "onnx", "pt2", "optuna", "tensorboard")
@@ -182,7 +182,7 @@ def say_left_out(why: str) -> None:
     print(f"note: {why}", file=sys.stderr)
 
 
-def _print_choice(to: Path, choice: "Choice") -> None:
+def _print_choice(to: Path, choice: "ExportChoice") -> None:
     from tune_app.report.export.model_card import which_replicate
 
     trial = choice.trial

@@ -14,7 +14,7 @@ from rich.text import Text
 from tune_app.config.budget import format_budget
 from tune_app.config.sweep import SweepConfig
 from tune_app.results.humanize import duration_text
-from tune_app.sweep.ray_tune.engine import Progress
+from tune_app.sweep.ray_tune.engine import SweepProgress
 from tune_app.sweep.trial.tasks import LiveTrial
 
 REFRESH_PER_SECOND = 2
@@ -41,7 +41,7 @@ class Announcer:
         )
 
     @contextmanager
-    def watch(self, progress: Progress) -> Iterator[None]:
+    def watch(self, progress: SweepProgress) -> Iterator[None]:
         """Show `progress` for as long as the block runs."""
         if progress.final:
             self.console.print(
@@ -70,12 +70,12 @@ class Announcer:
                 ended.set()
                 thread.join()
 
-    def _plain_lines(self, progress: Progress, ended: threading.Event) -> None:
+    def _plain_lines(self, progress: SweepProgress, ended: threading.Event) -> None:
         while not ended.wait(PLAIN_LINE_EVERY_S):
             self.console.print(plain_line(progress), highlight=False, soft_wrap=True)
 
 
-def live_table(progress: Progress) -> Group:
+def live_table(progress: SweepProgress) -> Group:
     """Return trials by state and the best so far for each budget, speed and time left.
 
     Of the final stage only the line below: its results are read when it is complete.
@@ -104,7 +104,7 @@ def live_table(progress: Progress) -> Group:
     return Group(table, Text(plain_line(progress), style="dim"))
 
 
-def plain_line(progress: Progress) -> str:
+def plain_line(progress: SweepProgress) -> str:
     """Return the progress in one line."""
     trials = list(progress.ledger.trials.values())
     ended = [live for live in trials if live.status not in ("pending", "running")]
@@ -128,7 +128,7 @@ def plain_line(progress: Progress) -> str:
     return " | ".join(parts)
 
 
-def best_of(progress: Progress, budget: int | None) -> LiveTrial | None:
+def best_of(progress: SweepProgress, budget: int | None) -> LiveTrial | None:
     """Return the best trial so far among those that fit a budget."""
     fitting = [
         live
@@ -140,7 +140,7 @@ def best_of(progress: Progress, budget: int | None) -> LiveTrial | None:
     return max(fitting, key=lambda live: (live.score, -live.job.draw.weights), default=None)
 
 
-def seconds_left(progress: Progress, elapsed: float) -> float | None:
+def seconds_left(progress: SweepProgress, elapsed: float) -> float | None:
     """Return a guess: the trials left cost what the trials so far did; None while none ended."""
     trials = list(progress.ledger.trials.values())
     ended = sum(live.status not in ("pending", "running") for live in trials)

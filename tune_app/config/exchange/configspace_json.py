@@ -19,7 +19,7 @@ from tune_app.config.exchange.foreign import (
     spell_values,
 )
 from tune_app.config.parsing.fields import freeze, same, show, thaw
-from tune_app.config.parsing.yaml_text import Document
+from tune_app.config.parsing.yaml_text import YamlDocument
 from tune_app.config.space import Choice, Constant, FloatRange, IntRange, Parameter
 from tune_app.config.sweep import SweepConfig
 from tune_app.errors import SpaceError
@@ -75,7 +75,7 @@ def _condition(child: str, parent: str, values: list[Any]) -> dict[str, Any]:
     return {"type": "IN", "child": child, "parent": parent, "values": values}
 
 
-def read_configspace(document: Document) -> Foreign:
+def read_configspace(document: YamlDocument) -> Foreign:
     """Return the parameters with their conditions.
 
     Other distributions than uniform ones, forbidden clauses and conditions beyond EQ, IN and AND

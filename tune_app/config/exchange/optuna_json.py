@@ -19,7 +19,7 @@ from tune_app.config.exchange.foreign import (
 )
 from tune_app.config.files import parse_value
 from tune_app.config.parsing.fields import one_of, thaw
-from tune_app.config.parsing.yaml_text import Document
+from tune_app.config.parsing.yaml_text import YamlDocument
 from tune_app.config.space import Choice, Constant, FloatRange, IntRange, Parameter
 from tune_app.config.sweep import SweepConfig
 from tune_app.errors import SpaceError
@@ -65,7 +65,7 @@ def _entry(parameter: Parameter) -> dict[str, Any]:
     return {"name": kind, "attributes": attributes, **({"when": when} if when else {})}
 
 
-def read_optuna(document: Document) -> Foreign:
+def read_optuna(document: YamlDocument) -> Foreign:
     """Return the parameters; an entry may also be the text of one."""
     found = Foreign()
     for name, entry in document.data.items():

@@ -20,7 +20,7 @@ from tune_app.config.exchange.foreign import (
     steps_lost,
 )
 from tune_app.config.parsing.fields import show, thaw
-from tune_app.config.parsing.yaml_text import Document, write_document
+from tune_app.config.parsing.yaml_text import YamlDocument, write_document
 from tune_app.config.space import Choice, Constant, FloatRange, IntRange, Parameter
 from tune_app.config.sweep import SweepConfig
 from tune_app.errors import SpaceError
@@ -66,7 +66,7 @@ def _item(name: str, parameter: Parameter) -> dict[str, Any]:
     return {**kind, "min": parameter.low, "max": parameter.high}
 
 
-def read_wandb(document: Document) -> Foreign:
+def read_wandb(document: YamlDocument) -> Foreign:
     """Return the parameters of a sweep; what else it holds is noted.
 
     Nested parameters, probabilities, and distributions that are not uniform, are problems.

@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from tune_app.errors import SpaceError
 
 
-class Section(BaseModel):
+class ConfigSection(BaseModel):
     """A part of a sweep's description: frozen, and without keys that nobody knows."""
 
     model_config = ConfigDict(

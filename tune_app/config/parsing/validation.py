@@ -10,7 +10,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from tune_app.config.parsing.fields import (
-    Section,
+    ConfigSection,
     annotation_of,
     describe,
     did_you_mean,
@@ -88,7 +88,7 @@ class Reading:
                 return
         choices = get_args(inner) if get_origin(inner) in (Union, types.UnionType) else (inner,)
         for choice in choices:
-            if isinstance(choice, type) and issubclass(choice, Section):
+            if isinstance(choice, type) and issubclass(choice, ConfigSection):
                 if raw is None and type(None) in choices:
                     self.known[at] = None
                 else:
@@ -121,7 +121,7 @@ def own_text(errors: list[ErrorDetails]) -> str:
 def flatten(value: Any, at: Location = ()) -> dict[Location, Any]:
     """Return the values of a model by location, as reading it would have made them known."""
     known: dict[Location, Any] = {}
-    if isinstance(value, Section):
+    if isinstance(value, ConfigSection):
         for name, info in type(value).model_fields.items():
             known |= flatten(getattr(value, name), (*at, info.alias or name))
         return known

@@ -40,7 +40,7 @@ def key_of(at: Location) -> str:
 
 
 @dataclass
-class Document:
+class YamlDocument:
     """What a text holds: plain data, the line of each location, and what is wrong already."""
 
     data: Any = None
@@ -61,9 +61,9 @@ class _UnreadableError(Exception):
         self.problem = Problem(line, "", text)
 
 
-def read_document(text: str) -> Document:
+def read_document(text: str) -> YamlDocument:
     """Read a text of one YAML document. Where that ends early, `readable` is false."""
-    document = Document()
+    document = YamlDocument()
     try:
         if len(text.encode()) > MAX_BYTES:
             raise _UnreadableError(None, f"is larger than {MAX_BYTES // 1_000_000} MB")
@@ -86,7 +86,7 @@ def read_document(text: str) -> Document:
 class _Builder:
     """Builds plain data from YAML's events, which is where limits can be kept."""
 
-    def __init__(self, text: str, document: Document) -> None:
+    def __init__(self, text: str, document: YamlDocument) -> None:
         self.events: Iterator[Any] = yaml.parse(text.removeprefix("\ufeff"), Loader=_Loader)
         self.out = document
         self.anchors: dict[str, tuple[Any, int]] = {}

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from tune_app.diagnostics.examples import Examples
+from tune_app.diagnostics.examples import SplitExamples
 
 BATCH = 500
 
@@ -13,7 +13,7 @@ def has_batch_norm(network: nn.Module) -> bool:
     return any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in network.modules())
 
 
-def recompute_batch_norm(network: nn.Module, examples: Examples) -> None:
+def recompute_batch_norm(network: nn.Module, examples: SplitExamples) -> None:
     """Set the running statistics to the means over all `examples`, in batches of 500, in place.
 
     After Izmailov et al. (2018), "Averaging Weights Leads to Wider Optima and Better

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from tune_app.diagnostics.examples import Examples
+from tune_app.diagnostics.examples import SplitExamples
 from tune_app.training.evaluate import build_loss
 
 Product = Callable[[Tensor], Tensor]  # of a symmetric matrix and a vector
@@ -53,7 +53,7 @@ class Landscape:
     """The mean loss over `examples` as a function of a network's weights."""
 
     def __init__(
-        self, network: nn.Module, examples: Examples, *, dtype: torch.dtype | None = None
+        self, network: nn.Module, examples: SplitExamples, *, dtype: torch.dtype | None = None
     ) -> None:
         count = sum(weight.numel() for weight in _trainable(network).values())
         self.dtype = dtype or (torch.float64 if count <= DOUBLE_UP_TO else torch.float32)

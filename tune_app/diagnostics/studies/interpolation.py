@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from tune_app.diagnostics.diagnosis import Diagnosis
-from tune_app.diagnostics.examples import Examples
+from tune_app.diagnostics.examples import SplitExamples
 from tune_app.diagnostics.figures.interpolation_figure import interpolation_figure
 from tune_app.diagnostics.mathematics.batch_norm import has_batch_norm, recompute_batch_norm
 from tune_app.diagnostics.mathematics.landscape import flat_weights, set_weights
@@ -24,7 +24,7 @@ MOST_EXAMPLES = 10_000
 def interpolate(
     first: nn.Module,
     second: nn.Module,
-    splits: Sequence[Examples],
+    splits: Sequence[SplitExamples],
     *,
     alphas: Sequence[float] = ALPHAS,
 ) -> pd.DataFrame:

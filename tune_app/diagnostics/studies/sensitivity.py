@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from tune_app.diagnostics.diagnosis import Diagnosis
-from tune_app.diagnostics.examples import Examples
+from tune_app.diagnostics.examples import SplitExamples
 from tune_app.diagnostics.figures.sensitivity_figure import sensitivity_figure
 from tune_app.diagnostics.mathematics.landscape import Landscape
 from tune_app.diagnostics.mathematics.spectrum import largest_eigenvalue
@@ -20,7 +20,7 @@ SAM_RADIUS = 0.05  # of Foret et al.
 BATCH = 500
 
 
-def input_gradients(network: nn.Module, examples: Examples) -> tuple[float, float]:
+def input_gradients(network: nn.Module, examples: SplitExamples) -> tuple[float, float]:
     """Return the mean norms of the gradients by the input: of the loss, and of the outputs.
 
     For each example the Frobenius norm of the derivative of its loss, of the input's shape, and
@@ -35,7 +35,7 @@ def input_gradients(network: nn.Module, examples: Examples) -> tuple[float, floa
     for x, y in examples.batches(BATCH, torch.float32):
         x.requires_grad_()
         outputs = network(x)
-        # Examples do not depend on each other, so a sum over the batch has all their gradients.
+        # Examples are independent, so the gradient of a sum over the batch holds all gradients.
         (slope,) = torch.autograd.grad(loss(outputs, y) * len(x), x, retain_graph=True)
         squares = torch.zeros(len(x), dtype=torch.float64, device=x.device)
         for output in range(outputs.shape[1]):

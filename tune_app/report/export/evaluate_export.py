@@ -36,7 +36,7 @@ READINGS_FILE = "test_readings.jsonl"
 
 
 @dataclass(frozen=True)
-class Comparison:
+class MetricCheck:
     """One metric, as it was recorded with the export and as it is now."""
 
     metric: str
@@ -63,7 +63,7 @@ class FileEvaluation:
 
     file: str
     changed: bool  # it does not hold the weights that were exported
-    comparisons: tuple[Comparison, ...] = ()
+    comparisons: tuple[MetricCheck, ...] = ()
 
     @property
     def is_exact(self) -> bool:
@@ -204,13 +204,13 @@ def _measure(outputs: Tensor, split: _Split, loss: str) -> dict[str, float]:
     return {f"{prefix}_accuracy": accuracy, f"{prefix}_loss": value, "macro_f1": f1}
 
 
-def _compare(metrics: Mapping[str, Any], measured: Mapping[str, float]) -> tuple[Comparison, ...]:
+def _compare(metrics: Mapping[str, Any], measured: Mapping[str, float]) -> tuple[MetricCheck, ...]:
     """Return what was measured beside what was recorded, NaN where a loss or accuracy was not."""
     # Nobody measured the macro-F1 of a search's trial before.
     names = [name for name in measured if name != "macro_f1" or metrics.get(name) is not None]
     recorded = {name: metrics.get(name) for name in names}
     return tuple(
-        Comparison(name, math.nan if value is None else float(value), measured[name])
+        MetricCheck(name, math.nan if value is None else float(value), measured[name])
         for name, value in recorded.items()
     )
 

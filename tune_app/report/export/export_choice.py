@@ -12,7 +12,7 @@ from tune_app.results.tables.trial_table import ranked_rows, table_budgets, tria
 
 
 @dataclass(frozen=True)
-class Choice:
+class ExportChoice:
     """A trial to export, and how it was come by."""
 
     sweep: SweepRecord
@@ -28,7 +28,7 @@ class Choice:
 
 def pick_trial(
     store: Store, sweep: SweepRecord, *, budget: int | None = None, trial_id: str | None = None
-) -> Choice:
+) -> ExportChoice:
     """Return the trial of that id, else the one to use of those that fit `budget`.
 
     After the final stage that is the first seed's of the winner, see `choose_export`, which need
@@ -42,7 +42,7 @@ def pick_trial(
         if budget is not None:
             raise ExportError("--budget and --trial exclude each other; give one of them")
         trial = store.get_trial(sweep.name, trial_id)
-        return Choice(sweep, trial, searched, _winner_of(store, sweep, trial))
+        return ExportChoice(sweep, trial, searched, _winner_of(store, sweep, trial))
     limits = table_budgets(sweep)
     if budget is None and len(limits) > 1:
         names = ", ".join(format_budget(limit) for limit in sweep.budgets)
@@ -54,7 +54,7 @@ def pick_trial(
     winner = choose_export(final_rows(store, sweep, limit))
     if winner is not None:
         trial = store.get_trial(sweep.name, winner["first_seed_trial"])
-        return Choice(sweep, trial, searched, winner)
+        return ExportChoice(sweep, trial, searched, winner)
     ranked = ranked_rows(trial_rows(store, sweep), sweep, limit)
     if not ranked:
         what = "" if limit is None else f" of at most {limit:,} weights"
@@ -62,7 +62,7 @@ def pick_trial(
             f"sweep '{sweep.name}' has no ranked trial{what}; "
             f"see what became of its trials with: tune-app show {sweep.name} --all"
         )
-    return Choice(sweep, store.get_trial(sweep.name, ranked[0]["trial_id"]), searched)
+    return ExportChoice(sweep, store.get_trial(sweep.name, ranked[0]["trial_id"]), searched)
 
 
 def _winner_of(store: Store, sweep: SweepRecord, trial: TrialRecord) -> Mapping[str, Any] | None:

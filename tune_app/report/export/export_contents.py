@@ -14,7 +14,7 @@ from tune_app.config.sweep import SweepConfig
 from tune_app.config.user_functions import is_function
 from tune_app.errors import ExportError
 from tune_app.models.user_networks import SOLVED_NAME
-from tune_app.report.export.export_choice import Choice
+from tune_app.report.export.export_choice import ExportChoice
 from tune_app.report.prediction_scores import macro_f1
 from tune_app.results.store import Store, SweepRecord, TrialRecord
 from tune_app.results.store.names import TEST_FILE
@@ -22,7 +22,7 @@ from tune_app.results.store.names import TEST_FILE
 LONGEST_NAME = 64
 
 
-def to_search_file(choice: Choice) -> SweepConfig:
+def to_search_file(choice: ExportChoice) -> SweepConfig:
     """Return the search file that trains this one configuration, and says where it comes from.
 
     That of a final trial has the final stage of one winner too.
@@ -83,7 +83,7 @@ def _read_parameters(model: str, config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def to_metrics(choice: Choice, digest: str) -> dict[str, Any]:
+def to_metrics(choice: ExportChoice, digest: str) -> dict[str, Any]:
     """Return what was recorded of a trial, and what it was recorded with; for metrics.json."""
     sweep, trial = choice.sweep, choice.trial
     config = SweepConfig.from_dict(sweep.config)

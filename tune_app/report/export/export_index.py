@@ -7,7 +7,7 @@ from typing import Any
 
 from tune_app.config.budget import format_budget
 from tune_app.errors import ExportError, StorageError
-from tune_app.report.export.export_choice import Choice, pick_trial
+from tune_app.report.export.export_choice import ExportChoice, pick_trial
 from tune_app.report.export.exported import CARD_FILE, METRICS_FILE
 from tune_app.report.export.model_card import markdown_table
 from tune_app.report.export.trial_export import write_export
@@ -26,7 +26,7 @@ def export_budgets(
     formats: Collection[str] = ("pt",),
     *,
     on_left_out: Callable[[str], None] = lambda why: None,
-) -> dict[str, Choice]:
+) -> dict[str, ExportChoice]:
     """Write a network for each budget to a folder of `directory`, and an index of all in it.
 
     Without `budgets` they are the sweep's own, but for those that no ranked trial fits. The

@@ -7,7 +7,7 @@ from typing import Any
 from tune_app.config.sections import ExportedNetwork
 from tune_app.config.sweep import SweepConfig
 from tune_app.models.plan import NetworkPlan, Shape
-from tune_app.report.export.export_choice import Choice
+from tune_app.report.export.export_choice import ExportChoice
 from tune_app.report.export.exported import ONNX_FILE, SCRIPT_FILE
 from tune_app.report.prediction_scores import wilson_interval
 
@@ -72,7 +72,7 @@ Shapes leave out the batch. `tune-app run config.yaml` trains this configuration
 
 
 def model_card(
-    choice: Choice,
+    choice: ExportChoice,
     config: SweepConfig,
     plan: NetworkPlan,
     metrics: Mapping[str, Any],
@@ -137,7 +137,7 @@ def _script(origin: ExportedNetwork, files: Collection[str], inputs: str, *, is_
     )
 
 
-def which_replicate(choice: Choice) -> str:
+def which_replicate(choice: ExportChoice) -> str:
     """Return, in a sentence, which of a winner's replicates a final trial is."""
     trial, winner = choice.trial, choice.winner
     if winner is None:
@@ -148,7 +148,7 @@ def which_replicate(choice: Choice) -> str:
     return f"{what}: one of these networks, asked for by its id; not the first seed's."
 
 
-def _facts(choice: Choice, metrics: Mapping[str, Any]) -> list[tuple[str, object]]:
+def _facts(choice: ExportChoice, metrics: Mapping[str, Any]) -> list[tuple[str, object]]:
     trial, facts = choice.trial, dict[str, object]()
     if trial.stage == "final":
         facts |= _winner_facts(choice)
@@ -175,7 +175,7 @@ def _facts(choice: Choice, metrics: Mapping[str, Any]) -> list[tuple[str, object
     return [(name, value) for name, value in facts.items() if value is not None]
 
 
-def _winner_facts(choice: Choice) -> dict[str, object]:
+def _winner_facts(choice: ExportChoice) -> dict[str, object]:
     """Return what the replicates of a winner measured together."""
     winner = choice.winner
     if winner is None:
@@ -189,7 +189,7 @@ def _winner_facts(choice: Choice) -> dict[str, object]:
     }
 
 
-def _data(choice: Choice, config: SweepConfig, origin: ExportedNetwork) -> str:
+def _data(choice: ExportChoice, config: SweepConfig, origin: ExportedNetwork) -> str:
     resolved = choice.sweep.resolved
     counts = f"{resolved['train_count']:,} examples to learn from and "
     counts += f"{resolved['validation_count']:,} for validation"
@@ -215,7 +215,7 @@ def _checked(files: Mapping[str, Mapping[str, Any]]) -> str:
     return f"Largest difference of outputs from PyTorch's, for random inputs: {', '.join(said)}."
 
 
-def _search_protocol(choice: Choice, config: SweepConfig) -> list[str]:
+def _search_protocol(choice: ExportChoice, config: SweepConfig) -> list[str]:
     trial, resolved = choice.trial, choice.sweep.resolved
     interval = ["The interval is Wilson's, for other examples of the kind."]
     return [
@@ -229,7 +229,7 @@ def _search_protocol(choice: Choice, config: SweepConfig) -> list[str]:
     ]
 
 
-def _final_protocol(choice: Choice, config: SweepConfig) -> list[str]:
+def _final_protocol(choice: ExportChoice, config: SweepConfig) -> list[str]:
     trial, resolved = choice.trial, choice.sweep.resolved
     learnt = resolved["train_count"] + resolved["validation_count"]
     return [
@@ -244,14 +244,14 @@ def _final_protocol(choice: Choice, config: SweepConfig) -> list[str]:
     ]
 
 
-def _search_limits(choice: Choice) -> list[str]:
+def _search_limits(choice: ExportChoice) -> list[str]:
     return [
         f"Validation chose this epoch, and this trial out of {choice.searched}, so the numbers "
         "flatter it: on new data expect somewhat less."
     ]
 
 
-def _final_limits(choice: Choice) -> list[str]:
+def _final_limits(choice: ExportChoice) -> list[str]:
     return ["The numbers hold for new data as far as these are like the test split."]
 
 

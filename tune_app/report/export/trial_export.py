@@ -16,7 +16,7 @@ from tune_app.config.files import dump_sweep, parse_sweep
 from tune_app.config.user_functions import code_folder
 from tune_app.errors import ExportError, StorageError
 from tune_app.models.network import plan_network
-from tune_app.report.export.export_choice import Choice, pick_trial
+from tune_app.report.export.export_choice import ExportChoice, pick_trial
 from tune_app.report.export.export_contents import (
     input_dtype,
     recorded_macro_f1,
@@ -77,7 +77,7 @@ def export_trial(
 
 def write_export(
     store: Store,
-    choice: Choice,
+    choice: ExportChoice,
     directory: Path,
     formats: Collection[str] = ("pt",),
     *,

@@ -77,7 +77,7 @@ class Theme(StrEnum):
 
 
 @dataclass(frozen=True)
-class Mark:
+class SeriesMark:
     """How one of several series is drawn; any two of a figure differ without their colours."""
 
     color: str
@@ -86,13 +86,13 @@ class Mark:
     hatch: str
 
 
-def series_mark(index: int, theme: Theme) -> Mark:
+def series_mark(index: int, theme: Theme) -> SeriesMark:
     """Return the look of the series `index`, from 0, among things without an order."""
     colors = theme.colors.series
     return _mark(index, colors[index % len(colors)])
 
 
-def ordered_marks(count: int, theme: Theme) -> list[Mark]:
+def ordered_marks(count: int, theme: Theme) -> list[SeriesMark]:
     """Return the looks of `count` series that have an order, such as budgets."""
     low, high = theme.colors.ordered
     viridis = matplotlib.colormaps["viridis"]
@@ -108,9 +108,9 @@ def merit_colors(theme: Theme, mode: str) -> Colormap:
     return ListedColormap(matplotlib.colormaps["viridis"](np.linspace(*ends, 256)))
 
 
-def _mark(index: int, color: str) -> Mark:
+def _mark(index: int, color: str) -> SeriesMark:
     # Lists of different lengths: no two of the first 55 marks agree in marker and line.
-    return Mark(
+    return SeriesMark(
         color=color,
         marker=_MARKERS[index % len(_MARKERS)],
         line=_LINES[index % len(_LINES)],

@@ -25,7 +25,7 @@ class Cursor(Protocol):
     def fetchone(self) -> Any: ...
 
 
-class Connection(Protocol):
+class DatabaseConnection(Protocol):
     """A connection inside a transaction. Values are named in the SQL: `:name`."""
 
     def execute(self, sql: str, values: Mapping[str, Any] = ..., /) -> Cursor: ...
@@ -44,7 +44,7 @@ class Database(Protocol):
     def rows(self, sql: str, **values: Any) -> list[dict[str, Any]]:
         """Return what a SELECT finds."""
 
-    def write(self, *, durable: bool = True) -> AbstractContextManager[Connection]:
+    def write(self, *, durable: bool = True) -> AbstractContextManager[DatabaseConnection]:
         """Give a connection inside one transaction, committed at the end and undone on an error.
 
         What is committed survives the death of the process; when `durable`, a power cut too.

@@ -14,7 +14,7 @@ from tune_app.errors import (
     UnknownSweepError,
     UnknownTrialError,
 )
-from tune_app.results.store.database import Connection, Database, RowConflictError
+from tune_app.results.store.database import Database, DatabaseConnection, RowConflictError
 from tune_app.results.store.names import MIRROR_FILE, check_sweep_name, did_you_mean
 from tune_app.results.store.ownership import describe_owner, is_alive, this_process
 from tune_app.results.store.records import EpochRecord, Record, SweepRecord, TrialRecord
@@ -292,12 +292,14 @@ class Store:
         )
         return [from_row(EpochRecord, row) for row in rows]
 
-    def _change_sweep(self, connection: Connection, name: str, fields: Mapping[str, Any]) -> None:
+    def _change_sweep(
+        self, connection: DatabaseConnection, name: str, fields: Mapping[str, Any]
+    ) -> None:
         if not _update(connection, SweepRecord, {"name": name}, fields):
             raise self._unknown_sweep(name)
 
     def _change_trial(
-        self, connection: Connection, sweep: str, trial_id: str, fields: Mapping[str, Any]
+        self, connection: DatabaseConnection, sweep: str, trial_id: str, fields: Mapping[str, Any]
     ) -> None:
         if "checkpoint" in fields:
             fields = {**fields, "checkpoint": self._relative(sweep, fields["checkpoint"])}
@@ -333,7 +335,7 @@ class Store:
 
 
 def _update(
-    connection: Connection,
+    connection: DatabaseConnection,
     record: type[Record],
     key: Mapping[str, Any],
     fields: Mapping[str, Any],

@@ -44,7 +44,7 @@ class Answer:
         return path
 
 
-class Connection:
+class ServiceConnection:
     """Where a service is, and the token that it asks for."""
 
     def __init__(self, url: str, token: str | None = None) -> None:

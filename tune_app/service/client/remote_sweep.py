@@ -8,7 +8,7 @@ from urllib.parse import quote
 from tune_app.config.budget import format_budget
 from tune_app.config.sweep import SweepConfig
 from tune_app.errors import BudgetError, UnknownTrialError
-from tune_app.service.client.connection import Connection, to_query
+from tune_app.service.client.connection import ServiceConnection, to_query
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +21,7 @@ EVERY = 100_000  # rows, where no number is said
 class RemoteSweep:
     """A sweep of a service, with the verbs that a local one has."""
 
-    def __init__(self, connection: Connection, name: str) -> None:
+    def __init__(self, connection: ServiceConnection, name: str) -> None:
         self._connection, self.name = connection, name
 
     @property

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tune_app.errors import Problem
-from tune_app.service.client.connection import Connection
+from tune_app.service.client.connection import ServiceConnection
 from tune_app.service.client.remote_sweep import RemoteSweep
 
 
@@ -23,7 +23,7 @@ def connect(url: str, token: str | None = None) -> "Service":
     return service
 
 
-class Service(Connection):
+class Service(ServiceConnection):
     """The sweeps of a service."""
 
     def sweeps(self, *, archived: bool = False) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from tune_app.errors import StorageError
 
 
 @dataclass(frozen=True)
-class Job:
+class Command:
     """A command of the command line that runs, or is to run, for a sweep."""
 
     name: str  # of the sweep
@@ -27,26 +27,26 @@ class Job:
     message: str | None = None  # why it did not come to run
 
 
-class Queue:
+class CommandQueue:
     """A folder with a file for each job, oldest first."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def jobs(self) -> list[Job]:
+    def jobs(self) -> list[Command]:
         """Return the jobs in the order in which they were asked for."""
         found = []
         for path in sorted(self.folder.glob("*.json")):
             try:
                 raw = json.loads(path.read_text(encoding="utf-8"))
-                found.append(Job(**{**raw, "arguments": tuple(raw["arguments"])}))
+                found.append(Command(**{**raw, "arguments": tuple(raw["arguments"])}))
             except FileNotFoundError:
                 continue  # taken out meanwhile
             except (OSError, ValueError, TypeError, KeyError):
                 continue  # not written by us; what runs is in the record anyway
         return found
 
-    def put(self, job: Job) -> None:
+    def put(self, job: Command) -> None:
         """Write a job, over what was written of it before."""
         path = self._path(job)
         aside = path.with_suffix(f".{os.getpid()}.part")
@@ -57,18 +57,18 @@ class Queue:
         except OSError as err:
             raise StorageError(f"cannot write {path}: {err.strerror}") from err
 
-    def remove(self, job: Job) -> None:
+    def remove(self, job: Command) -> None:
         """Forget a job, and its search file and log."""
         for path in (self._path(job), self.source_path(job), self.log_path(job)):
             path.unlink(missing_ok=True)
 
-    def source_path(self, job: Job) -> Path:
+    def source_path(self, job: Command) -> Path:
         """Return where the search file of a job is."""
         return self.folder / f"{job.job_id}.yaml"
 
-    def log_path(self, job: Job) -> Path:
+    def log_path(self, job: Command) -> Path:
         """Return where what a job says is written."""
         return self.folder / f"{job.job_id}.log"
 
-    def _path(self, job: Job) -> Path:
+    def _path(self, job: Command) -> Path:
         return self.folder / f"{job.job_id}.json"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tune_app.errors import EnvironmentalError, TuneAppError
 from tune_app.results.store import SweepRecord, is_alive, process_of
 from tune_app.results.tables.layout import printable
-from tune_app.service.commands.command_queue import Job, Queue
+from tune_app.service.commands.command_queue import Command, CommandQueue
 from tune_app.service.settings import Settings
 
 if TYPE_CHECKING:
@@ -43,23 +43,23 @@ class Starter(Protocol):
             EnvironmentalError: Says what is missing.
         """
 
-    def start(self, job: Job) -> Mapping[str, Any]:
+    def start(self, job: Command) -> Mapping[str, Any]:
         """Start a command and return what a service that starts again finds it by.
 
         Raises:
             TuneAppError: It cannot be started; says why.
         """
 
-    def runs(self, job: Job, sweep: SweepRecord) -> bool:
+    def runs(self, job: Command, sweep: SweepRecord) -> bool:
         """Tell whether the record knows a command to run its sweep."""
 
-    def state(self, job: Job) -> State:
+    def state(self, job: Command) -> State:
         """Return what became of a command."""
 
-    def said(self, job: Job) -> str:
+    def said(self, job: Command) -> str:
         """Return the end of what a command printed: its error, if there is one."""
 
-    def stop(self, job: Job) -> None:
+    def stop(self, job: Command) -> None:
         """Ask a command to end in order."""
 
     def forget_ended(self) -> None:
@@ -69,14 +69,14 @@ class Starter(Protocol):
 class Processes:
     """Each command a process of this host, in a session of its own."""
 
-    def __init__(self, settings: Settings, queue: Queue) -> None:
+    def __init__(self, settings: Settings, queue: CommandQueue) -> None:
         self._settings, self._queue = settings, queue
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     def check(self) -> None:
         """Refuse nothing: this host is there."""
 
-    def start(self, job: Job) -> Mapping[str, Any]:
+    def start(self, job: Command) -> Mapping[str, Any]:
         command = [sys.executable, "-P", "-m", "tune_app.cli", *job.arguments]
         command += ["--storage", str(self._settings.storage.absolute())]
         command += ["--data", str(self._settings.data_root)]
@@ -97,24 +97,24 @@ class Processes:
         self._children[job.job_id] = child
         return process_of(child.pid)
 
-    def runs(self, job: Job, sweep: SweepRecord) -> bool:
+    def runs(self, job: Command, sweep: SweepRecord) -> bool:
         return sweep.owner is not None and sweep.owner.get("pid") == (job.process or {}).get("pid")
 
-    def state(self, job: Job) -> State:
+    def state(self, job: Command) -> State:
         child = self._children.get(job.job_id)
         code = None if child is None else child.poll()
         if code is None and is_alive(job.process, None):
             return State.RUNNING
         return State.DONE if code == 0 else State.FAILED
 
-    def said(self, job: Job) -> str:
+    def said(self, job: Command) -> str:
         try:
             text = self._queue.log_path(job).read_text(encoding="utf-8", errors="replace")
         except OSError:
             text = ""
         return _end_of(text)
 
-    def stop(self, job: Job) -> None:
+    def stop(self, job: Command) -> None:
         if job.process is not None and is_alive(job.process, None):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(int(job.process["pid"]), signal.SIGTERM)
@@ -132,14 +132,14 @@ class ClusterJobs:
     (`TUNE_APP_DB` in the environment of its nodes, where that is not SQLite in the storage).
     """
 
-    def __init__(self, settings: Settings, queue: Queue, address: str) -> None:
+    def __init__(self, settings: Settings, queue: CommandQueue, address: str) -> None:
         self._settings, self._queue, self._address = settings, queue, address
 
     def check(self) -> None:
         """Refuse where no job server answers."""
         self._server.jobs()
 
-    def start(self, job: Job) -> Mapping[str, Any]:
+    def start(self, job: Command) -> Mapping[str, Any]:
         source = self._queue.source_path(job)
         job_id = self._server.start(
             [*job.arguments, "--data", str(self._settings.data_root)],
@@ -149,11 +149,11 @@ class ClusterJobs:
         )
         return {"ray_job": job_id}
 
-    def runs(self, job: Job, sweep: SweepRecord) -> bool:
+    def runs(self, job: Command, sweep: SweepRecord) -> bool:
         # Its pid is not known here; but a sweep that somebody runs is not taken into the queue.
         return sweep.status in ACTIVE
 
-    def state(self, job: Job) -> State:
+    def state(self, job: Command) -> State:
         try:
             status = self._server.job(_ray_job(job)).status
         except EnvironmentalError:
@@ -164,13 +164,13 @@ class ClusterJobs:
             return State.DONE
         return State.FAILED if status in ("failed", "stopped") else State.RUNNING
 
-    def said(self, job: Job) -> str:
+    def said(self, job: Command) -> str:
         try:
             return _end_of(self._server.logs(_ray_job(job)))
         except TuneAppError as error:
             return str(error)
 
-    def stop(self, job: Job) -> None:
+    def stop(self, job: Command) -> None:
         self._server.stop(_ray_job(job))
 
     def forget_ended(self) -> None:
@@ -184,14 +184,14 @@ class ClusterJobs:
         return JobServer(job_address(self._address))
 
 
-def starter_of(settings: Settings, queue: Queue) -> Starter:
+def starter_of(settings: Settings, queue: CommandQueue) -> Starter:
     """Return what runs a service's sweeps: its host, or the cluster that it was given."""
     if settings.address is None:
         return Processes(settings, queue)
     return ClusterJobs(settings, queue, settings.address)
 
 
-def _ray_job(job: Job) -> str:
+def _ray_job(job: Command) -> str:
     return str((job.process or {}).get("ray_job"))
 
 

@@ -19,7 +19,7 @@ from tune_app.errors import (
     UnknownSweepError,
 )
 from tune_app.results.store import Store, SweepRecord, is_of_this_host
-from tune_app.service.commands.command_queue import Job, Queue
+from tune_app.service.commands.command_queue import Command, CommandQueue
 from tune_app.service.commands.command_start import ACTIVE, State, starter_of
 from tune_app.service.pages.equivalent_commands import run_arguments
 from tune_app.service.settings import Settings
@@ -33,7 +33,7 @@ class Launcher:
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self.store, self.settings = store, settings
-        self.queue = Queue(settings.folder / "queue")
+        self.queue = CommandQueue(settings.folder / "queue")
         self.cores = settings.cores or os.cpu_count() or 1
         self._starter = starter_of(settings, self.queue)
         self._lock = threading.RLock()
@@ -58,7 +58,7 @@ class Launcher:
         if self._thread.is_alive():
             self._thread.join(timeout=5)
 
-    def jobs(self) -> list[Job]:
+    def jobs(self) -> list[Command]:
         """Return what waits, starts, or could not be started; oldest first."""
         return self.queue.jobs()
 
@@ -71,7 +71,7 @@ class Launcher:
         new: bool = False,
         trials: int | None = None,
         no_final: bool = False,
-    ) -> Job:
+    ) -> Command:
         """Queue a search file, under a name that is free.
 
         Raises:
@@ -79,7 +79,7 @@ class Launcher:
         """
         with self._lock:
             name = self._free_name(name or config.name, new=new)
-            job = Job(name, "run", (), self._cores_of(config))
+            job = Command(name, "run", (), self._cores_of(config))
             resources = config.resources
             shares = self._shares_cores and resources.max_concurrent == "auto"
             arguments = run_arguments(
@@ -97,7 +97,7 @@ class Launcher:
             self.queue.put(job)
         return job
 
-    def add_more(self, name: str, verb: str, arguments: Sequence[str]) -> Job:
+    def add_more(self, name: str, verb: str, arguments: Sequence[str]) -> Command:
         """Queue more of a sweep that nothing runs: `resume`, or `final`.
 
         Raises:
@@ -112,7 +112,7 @@ class Launcher:
             self._require_room()
             self._forget_refused(name)
             config = SweepConfig.from_dict(record.config)
-            job = Job(name, verb, tuple(arguments), self._cores_of(config))
+            job = Command(name, verb, tuple(arguments), self._cores_of(config))
             self.queue.put(job)
         return job
 
@@ -163,7 +163,7 @@ class Launcher:
             except Exception:
                 LOG.exception("the queue could not be looked after")
 
-    def _start(self, job: Job) -> None:
+    def _start(self, job: Command) -> None:
         try:
             process = self._starter.start(job)
         except TuneAppError as error:
@@ -171,7 +171,7 @@ class Launcher:
             return
         self.queue.put(replace(job, status="starting", process=process))
 
-    def _follow(self, job: Job) -> None:
+    def _follow(self, job: Command) -> None:
         """Forget a job that the record knows to run; keep what one said that ended before."""
         try:
             record = self.store.get_sweep(job.name)

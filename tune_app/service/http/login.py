@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from tune_app.service.context import ContextOf
 from tune_app.service.http.guard import SECURITY_HEADERS, cookie_name, note
 from tune_app.service.http.request_bodies import LoginBody
-from tune_app.service.http.responses import RefusedError
+from tune_app.service.http.responses import RefusedRequestError
 from tune_app.service.http.tokens import is_token, session_of
 from tune_app.service.pages.templating import templates
 
@@ -19,7 +19,7 @@ router = APIRouter(include_in_schema=False)
 def login_page(request: Request, context: ContextOf) -> Response:
     """Where a browser is given its session; all that is needed is in the page."""
     if context.settings.token is None:
-        raise RefusedError(404, "there is no token, and nothing to log in to")
+        raise RefusedRequestError(404, "there is no token, and nothing to log in to")
     nonce = secrets.token_urlsafe(16)
     static = resources.files("tune_app.service") / "static"
     html = (
@@ -44,10 +44,10 @@ def login(request: Request, context: ContextOf, body: LoginBody) -> Response:
     """Give a session to a browser that knows the token."""
     settings = context.settings
     if settings.token is None:
-        raise RefusedError(404, "there is no token, and nothing to log in to")
+        raise RefusedRequestError(404, "there is no token, and nothing to log in to")
     if not is_token(body.token.strip(), settings.token):
         note(request.scope, "refused a login")
-        raise RefusedError(401, "this is not the token")
+        raise RefusedRequestError(401, "this is not the token")
     note(request.scope, "logged in")
     response = Response(status_code=204)
     response.set_cookie(

@@ -50,7 +50,7 @@ MOST_KEPT = 200
 MOST_KEPT_BYTES = 32_000_000
 
 
-class RefusedError(Exception):
+class RefusedRequestError(Exception):
     """A request that is not served: its status, and why."""
 
     def __init__(self, status: int, text: str, headers: dict[str, str] | None = None) -> None:
@@ -119,8 +119,8 @@ def answer_errors(app: FastAPI, page: ErrorPage) -> None:
         problems = error.problems if isinstance(error, SweepFileError) else ()
         return answer(request, status_of(error), str(error), problems)
 
-    @app.exception_handler(RefusedError)
-    async def refused(request: Request, error: RefusedError) -> Response:
+    @app.exception_handler(RefusedRequestError)
+    async def refused(request: Request, error: RefusedRequestError) -> Response:
         return answer(request, error.status, error.text, headers=error.headers)
 
     @app.exception_handler(HTTPException)

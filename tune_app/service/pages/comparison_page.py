@@ -12,7 +12,7 @@ from tune_app.service.snapshots import Glance, Snapshot
 
 
 @dataclass(frozen=True)
-class Line:
+class ComparedLine:
     """A line of a comparison: a text for each column, and whether they differ."""
 
     name: str
@@ -25,7 +25,7 @@ class Compared:
     """Columns with their addresses, and lines in groups."""
 
     heads: tuple[tuple[str, str], ...]  # name, address
-    groups: tuple[tuple[str, tuple[Line, ...]], ...]
+    groups: tuple[tuple[str, tuple[ComparedLine, ...]], ...]
     curves: tuple[tuple[str, str], ...] = ()  # sweep, trial: whose curves are shown
 
 
@@ -134,7 +134,7 @@ def _flat(config: Mapping[str, Any], above: str = "") -> dict[str, Any]:
     return flat
 
 
-def _lines(items: Sequence[Mapping[str, Any]]) -> tuple[Line, ...]:
+def _lines(items: Sequence[Mapping[str, Any]]) -> tuple[ComparedLine, ...]:
     names = dict.fromkeys(name for item in items for name in item)
     lines = []
     for name in names:
@@ -142,7 +142,7 @@ def _lines(items: Sequence[Mapping[str, Any]]) -> tuple[Line, ...]:
         if all(value in (None, []) for value in values):
             continue
         texts = tuple(_text(value, name) for value in values)
-        lines.append(Line(name, texts, any(value != values[0] for value in values)))
+        lines.append(ComparedLine(name, texts, any(value != values[0] for value in values)))
     return tuple(lines)
 
 

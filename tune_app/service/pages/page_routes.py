@@ -10,7 +10,7 @@ from tune_app.config.budget import format_budget
 from tune_app.errors import TuneAppError
 from tune_app.results.tables.final_layout import final_layouts
 from tune_app.service.context import Context, ContextOf
-from tune_app.service.http.responses import RefusedError, digest
+from tune_app.service.http.responses import RefusedRequestError, digest
 from tune_app.service.http.search_file_checks import check_source
 from tune_app.service.pages.comparison_page import compare_sweeps, compare_trials
 from tune_app.service.pages.selection import PAGE_SIZE, View, default_table, read_table, select
@@ -161,7 +161,7 @@ def compare_page(
     trials, sweeps = list(dict.fromkeys(trial or ())), list(dict.fromkeys(sweep or ()))
     count = len(trials or sweeps)
     if bool(trials) == bool(sweeps) or not 2 <= count <= MOST_COMPARED:
-        raise RefusedError(422, f"two to {MOST_COMPARED} trials, or sweeps, can be compared")
+        raise RefusedRequestError(422, f"two to {MOST_COMPARED} trials, or sweeps, can be compared")
     if trials:
         pairs = []
         for one in trials:
@@ -244,7 +244,7 @@ def _matches(glance: Glance, typed: str, status: str) -> bool:
 def _sorted_sweeps(glances: list[Glance], sort: str) -> list[Glance]:
     name = sort.removeprefix("-")
     if name not in LIST_COLUMNS:
-        raise RefusedError(422, f"the list cannot be sorted by '{name}'")
+        raise RefusedRequestError(422, f"the list cannot be sorted by '{name}'")
     values = [(glance, glance.to_json()[name]) for glance in glances]
     known = [pair for pair in values if pair[1] is not None]
     known.sort(key=lambda pair: pair[1], reverse=sort.startswith("-"))

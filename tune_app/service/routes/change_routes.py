@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from tune_app.errors import SweepBusyError, SweepExistsError, TuneAppError
 from tune_app.results import housekeeping
 from tune_app.results.humanize import size_text
-from tune_app.service.commands.command_queue import Job
+from tune_app.service.commands.command_queue import Command
 from tune_app.service.context import Context, ContextOf
 from tune_app.service.http.guard import note
 from tune_app.service.http.request_bodies import (
@@ -20,7 +20,7 @@ from tune_app.service.http.request_bodies import (
     RenameBody,
     ResumeBody,
 )
-from tune_app.service.http.responses import RefusedError, json_answer
+from tune_app.service.http.responses import RefusedRequestError, json_answer
 from tune_app.service.http.search_file_checks import read_source
 from tune_app.service.pages.equivalent_commands import (
     final_arguments,
@@ -64,7 +64,7 @@ def create_sweep(request: Request, context: ContextOf, body: CreateBody) -> Resp
 def cancel(request: Request, context: ContextOf, name: SweepPath) -> Response:
     """Take a sweep out of the queue; one that is starting is stopped."""
     if all(job.name != name for job in context.launcher.jobs()):
-        raise RefusedError(404, f"'{name}' is not in the queue")
+        raise RefusedRequestError(404, f"'{name}' is not in the queue")
     context.launcher.cancel(name)
     return _done(request, context, name, f"{name} was taken out of the queue", ["stop", name])
 
@@ -73,7 +73,7 @@ def cancel(request: Request, context: ContextOf, name: SweepPath) -> Response:
 def stop(request: Request, context: ContextOf, name: SweepPath, body: ResumeBody) -> Response:
     """Ask a running sweep to stop gracefully: `tune-app stop`."""
     if not housekeeping.request_stop(context.store, name):
-        raise RefusedError(409, f"sweep '{name}' is not running")
+        raise RefusedRequestError(409, f"sweep '{name}' is not running")
     text = f"sweep '{name}' was asked to stop; resume goes on with it"
     return _done(request, context, name, text, ["stop", name])
 
@@ -82,7 +82,7 @@ def stop(request: Request, context: ContextOf, name: SweepPath, body: ResumeBody
 def resume(request: Request, context: ContextOf, name: SweepPath, body: ResumeBody) -> Response:
     """Go on with a sweep: `tune-app resume`."""
     if context.store.get_sweep(name).status == "complete":
-        raise RefusedError(409, f"sweep '{name}' is complete; extend it to more trials")
+        raise RefusedRequestError(409, f"sweep '{name}' is complete; extend it to more trials")
     arguments = resume_arguments(name)
     job = context.launcher.add_more(name, "resume", arguments)
     return _queued(request, context, job, arguments)
@@ -158,7 +158,7 @@ def prune(request: Request, context: ContextOf, name: SweepPath, body: PruneBody
 def delete(request: Request, context: ContextOf, name: SweepPath) -> Response:
     """Delete an archived sweep, record and files: `tune-app delete`."""
     if not context.store.get_sweep(name).archived:
-        raise RefusedError(409, f"archive '{name}' first; what is archived can be deleted")
+        raise RefusedRequestError(409, f"archive '{name}' first; what is archived can be deleted")
     _refuse_queued(context, name)
     size = size_text(housekeeping.folder_size(context.store.sweep_folder(name)))
     housekeeping.delete_sweep(context.store, name)
@@ -171,7 +171,7 @@ def _refuse_queued(context: Context, name: str) -> None:
         raise SweepBusyError(f"sweep '{name}' is in the queue: take it out first")
 
 
-def _queued(request: Request, context: Context, job: Job, command: Sequence[str]) -> Response:
+def _queued(request: Request, context: Context, job: Command, command: Sequence[str]) -> Response:
     note(request.scope, f"queued {job.verb} of {job.name}")
     waiting = [one.job_id for one in context.launcher.jobs() if one.status == "queued"]
     queued = {

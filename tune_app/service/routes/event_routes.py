@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 
 from tune_app.errors import TuneAppError
 from tune_app.service.context import Context, ContextOf
-from tune_app.service.http.responses import RefusedError
+from tune_app.service.http.responses import RefusedRequestError
 from tune_app.service.routes.schemas import Name
 from tune_app.service.routes.shared import ERRORS, list_revision, queue_json
 
@@ -35,7 +35,7 @@ async def events(
 ) -> Response:
     """Tell of changes as they are recorded: a revision, and of one sweep its status."""
     if context.streams >= context.settings.limits.streams:
-        raise RefusedError(429, "too many streams of events are open", {"Retry-After": "30"})
+        raise RefusedRequestError(429, "too many streams of events are open", {"Retry-After": "30"})
     if sweep is not None:
         await run_in_threadpool(context.snapshots.glance, sweep)
     return StreamingResponse(

@@ -10,7 +10,7 @@ from tune_app.errors import UnknownTrialError
 from tune_app.results.store import EpochRecord
 from tune_app.results.tables.trial_table import epoch_row
 from tune_app.service.context import Context
-from tune_app.service.http.responses import RefusedError, digest
+from tune_app.service.http.responses import RefusedRequestError, digest
 from tune_app.service.pages.equivalent_commands import show_command
 from tune_app.service.routes.schemas import ErrorModel, Name, TrialId
 from tune_app.service.snapshots import Glance, Snapshot
@@ -85,11 +85,11 @@ def taken(path: File) -> bytes:
     """Return what the workshop made, and remove it.
 
     Raises:
-        RefusedError: It is gone.
+        RefusedRequestError: It is gone.
     """
     try:
         return path.read_bytes()
     except OSError as err:
-        raise RefusedError(503, f"what was made is gone: {err.strerror}") from err
+        raise RefusedRequestError(503, f"what was made is gone: {err.strerror}") from err
     finally:
         path.unlink(missing_ok=True)

@@ -30,7 +30,7 @@ class BusyError(EnvironmentalError):
     """More work waits than is taken."""
 
 
-class Workshop:
+class WorkerClient:
     """Hands tasks to a worker process, and takes back what it made."""
 
     def __init__(self, settings: Settings) -> None:

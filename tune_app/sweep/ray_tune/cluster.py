@@ -18,7 +18,7 @@ from tune_app.errors import ClusterError
 from tune_app.sweep.ray_tune.nodes import PACKAGE, Needs, alive_nodes, check_nodes
 from tune_app.sweep.ray_tune.placement import Node
 from tune_app.sweep.signals import signals_deferred
-from tune_app.sweep.trial.file_transfer import Depot, Mark, marked, open_depot
+from tune_app.sweep.trial.file_transfer import FileTransfer, StorageMark, marked, open_depot
 from tune_app.training.device import worker_env
 
 # What Ray says where its own processes took more than 30 s, as on a machine with much else to do.
@@ -51,7 +51,7 @@ class Cluster:
 
     nodes: tuple[Node, ...]  # at the start
     local: bool  # started by us, for this sweep
-    depot: Depot | None = None  # where workers may be on other machines
+    depot: FileTransfer | None = None  # where workers may be on other machines
 
     def look(self) -> Sequence[Node]:
         """Return the nodes that there are now."""
@@ -109,7 +109,11 @@ def ray_cluster(
             else:
                 _start(object_store_bytes)
         if not address:
-            depot = needs and needs.url and Depot(Mark(str(needs.storage.resolve())), url=needs.url)
+            depot = (
+                needs
+                and needs.url
+                and FileTransfer(StorageMark(str(needs.storage.resolve())), url=needs.url)
+            )
             yield Cluster(tuple(alive_nodes()), local=True, depot=depot or None)
             return
         with _on_cluster(needs, partial(_send_package, address)) as cluster:

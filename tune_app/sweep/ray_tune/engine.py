@@ -36,7 +36,7 @@ OUT_OF_TIME = "out of time (search.time_limit)"
 
 
 @dataclass(frozen=True)
-class Progress:
+class SweepProgress:
     """A running sweep as a reader sees it; `watch` gets one before the first trial."""
 
     config: SweepConfig
@@ -47,7 +47,7 @@ class Progress:
     final: bool = False  # winners are retrained; nothing is searched
 
 
-Watch = Callable[[Progress], AbstractContextManager[Any]]
+Watch = Callable[[SweepProgress], AbstractContextManager[Any]]
 
 
 class _SweepStopper(DriverOnly, Stopper):
@@ -101,7 +101,7 @@ def run_tune(
     cluster: Cluster,
     time_limit_s: float | None,
     signals: StopSignals,
-    progress: Progress,
+    progress: SweepProgress,
     watch: Watch | None,
 ) -> Ended:
     """Run every trial that `searcher` draws, and return how it ended.

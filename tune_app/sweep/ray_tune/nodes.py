@@ -16,7 +16,7 @@ from tune_app.errors import ClusterError
 from tune_app.results.humanize import size_text
 from tune_app.sweep.ray_tune import node_probe
 from tune_app.sweep.ray_tune.placement import Node
-from tune_app.sweep.trial.file_transfer import Mark
+from tune_app.sweep.trial.file_transfer import StorageMark
 
 LOG = logging.getLogger("tune_app.sweep")
 CHECK_S = 10.0  # for all nodes together
@@ -54,7 +54,7 @@ def _node(found: Mapping[str, Any]) -> Node:
     )
 
 
-def check_nodes(nodes: Sequence[Node], needs: Needs, mark: Mark) -> bool:
+def check_nodes(nodes: Sequence[Node], needs: Needs, mark: StorageMark) -> bool:
     """Return whether every node has this very package; all else must be right there.
 
     `mark` is in the driver's storage.
@@ -131,7 +131,9 @@ def node_problems(node: Node, report: Mapping[str, Any], data_bytes: int) -> lis
     return problems
 
 
-def _ask_all(nodes: Sequence[Node], mark: Mark, url: str | None) -> dict[str, dict[str, Any]]:
+def _ask_all(
+    nodes: Sequence[Node], mark: StorageMark, url: str | None
+) -> dict[str, dict[str, Any]]:
     """Return each node's report, by its id; of those that answered in time."""
     import ray
     from ray import cloudpickle

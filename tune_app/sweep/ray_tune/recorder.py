@@ -19,7 +19,7 @@ from tune_app.results.store.names import TEST_FILE
 from tune_app.results.store.records import EpochRecord, TrialRecord
 from tune_app.results.store.store import Store
 from tune_app.sweep.storage_uploads import Uploads
-from tune_app.sweep.trial.tasks import DriverOnly, Job, Ledger, job_of, message_of
+from tune_app.sweep.trial.tasks import DriverOnly, Ledger, TrialTask, job_of, message_of
 from tune_app.sweep.trial.trainable import HANG_FILE
 
 RETRY_AFTER_S = (0.1, 0.5, 2.0)
@@ -122,7 +122,7 @@ class Recorder(DriverOnly, Callback):
 
     # -- what the sweep calls -------------------------------------------------------------------
 
-    def add(self, job: Job) -> None:
+    def add(self, job: TrialTask) -> None:
         """Write a new trial before it runs; one that is queued again is there already."""
         if job.recorded:
             return
@@ -165,7 +165,7 @@ class Recorder(DriverOnly, Callback):
         if self.store.get_sweep(self.sweep).status == "stopping":
             self.stop_requested = True
 
-    def _record_epoch(self, job: Job, result: dict[str, Any]) -> None:
+    def _record_epoch(self, job: TrialTask, result: dict[str, Any]) -> None:
         live = self.ledger.trials[job.trial_id]
         live.epochs = max(live.epochs, result["epoch"])
         self.ledger.epochs_run += 1
@@ -202,7 +202,7 @@ class Recorder(DriverOnly, Callback):
             live.curve[result["epoch"]] = result["value"]
         self._write(lambda: self.store.record_epoch(record, **fields))
 
-    def _record_end(self, job: Job) -> None:
+    def _record_end(self, job: TrialTask) -> None:
         live = self.ledger.trials[job.trial_id]
         fields = {
             "status": live.status,
@@ -217,7 +217,7 @@ class Recorder(DriverOnly, Callback):
             with contextlib.suppress(OSError, TuneAppError):
                 self._remove_leftovers(job)
 
-    def _remove_leftovers(self, job: Job) -> None:
+    def _remove_leftovers(self, job: TrialTask) -> None:
         """Drop an ended trial's checkpoint, and weights that the record does not name."""
         checkpoint = self.store.get_trial(self.sweep, job.trial_id).checkpoint
         if self.uploads is not None:

@@ -30,7 +30,7 @@ REJECTIONS = 200  # random draws that are tried before a walk
 _WALK_STEPS = 60
 
 
-class RefusedError(SpaceError):
+class RefusedDrawError(SpaceError):
     """A draw that may not become a trial: over its limits, or impossible to build."""
 
 
@@ -136,16 +136,16 @@ class FeasibleSpace:
         """Return the draw that `parameters` make under `budget`.
 
         Raises:
-            RefusedError: It cannot be built, or is over the budget or `max_macs`.
+            RefusedDrawError: It cannot be built, or is over the budget or `max_macs`.
         """
         try:
             draw = self.plan(parameters, budget)
         except (BuildError, SpaceError) as error:
-            raise RefusedError(str(error)) from error
+            raise RefusedDrawError(str(error)) from error
         if budget is not None and draw.weights > budget:
-            raise RefusedError(f"{draw.weights:,} weights are over the budget of {budget:,}")
+            raise RefusedDrawError(f"{draw.weights:,} weights are over the budget of {budget:,}")
         if self.max_macs is not None and draw.macs > self.max_macs:
-            raise RefusedError(
+            raise RefusedDrawError(
                 f"{draw.macs:,} multiply-adds are over max_macs of {self.max_macs:,}"
             )
         return draw
@@ -154,7 +154,7 @@ class FeasibleSpace:
         """Return `resolve`'s draw, or None where it refuses."""
         try:
             return self.resolve(parameters, budget)
-        except RefusedError:
+        except RefusedDrawError:
             return None
 
     # -- random draws -----------------------------------------------------------------------

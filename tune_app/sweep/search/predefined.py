@@ -8,7 +8,7 @@ import numpy as np
 from tune_app.config.space import Constant
 from tune_app.config.sweep import SweepConfig
 from tune_app.errors import BudgetError
-from tune_app.sweep.search.feasible import REJECTIONS, Draw, FeasibleSpace, RefusedError
+from tune_app.sweep.search.feasible import REJECTIONS, Draw, FeasibleSpace, RefusedDrawError
 
 
 def grid_draws(feasible: FeasibleSpace) -> tuple[list[Draw], dict[int | None, int]]:
@@ -69,7 +69,7 @@ def own_configurations(config: SweepConfig, feasible: FeasibleSpace) -> list[Dra
         for budget in feasible.budgets:
             try:
                 fitting.append(_complete(feasible, rng, parameters, budget))
-            except RefusedError as error:
+            except RefusedDrawError as error:
                 reason = str(error)
                 continue
             if not feasible.fill:
@@ -90,6 +90,6 @@ def _complete(
         spare = feasible.sample(rng, budget)
         try:
             return feasible.resolve(feasible.completed(parameters, spare, budget), budget)
-        except RefusedError as error:
+        except RefusedDrawError as error:
             refusal = error
     raise refusal

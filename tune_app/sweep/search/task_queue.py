@@ -6,14 +6,14 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
-from tune_app.sweep.trial.tasks import DriverOnly, Job, Ledger
+from tune_app.sweep.trial.tasks import DriverOnly, Ledger, TrialTask
 
 
 class JobQueue(DriverOnly, Searcher):
     """Hands out `jobs` in their order; `on_start` hears of each before it runs."""
 
     def __init__(
-        self, jobs: Sequence[Job], ledger: Ledger, *, on_start: Callable[[Job], None]
+        self, jobs: Sequence[TrialTask], ledger: Ledger, *, on_start: Callable[[TrialTask], None]
     ) -> None:
         super().__init__()
         self.trials = len(jobs)

@@ -23,7 +23,7 @@ from tune_app.sweep.schedule.asha import rung_key
 from tune_app.sweep.search.feasible import RARE_SHARE, Draw, FeasibleSpace
 from tune_app.sweep.search.predefined import grid_draws, own_configurations
 from tune_app.sweep.search.samplers import BudgetSampler, startup_draws
-from tune_app.sweep.trial.tasks import DriverOnly, Job, Ledger
+from tune_app.sweep.trial.tasks import DriverOnly, Ledger, TrialTask
 
 MOST_COUNTED = 3_000  # combinations of a discrete space
 ENDED = ("finished", "stopped", "diverged", "failed", "timeout")
@@ -50,7 +50,7 @@ class BudgetSearcher(DriverOnly, Searcher):
         ledger: Ledger,
         *,
         directory: Callable[[str], str],
-        on_draw: Callable[[Job], None],
+        on_draw: Callable[[TrialTask], None],
     ) -> None:
         super().__init__()
         optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -74,9 +74,9 @@ class BudgetSearcher(DriverOnly, Searcher):
             for budget in feasible.budgets
         }
         self._waiting: deque[Planned] = deque()
-        self._unfinished: deque[Job] = deque()
+        self._unfinished: deque[TrialTask] = deque()
         self._asked: dict[str, tuple[int | None, optuna.Trial]] = {}  # by trial id
-        self._jobs: dict[str, Job] = {}  # by Tune's own id
+        self._jobs: dict[str, TrialTask] = {}  # by Tune's own id
         self._drawn: Counter[int | None] = Counter()
         self.trials = config.search.trials
         self._distinct: dict[int | None, int] = dict.fromkeys(feasible.budgets, self.trials)
@@ -221,7 +221,7 @@ class BudgetSearcher(DriverOnly, Searcher):
         self._on_draw(job)
         return {"job": job}
 
-    def _draw(self) -> Job:
+    def _draw(self) -> TrialTask:
         number = sum(self._drawn.values()) + 1
         if self._waiting:
             planned = self._waiting.popleft()
@@ -237,7 +237,7 @@ class BudgetSearcher(DriverOnly, Searcher):
         self._drawn[planned.draw.budget] += 1
         return self._job(planned.draw, planned.sampler, number, None)
 
-    def _job(self, draw: Draw, sampler: str, number: int, seed: int | None) -> Job:
+    def _job(self, draw: Draw, sampler: str, number: int, seed: int | None) -> TrialTask:
         trial_id = f"t{number:04d}"
         exported = self.config.exported
         if seed is None and exported is not None and number == 1:
@@ -245,7 +245,7 @@ class BudgetSearcher(DriverOnly, Searcher):
         if seed is None:
             sequence = np.random.SeedSequence([self.config.search.seed, number])
             seed = int(sequence.generate_state(1)[0])
-        return Job(
+        return TrialTask(
             trial_id=trial_id,
             number=number,
             draw=draw,
@@ -255,7 +255,7 @@ class BudgetSearcher(DriverOnly, Searcher):
             directory=self._directory(trial_id),
         )
 
-    def _ask(self, job: Job) -> None:
+    def _ask(self, job: TrialTask) -> None:
         budget = job.draw.budget
         study, sampler = self._studies[budget], self._samplers[budget]
         parameters = sampler.study_parameters(job.draw)

@@ -86,7 +86,7 @@ class BestWeights:
         self.files.send(self.path)
 
 
-class Resumption:
+class TrialCheckpoint:
     """The trial's checkpoint: training's own state, and which epoch was best."""
 
     def __init__(self, file: AtomicCheckpoint, best: BestWeights, seconds_before: float) -> None:

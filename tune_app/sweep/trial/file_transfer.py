@@ -28,7 +28,7 @@ CUT_OFF = 17  # exit code of a worker that cannot reach the driver
 
 
 @dataclass(frozen=True)
-class Mark:
+class StorageMark:
     """A file in the driver's storage by which others tell that they see the same."""
 
     storage: str  # an absolute path
@@ -51,11 +51,11 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Depot:
+class FileTransfer:
     """The driver's storage as a worker can tell and reach it."""
 
-    mark: Mark
-    keeper: Any = None  # Ray's handle of a Keeper
+    mark: StorageMark
+    keeper: Any = None  # Ray's handle of a FileReceiver
     url: str | None = None  # of an object store, for which the driver's storage only stands
 
     @property
@@ -83,7 +83,7 @@ class Courier(Protocol):
 class TrialFiles:
     """The files of a trial in its `folder`; `send` sees to it that the storage has them."""
 
-    def __init__(self, directory: Path, depot: Depot | None) -> None:
+    def __init__(self, directory: Path, depot: FileTransfer | None) -> None:
         self._courier: Courier | None = None
         self.folder = directory
         if depot is not None and not depot.is_here:
@@ -144,7 +144,7 @@ class ToDriver:
         self._keeper.remove.remote(name)
 
 
-class Keeper:
+class FileReceiver:
     """Ray's actor beside the driver: it writes to the storage what workers hand over."""
 
     def __init__(self, storage: str) -> None:
@@ -182,13 +182,13 @@ class Keeper:
 
 
 @contextmanager
-def marked(storage: Path) -> Iterator[Mark]:
+def marked(storage: Path) -> Iterator[StorageMark]:
     """Have a mark in `storage` for as long as the block.
 
     Raises:
         StorageError: The storage cannot be written.
     """
-    mark = Mark(str(storage.resolve()))
+    mark = StorageMark(str(storage.resolve()))
     try:
         mark.path.parent.mkdir(parents=True, exist_ok=True)
         mark.path.write_text(mark.word, encoding="utf-8")
@@ -202,17 +202,17 @@ def marked(storage: Path) -> Iterator[Mark]:
 
 
 @contextmanager
-def open_depot(mark: Mark, url: str | None) -> Iterator[Depot]:
+def open_depot(mark: StorageMark, url: str | None) -> Iterator[FileTransfer]:
     """Keep an actor beside this process, for as long as the block; none for an object store."""
     if url is not None:
-        yield Depot(mark, url=url)
+        yield FileTransfer(mark, url=url)
         return
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     here = ray.get_runtime_context().get_node_id()
     keeper: Any = (
-        ray.remote(Keeper)
+        ray.remote(FileReceiver)
         .options(
             num_cpus=0,
             max_restarts=-1,
@@ -222,12 +222,12 @@ def open_depot(mark: Mark, url: str | None) -> Iterator[Depot]:
         .remote(mark.storage)
     )
     try:
-        yield Depot(mark, keeper)
+        yield FileTransfer(mark, keeper)
     finally:
         ray.kill(keeper)
 
 
-def node_name(depot: Depot | None) -> str:
+def node_name(depot: FileTransfer | None) -> str:
     """Return what the record calls this machine: its name and, in a cluster, its address."""
     name = socket.gethostname()
     if depot is None:

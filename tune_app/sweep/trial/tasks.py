@@ -12,7 +12,7 @@ MESSAGE = "message"
 
 
 @dataclass(frozen=True)
-class Job:
+class TrialTask:
     """One trial to train, complete: what Ray's `config` holds under "job".
 
     An object, not a dict: Tune flattens and prints dicts, and this is neither its to search
@@ -36,10 +36,10 @@ class Job:
         return self.trial_id  # Tune writes it into tags
 
 
-def job_of(trial: Trial) -> Job:
+def job_of(trial: Trial) -> TrialTask:
     """Return the job that a Tune trial trains."""
     job = trial.config["job"]
-    assert isinstance(job, Job)
+    assert isinstance(job, TrialTask)
     return job
 
 
@@ -78,7 +78,7 @@ class DriverOnly:
 class LiveTrial:
     """What the driver knows of a trial."""
 
-    job: Job
+    job: TrialTask
     status: str = "pending"
     epochs: int = 0
     score: float | None = None  # of the best epoch; higher is better
@@ -102,7 +102,7 @@ class Ledger:
     epochs_run: int = 0  # by this process
     remembered: int = 0  # trials that an earlier process ended
 
-    def add(self, job: Job) -> LiveTrial:
+    def add(self, job: TrialTask) -> LiveTrial:
         live = LiveTrial(job, attempts=job.attempts, seconds=job.seconds)
         self.trials[job.trial_id] = live
         return live

@@ -29,9 +29,9 @@ from tune_app.models.user_networks import Model
 from tune_app.models.weights import count_weights
 from tune_app.results.store.names import TEST_FILE, WEIGHTS_FOLDER
 from tune_app.sweep.ray_tune.placement import GPUS
-from tune_app.sweep.trial.best_weights import BestWeights, Resumption, objective_value
-from tune_app.sweep.trial.file_transfer import Depot, TrialFiles, node_name
-from tune_app.sweep.trial.tasks import MESSAGE, Job, Message
+from tune_app.sweep.trial.best_weights import BestWeights, TrialCheckpoint, objective_value
+from tune_app.sweep.trial.file_transfer import FileTransfer, TrialFiles, node_name
+from tune_app.sweep.trial.tasks import MESSAGE, Message, TrialTask
 from tune_app.training.checkpoints import AtomicCheckpoint, save_weights
 from tune_app.training.device import apply_kernels, pick_device
 from tune_app.training.evaluate import measure, predict
@@ -68,7 +68,9 @@ class TrialSettings:
     metrics: tuple[str, ...] = ()  # by name, beside loss and accuracy
     final: bool = False  # the last epoch is kept in place of the best, and tested
     train_epochs: TrainEpochs = train_epochs
-    depot: Depot | None = None  # of the driver's storage; None where this machine is the driver's
+    depot: FileTransfer | None = (
+        None  # of the driver's storage; None where this machine is the driver's
+    )
 
 
 class _TrialEnd(Exception):  # noqa: N818 - no error: most trials end well
@@ -89,7 +91,7 @@ class _TrialEnd(Exception):  # noqa: N818 - no error: most trials end well
         self.test = test or {}
 
 
-def run_trial(job: Job, settings: TrialSettings, data: SearchData, report: Report) -> None:
+def run_trial(job: TrialTask, settings: TrialSettings, data: SearchData, report: Report) -> None:
     """Train `job` to its end, calling `report` once for each epoch and once for the end.
 
     The last epoch and the end share a report where the end is known then. `report` may raise
@@ -101,7 +103,7 @@ def run_trial(job: Job, settings: TrialSettings, data: SearchData, report: Repor
 
 
 def _run_trial(
-    job: Job, settings: TrialSettings, data: SearchData, report: Report, files: TrialFiles
+    job: TrialTask, settings: TrialSettings, data: SearchData, report: Report, files: TrialFiles
 ) -> None:
     try:
         with _as_storage_error(files.folder):
@@ -126,7 +128,7 @@ def _run_trial(
 
 
 def _train(
-    job: Job, settings: TrialSettings, data: SearchData, report: Report, files: TrialFiles
+    job: TrialTask, settings: TrialSettings, data: SearchData, report: Report, files: TrialFiles
 ) -> _TrialEnd:
     started = time.perf_counter()
     _prepare_process(settings, job.seed)
@@ -139,7 +141,9 @@ def _train(
     best = BestWeights(
         model, files, metric=settings.metric, mode=settings.mode, final=settings.final
     )
-    checkpoint = Resumption(AtomicCheckpoint(files.folder / CHECKPOINT_FILE), best, job.seconds)
+    checkpoint = TrialCheckpoint(
+        AtomicCheckpoint(files.folder / CHECKPOINT_FILE), best, job.seconds
+    )
     ready = TrainingData.from_search(data, device)
     epochs = settings.train_epochs(
         model,
@@ -193,7 +197,7 @@ def _test(
     model: nn.Module,
     ready: TrainingData,
     data: SearchData,
-    job: Job,
+    job: TrialTask,
     settings: TrialSettings,
     files: TrialFiles,
 ) -> dict[str, Any]:

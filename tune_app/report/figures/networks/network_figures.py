@@ -23,8 +23,8 @@ from tune_app.report.figures.networks.first_layer import first_layer, first_laye
 from tune_app.report.figures.networks.network_drawing import network_figure
 from tune_app.report.figures.networks.predictions import (
     FIRST_IMAGES,
-    Curve,
     FittedFunctions,
+    FunctionCurve,
     curve_examples,
     curve_points,
     first_of_each_class,
@@ -220,13 +220,13 @@ def _before_and_after(subject: _Subject, network: nn.Module) -> ReportFigure:
     )
 
 
-def _curve(label: str, network: nn.Module, sweep: SweepRecord, data: SearchData) -> Curve:
+def _curve(label: str, network: nn.Module, sweep: SweepRecord, data: SearchData) -> FunctionCurve:
     x, y = curve_examples(data)
     points = curve_points(x)
     fitted = network_outputs(network, np.concatenate([points, x])[:, None], sweep)[:, 0].numpy()
-    return Curve(label, fitted[: len(points)], fitted[len(points) :] - y)
+    return FunctionCurve(label, fitted[: len(points)], fitted[len(points) :] - y)
 
 
-def _fitted(data: SearchData, curves: Sequence[Curve]) -> FittedFunctions:
+def _fitted(data: SearchData, curves: Sequence[FunctionCurve]) -> FittedFunctions:
     x, y = curve_examples(data)
     return FittedFunctions(data.name, curve_points(x), x, y, tuple(curves))

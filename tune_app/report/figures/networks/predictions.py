@@ -75,7 +75,7 @@ def _verdict(
 
 
 @dataclass(frozen=True)
-class Curve:
+class FunctionCurve:
     """A function that a network computes, at the points of `FittedFunctions`."""
 
     label: str
@@ -97,7 +97,7 @@ class FittedFunctions:
     x: Array  # float32 (P,), evenly spaced
     example_x: Array  # float32 (E,), ascending
     example_y: Array
-    curves: tuple[Curve, ...]
+    curves: tuple[FunctionCurve, ...]
 
 
 def curve_examples(data: SearchData) -> tuple[Array, Array]:

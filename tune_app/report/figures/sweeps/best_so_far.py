@@ -32,7 +32,7 @@ _LABELS = {
 
 
 @dataclass(frozen=True)
-class Progress:
+class ProgressNumbers:
     """What a search had spent, and the best it had found, after each of its trials.
 
     `best` has a curve for each ranked table, None until a trial with a result fits it.
@@ -44,7 +44,7 @@ class Progress:
     best: dict[int | None, tuple[float | None, ...]]
 
 
-def progress_numbers(rows: Sequence[Row], sweep: SweepRecord) -> Progress:
+def progress_numbers(rows: Sequence[Row], sweep: SweepRecord) -> ProgressNumbers:
     """Return the running best under each budget, over the trials in the order they ended.
 
     Every trial counts as spent, whatever it was drawn for and came to; it can be the best where
@@ -53,7 +53,7 @@ def progress_numbers(rows: Sequence[Row], sweep: SweepRecord) -> Progress:
     metric, mode = objective_of(sweep)
     ended = [row for row in rows if row["stage"] == "search" and row["status"] not in _UNDER_WAY]
     ended.sort(key=lambda row: (row["ended"] or row["started"] or row["created"], row["number"]))
-    return Progress(
+    return ProgressNumbers(
         trials=tuple(range(1, len(ended) + 1)),
         epochs=tuple(accumulate(row["epochs"] for row in ended)),
         seconds=tuple(accumulate(row["seconds"] for row in ended)),
@@ -84,7 +84,7 @@ def progress_figure(rows: Sequence[Row], sweep: SweepRecord) -> ReportFigure:
     )
 
 
-def draw_progress(numbers: Progress, sweep: SweepRecord, theme: Theme) -> Figure:
+def draw_progress(numbers: ProgressNumbers, sweep: SweepRecord, theme: Theme) -> Figure:
     """Draw the numbers of `progress_numbers` in three panels."""
     metric, mode = objective_of(sweep)
     figure = new_figure(2.9)

@@ -20,7 +20,7 @@ from tune_app.report.figures.axes import (
 )
 from tune_app.report.figures.frame import ReportFigure
 from tune_app.report.figures.style import (
-    Mark,
+    SeriesMark,
     Theme,
     distinguishing_labels,
     new_figure,
@@ -37,7 +37,7 @@ _FENCE = 6.0  # interquartile ranges: the first epochs of most curves are seen
 
 
 @dataclass(frozen=True)
-class Line:
+class CurveLine:
     """A metric by epoch: of one trial, or the mean over several."""
 
     epochs: tuple[int, ...]
@@ -50,7 +50,7 @@ class Curves:
     """The lines of a trial, or of a winner's replicates, by metric, and the best epoch."""
 
     label: str
-    lines: Mapping[str, Line]
+    lines: Mapping[str, CurveLine]
     best_epoch: int | None
 
 
@@ -97,14 +97,14 @@ def _trial_labels(rows: Sequence[Row]) -> list[str]:
     return [f"{row['trial_id']}: {label}" for row, label in zip(rows, own, strict=True)]
 
 
-def _line(runs: Sequence[Sequence[EpochRecord]], metric: str) -> Line:
+def _line(runs: Sequence[Sequence[EpochRecord]], metric: str) -> CurveLine:
     by_epoch: dict[int, list[float]] = {}
     for run in runs:
         for epoch in run:
             if is_number(value := epoch.measured(metric)):
                 by_epoch.setdefault(epoch.epoch, []).append(value)
     complete = {epoch: own for epoch, own in sorted(by_epoch.items()) if len(own) == len(runs)}
-    return Line(
+    return CurveLine(
         epochs=tuple(complete),
         means=tuple(fmean(values) for values in complete.values()),
         stds=tuple(stdev(values) for values in complete.values()) if len(runs) > 1 else (),
@@ -199,7 +199,9 @@ def _kind_legend(figure: Figure, curves: Sequence[Curves], theme: Theme) -> None
         figure.legend(handles, labels, loc="outside upper left", ncols=len(labels))
 
 
-def _draw_curve(axes: Axes, curve: Curves, kind: str, mark: Mark, index: int, theme: Theme) -> None:
+def _draw_curve(
+    axes: Axes, curve: Curves, kind: str, mark: SeriesMark, index: int, theme: Theme
+) -> None:
     alone = f"val_{kind}" not in curve.lines
     for split in ("train", "val"):
         line = curve.lines.get(f"{split}_{kind}")

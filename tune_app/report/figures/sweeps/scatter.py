@@ -22,7 +22,7 @@ from tune_app.report.figures.axes import (
     set_metric_axis,
 )
 from tune_app.report.figures.frame import ReportFigure
-from tune_app.report.figures.style import Mark, Theme, new_figure, ordered_marks, series_mark
+from tune_app.report.figures.style import SeriesMark, Theme, new_figure, ordered_marks, series_mark
 from tune_app.report.figures.sweeps.scatter_numbers import (
     COSTS,
     Point,
@@ -111,17 +111,17 @@ def draw_scatter(numbers: ScatterNumbers, label: str, theme: Theme) -> Figure:
         handles += _draw_front(axes, numbers.front, theme.colors.muted, "-")
         labels.append("Pareto front")
     if any(point.early for point in numbers.points):
-        mark = Mark(theme.colors.muted, "o", "", "")
+        mark = SeriesMark(theme.colors.muted, "o", "", "")
         handles.append(_handle(mark, hollow=True))
         labels.append("ended early")
     if numbers.retrained:
-        mark = Mark(theme.colors.muted, "*", "", "")
+        mark = SeriesMark(theme.colors.muted, "*", "", "")
         handles.append(_handle(mark, hollow=True, size=10))
         labels.append("retrained, test data")
     if numbers.cost == "weights":
         _draw_budgets(axes, numbers.budgets, theme)
     if beyond := sum(shown.hides(point.value) for point in numbers.points):
-        handles.append(_handle(Mark(theme.colors.muted, hidden_marker(shown), "", "")))
+        handles.append(_handle(SeriesMark(theme.colors.muted, hidden_marker(shown), "", "")))
         labels.append(f"not shown: {beyond}")
     legend_below(figure, handles, labels)
     return figure
@@ -145,7 +145,7 @@ def _scale(axes: Axes, numbers: ScatterNumbers, label: str) -> MetricRange:
     return shown
 
 
-def _draw_points(axes: Axes, points: Sequence[Point], mark: Mark, area: float) -> None:
+def _draw_points(axes: Axes, points: Sequence[Point], mark: SeriesMark, area: float) -> None:
     for early in (True, False):
         own = [point for point in points if point.early == early]
         axes.scatter(
@@ -181,7 +181,9 @@ def _draw_front(
     return drawn
 
 
-def _draw_retrained(axes: Axes, winners: Sequence[Retrained], mark: Mark, theme: Theme) -> None:
+def _draw_retrained(
+    axes: Axes, winners: Sequence[Retrained], mark: SeriesMark, theme: Theme
+) -> None:
     if not winners:
         return
     axes.errorbar(
@@ -217,7 +219,7 @@ def _draw_budgets(axes: Axes, budgets: Sequence[int], theme: Theme) -> None:
         )
 
 
-def _handle(mark: Mark, *, line: Any = "", hollow: bool = False, size: float = 5.5) -> Line2D:
+def _handle(mark: SeriesMark, *, line: Any = "", hollow: bool = False, size: float = 5.5) -> Line2D:
     return Line2D(
         [],
         [],

@@ -30,7 +30,7 @@ from tune_app.report.figures.axes import (
     slant_ticks,
 )
 from tune_app.report.figures.frame import ReportFigure
-from tune_app.report.figures.style import Mark, Theme, new_figure, ordered_marks
+from tune_app.report.figures.style import SeriesMark, Theme, new_figure, ordered_marks
 from tune_app.results.store import SweepRecord
 from tune_app.results.tables.trial_table import objective_of
 
@@ -129,7 +129,7 @@ def draw_slices(slices: Sequence[Slice], sweep: SweepRecord, theme: Theme) -> Fi
 
 
 def _draw_points(
-    axes: Axes, scale: ParameterScale, points: Sequence[SlicePoint], mark: Mark, area: float
+    axes: Axes, scale: ParameterScale, points: Sequence[SlicePoint], mark: SeriesMark, area: float
 ) -> None:
     for early in (True, False):
         shown = [point for point in points if point.early == early]
