@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,6 +77,22 @@ def test_a_module_imports_only_what_its_room_may(path):
         if top in FENCES and not any(f"{place}/".startswith(f"{home}/") for home in FENCES[top]):
             wrong.append(f"{top} may not be imported here: {name}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_names_of_classes_and_files_are_unique():
+    places: dict[str, list[str]] = {}
+    for path in SOURCES:
+        if path.name != "__init__.py":
+            places.setdefault(path.name, []).append(str(path.relative_to(PACKAGE)))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(str(path.relative_to(PACKAGE)))
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}
+
+
+def test_no_folder_has_more_than_a_dozen_modules():
+    counts = Counter(path.parent for path in SOURCES if path.name != "__init__.py")
+    assert {str(folder): count for folder, count in counts.items() if count > 12} == {}
 
 
 def test_every_room_has_its_place_in_the_order():
