@@ -88,13 +88,13 @@ def test_functions_given_in_python_are_named_in_the_record():
     named = name_own(config, mine, None)
     prefix = f"{__name__}:test_functions_given_in_python_are_named_in_the_record"
     assert (named.model, named.training) == (f"{prefix}.<locals>.mine", config.training)
-    assert named.own_functions == (named.model, named.training)
+    assert named.user_functions == (named.model, named.training)
     assert (
         parse_sweep(
             FILE.replace("shipped_nets:build", "cnn")
             .replace("training:", "#")
             .replace("{width: {int: [1, 9]}, mix: 0.2}", "{}"),
             source="own.yaml",
-        ).own_functions
+        ).user_functions
         == ()
     )

@@ -16,7 +16,7 @@ from pydantic import (
 from tune_app.config.named_metrics import METRICS
 from tune_app.config.parameters import NETWORKS, TrainingParameters
 from tune_app.config.parsing.fields import ConfigSection, Phrase, Text, did_you_mean, show
-from tune_app.config.parsing.partial_config import Draft
+from tune_app.config.parsing.partial_config import PartialConfig
 from tune_app.config.parsing.spelling import read_parameter, spell_parameter
 from tune_app.config.parsing.sweep_checks import find_problems
 from tune_app.config.parsing.validation import Location, ReadBy, Reading, flatten
@@ -95,7 +95,7 @@ Model = Annotated[
     Phrase(_A_MODEL),
     WithJsonSchema({"anyOf": [{"enum": list(NETWORKS)}, {"type": "string", "pattern": _NAMED}]}),
 ]
-OwnFunction = Annotated[
+UserFunction = Annotated[
     Text,
     AfterValidator(checked_function),
     Phrase("a function of your own like my_training:train"),
@@ -146,7 +146,7 @@ class SweepConfig(ConfigSection):
         Phrase("a mapping of names to values and ranges"),
         WithJsonSchema({"type": "object"}),
     ] = Field(default={}, description="the search space: constants and what varies")
-    training: OwnFunction | None = Field(
+    training: UserFunction | None = Field(
         default=None,
         description="a function of your own that trains in the place of ours, see "
         "[own models](own-models.md)",
@@ -179,7 +179,7 @@ class SweepConfig(ConfigSection):
         reading = Reading(known=flatten(self))
         for name, parameter in self.parameters.items():
             read_parameter(reading, spell_parameter(parameter), ("parameters", name))
-        if findings := find_problems(Draft(reading.known, tuple(self.parameters))):
+        if findings := find_problems(PartialConfig(reading.known, tuple(self.parameters))):
             raise SpaceError(_joined(findings))
         return self
 
@@ -188,7 +188,7 @@ class SweepConfig(ConfigSection):
         return SearchSpace(self.parameters)
 
     @property
-    def own_functions(self) -> tuple[str, ...]:
+    def user_functions(self) -> tuple[str, ...]:
         """The functions of the user's own that it names: to run it is to run their code."""
         named = (self.model if is_function(self.model) else None, self.training)
         return tuple(reference for reference in named if reference is not None)
@@ -260,4 +260,4 @@ def find_in(raw: Any) -> list[tuple[Location, str]]:
     reading.fields(SweepConfig, completed)
     parameters = completed.get("parameters") if isinstance(completed, Mapping) else None
     names = tuple(map(str, parameters)) if isinstance(parameters, Mapping) else ()
-    return [*reading.findings, *find_problems(Draft(reading.known, names))]
+    return [*reading.findings, *find_problems(PartialConfig(reading.known, names))]

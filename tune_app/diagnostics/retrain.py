@@ -15,7 +15,7 @@ from tune_app.results.function_files import function_folders
 from tune_app.results.store import SweepRecord
 from tune_app.training.device import BACKENDS, apply_kernels
 from tune_app.training.loop import DivergedError, EpochResult, TrainingData, train_epochs
-from tune_app.training.user_training import OwnTraining
+from tune_app.training.user_training import UserTraining
 
 Watch = Callable[[nn.Module, Tensor], None]  # the network after a backward pass, and the loss
 
@@ -78,11 +78,11 @@ def retrain(
     return found
 
 
-def _own_training(subject: Subject) -> OwnTraining | None:
+def _own_training(subject: Subject) -> UserTraining | None:
     if (reference := subject.config.training) is None:
         return None
     folders = function_folders(subject.bench.store, subject.sweep)
-    return OwnTraining(reference, load_function(reference, folders))
+    return UserTraining(reference, load_function(reference, folders))
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ from tune_app.data.source import Array
 from tune_app.diagnostics.examples import SplitExamples
 from tune_app.errors import DataError, DiagnosisError
 from tune_app.models.plan import NetworkPlan
-from tune_app.models.user_networks import Model, OwnModel
+from tune_app.models.user_networks import Model, UserModel
 from tune_app.report.figures.networks.trial_network import (
     initial_network,
     trained_network,
@@ -263,7 +263,7 @@ def _difference(first: Subject, other: Subject) -> str | None:
 def _difference_of_arguments(first: Subject, other: Subject) -> str | None:
     """Return which argument of a function of one's own differs: layers do not tell it all."""
     model = first.model
-    if not isinstance(model, OwnModel):
+    if not isinstance(model, UserModel):
         return None
     if first.sweep.model != other.sweep.model:
         return f"{first.sweep.model} and {other.sweep.model}"

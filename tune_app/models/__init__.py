@@ -3,13 +3,13 @@
 from tune_app.models.fill import fill_widths
 from tune_app.models.network import build_network, plan_network
 from tune_app.models.plan import LayerPlan, NetworkPlan
-from tune_app.models.user_networks import Model, OwnModel, find_model
+from tune_app.models.user_networks import Model, UserModel, find_model
 
 __all__ = [
     "LayerPlan",
     "Model",
     "NetworkPlan",
-    "OwnModel",
+    "UserModel",
     "build_network",
     "fill_widths",
     "find_model",

@@ -10,7 +10,7 @@ from tune_app.config.layer_sizes import geometric_sizes
 from tune_app.errors import BuildError
 from tune_app.models.network import plan_network
 from tune_app.models.plan import NetworkPlan, Shape
-from tune_app.models.user_networks import Model, OwnModel
+from tune_app.models.user_networks import Model, UserModel
 
 FULL = 0.97  # the share of its budget that a network uses wherever integer widths allow
 # How far layers may leave the asked ratio, for which share of the budget: far only if need be.
@@ -49,7 +49,7 @@ def fill_widths(
         BuildError: Even one unit per layer is above `budget` or `max_macs`, or the layers do
             not fit the input.
     """
-    if isinstance(model, OwnModel):
+    if isinstance(model, UserModel):
         return model.solve(config, input_shape, outputs, budget=budget, max_macs=max_macs)
     key, count_name, ratio_name, unit = SIZES[model]
     layers = config[count_name]

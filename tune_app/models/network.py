@@ -11,7 +11,7 @@ from tune_app.errors import BuildError
 from tune_app.models.cnn import plan_cnn
 from tune_app.models.fcn import plan_fcn
 from tune_app.models.plan import NetworkPlan, Shape
-from tune_app.models.user_networks import Model, OwnModel
+from tune_app.models.user_networks import Model, UserModel
 
 if TYPE_CHECKING:
     from torch import nn
@@ -33,7 +33,7 @@ def plan_network(
     Raises:
         BuildError: No such network can be built.
     """
-    if isinstance(model, OwnModel):
+    if isinstance(model, UserModel):
         return model.plan(config, input_shape, outputs)
     if is_function(model):
         raise BuildError(f"{model} builds this network, and was not loaded")
@@ -49,7 +49,7 @@ def build_network(
     model: Model, config: Mapping[str, Any], input_shape: Shape, outputs: int
 ) -> nn.Module:
     """Return the network that `config` describes, initialised from torch's global generator."""
-    if isinstance(model, OwnModel):
+    if isinstance(model, UserModel):
         return model.call(config, input_shape, outputs)
     from tune_app.models.build import build_plan  # torch: only who builds waits for it
 

@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from torch import nn
 
 T = TypeVar("T")
-GIVEN = ("input_shape", "outputs")  # what the function is called with beside parameters
+FIXED_ARGUMENTS = ("input_shape", "outputs")  # what the function is called with beside parameters
 SOLVED_NAME = "fill"  # in a trial's configuration: the parameter that its budget decided
 LARGEST_FILL = 2**20
 _TOLD = 300  # characters of what a function raised
 
 
 @dataclass(frozen=True)
-class OwnModel:
+class UserModel:
     """A function that builds networks, as a search file's `model` names it.
 
     `fill` names the integer parameter that a budget solves.
@@ -65,14 +65,14 @@ class OwnModel:
             FunctionError: It cannot be called with what there is, or nothing reads a parameter.
         """
         parameters = self._signature.parameters
-        for name in GIVEN:
+        for name in FIXED_ARGUMENTS:
             if name not in parameters and not self._takes_any:
                 raise FunctionError(
                     f"{self.reference} takes no {name}: it is called as "
                     "function(input_shape, outputs, **parameters)"
                 )
         named = {*names, *([self.fill] if self.fill else [])}
-        own = [name for name in parameters if name not in GIVEN]
+        own = [name for name in parameters if name not in FIXED_ARGUMENTS]
         for name in sorted(named - TrainingParameters.model_fields.keys() - {*own}):
             if not self._takes_any and not (others_read and name != self.fill):
                 raise FunctionError(
@@ -127,8 +127,8 @@ class OwnModel:
             network.train()
         return network
 
-    def _blamed(self, arguments: Mapping[str, Any]) -> _Blamed:
-        return _Blamed(self.reference, arguments)
+    def _blamed(self, arguments: Mapping[str, Any]) -> _BlameOnFunction:
+        return _BlameOnFunction(self.reference, arguments)
 
     def plan(self, config: Mapping[str, Any], input_shape: Shape, outputs: int) -> NetworkPlan:
         """Return what the function would build, with its exact weights; remembered.
@@ -258,7 +258,7 @@ class OwnModel:
         return {name: low, SOLVED_NAME: name}
 
 
-class _Blamed:
+class _BlameOnFunction:
     """A context in which any error becomes a BuildError that names the function."""
 
     def __init__(self, reference: str, arguments: Mapping[str, Any]) -> None:
@@ -278,7 +278,7 @@ class _Blamed:
         ) from error
 
 
-Model = str | OwnModel  # fcn, cnn, or what a function builds
+Model = str | UserModel  # fcn, cnn, or what a function builds
 
 
 def find_model(name: str, fill: str | None, folders: Sequence[Path]) -> Model:
@@ -289,4 +289,4 @@ def find_model(name: str, fill: str | None, folders: Sequence[Path]) -> Model:
     """
     if not is_function(name):
         return name
-    return OwnModel(name, load_function(name, folders), fill)
+    return UserModel(name, load_function(name, folders), fill)

@@ -28,7 +28,7 @@ _NAMES = tuple(field.name for field in fields(EpochResult))
 
 
 @dataclass(frozen=True)
-class OwnTraining:
+class UserTraining:
     """A function that trains, as a search file's `training` names it."""
 
     reference: str

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from tune_app.config.exchange.foreign import (
-    Foreign,
+    ForeignSpace,
     describe_when,
     limits_lost,
     listed,
@@ -75,13 +75,13 @@ def _condition(child: str, parent: str, values: list[Any]) -> dict[str, Any]:
     return {"type": "IN", "child": child, "parent": parent, "values": values}
 
 
-def read_configspace(document: YamlDocument) -> Foreign:
+def read_configspace(document: YamlDocument) -> ForeignSpace:
     """Return the parameters with their conditions.
 
     Other distributions than uniform ones, forbidden clauses and conditions beyond EQ, IN and AND
     are problems. Default values are lost, and the order of uneven ordinals; both are noted.
     """
-    found, data = Foreign(), document.data
+    found, data = ForeignSpace(), document.data
     for position, item in enumerate(data["hyperparameters"]):
         name = str(_field(item, "name"))
         found.take(name, document.lines.get(("hyperparameters", position)), _spelled, item)

@@ -16,7 +16,7 @@ MOST_LISTED = 1_000  # values that are written one by one where a format has no 
 
 
 @dataclass
-class Foreign:
+class ForeignSpace:
     """What a file of another tool holds: its parameters as a search file would spell them."""
 
     parameters: dict[str, Any] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from tune_app.config.exchange.configspace_json import read_configspace, write_configspace
-from tune_app.config.exchange.foreign import Foreign
+from tune_app.config.exchange.foreign import ForeignSpace
 from tune_app.config.exchange.optuna_json import read_optuna, write_optuna
 from tune_app.config.exchange.ray_source import read_ray, write_ray
 from tune_app.config.exchange.wandb_yaml import read_wandb, write_wandb
@@ -58,11 +58,11 @@ def read_space(text: str, *, source: str) -> tuple[SearchSpace, list[str]]:
     raise SweepFileError(source, problems)
 
 
-def _read_data(text: str) -> Foreign:
+def _read_data(text: str) -> ForeignSpace:
     document = read_document(text)
     data = document.data
     if document.problems:
-        return Foreign(problems=document.problems)
+        return ForeignSpace(problems=document.problems)
     if isinstance(data, Mapping) and isinstance(data.get("hyperparameters"), list):
         return read_configspace(document)
     if isinstance(data, Mapping) and isinstance(data.get("parameters"), Mapping):
@@ -70,4 +70,4 @@ def _read_data(text: str) -> Foreign:
     if isinstance(data, Mapping) and data:
         return read_optuna(document)
     known = "Optuna, ConfigSpace, W&B or (in a file named .py) Ray Tune"
-    return Foreign(problems=[Problem(None, "", f"is no search space of {known}")])
+    return ForeignSpace(problems=[Problem(None, "", f"is no search space of {known}")])

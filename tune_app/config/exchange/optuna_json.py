@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from tune_app.config.exchange.foreign import (
-    Foreign,
+    ForeignSpace,
     conditions_lost,
     limits_lost,
     simplest,
@@ -65,9 +65,9 @@ def _entry(parameter: Parameter) -> dict[str, Any]:
     return {"name": kind, "attributes": attributes, **({"when": when} if when else {})}
 
 
-def read_optuna(document: YamlDocument) -> Foreign:
+def read_optuna(document: YamlDocument) -> ForeignSpace:
     """Return the parameters; an entry may also be the text of one."""
-    found = Foreign()
+    found = ForeignSpace()
     for name, entry in document.data.items():
         found.take(name, document.lines.get((name,)), _spelled, entry)
     return found

@@ -14,7 +14,7 @@ from math import ceil, floor
 from typing import Any
 
 from tune_app.config.exchange.foreign import (
-    Foreign,
+    ForeignSpace,
     conditions_lost,
     is_multiple,
     limits_lost,
@@ -65,13 +65,13 @@ def _call(name: str, parameter: Parameter) -> str:
     return f"tune.choice({listed(name, parameter)!r})"
 
 
-def read_ray(text: str) -> Foreign:
+def read_ray(text: str) -> ForeignSpace:
     """Return the parameters of the one dictionary with Tune's ranges in a Python source.
 
     Values must be written out; `sample_from`, normal distributions, logarithmic ones with a step,
     `grid_search` and nested dictionaries are problems.
     """
-    found = Foreign()
+    found = ForeignSpace()
     try:
         spaces = list(_spaces(ast.parse(text)))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from tune_app.config.exchange.foreign import (
-    Foreign,
+    ForeignSpace,
     conditions_lost,
     is_multiple,
     limits_lost,
@@ -66,12 +66,12 @@ def _item(name: str, parameter: Parameter) -> dict[str, Any]:
     return {**kind, "min": parameter.low, "max": parameter.high}
 
 
-def read_wandb(document: YamlDocument) -> Foreign:
+def read_wandb(document: YamlDocument) -> ForeignSpace:
     """Return the parameters of a sweep; what else it holds is noted.
 
     Nested parameters, probabilities, and distributions that are not uniform, are problems.
     """
-    found = Foreign()
+    found = ForeignSpace()
     for name, item in document.data["parameters"].items():
         found.take(name, document.lines.get(("parameters", name)), _spelled, item)
     if rest := [key for key in document.data if key not in ("parameters", "name")]:

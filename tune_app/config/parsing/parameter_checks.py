@@ -7,8 +7,8 @@ from typing import Any
 from tune_app.config.budget import format_budget
 from tune_app.config.parameters import NETWORKS, SIZES, ReadUnless, ReadWhere
 from tune_app.config.parsing.fields import annotation_of, describe, did_you_mean, leaves_of, show
-from tune_app.config.parsing.partial_config import Draft, Findings
-from tune_app.config.parsing.validation import MOST_TOLD, Reading
+from tune_app.config.parsing.partial_config import Findings, PartialConfig
+from tune_app.config.parsing.validation import MAX_REPORTED, Reading
 from tune_app.config.space import Choice, Constant, Parameter, parents_first
 
 _SYNONYMS = {  # of other tools
@@ -21,27 +21,27 @@ _SYNONYMS = {  # of other tools
 }
 
 
-def name_rules(draft: Draft) -> Findings:
-    unknown = [name for name in draft.names if name not in draft.fields]
-    for name in unknown[:MOST_TOLD]:
+def name_rules(config: PartialConfig) -> Findings:
+    unknown = [name for name in config.names if name not in config.fields]
+    for name in unknown[:MAX_REPORTED]:
         owner = next((model for model in NETWORKS if name in NETWORKS[model].model_fields), None)
-        if draft.own_model or (owner is None and draft.takes_any):
+        if config.has_user_model or (owner is None and config.takes_any):
             continue
         if owner is None:
-            near = did_you_mean(_SYNONYMS.get(name, name), draft.fields)
+            near = did_you_mean(_SYNONYMS.get(name, name), config.fields)
             text = f"nothing reads a parameter of this name{near or '; remove it'}"
         else:
-            text = f"is a parameter of {owner}, and this model is {draft.get('model')}; remove it"
+            text = f"is a parameter of {owner}, and this model is {config.get('model')}; remove it"
         yield ("parameters", name), text
 
 
-def value_rules(draft: Draft) -> Findings:
+def value_rules(config: PartialConfig) -> Findings:
     """Every value and both ends of every range, also where only a condition reaches them."""
     reading = Reading()
-    for at, value in draft.known.items():
-        if at[0] != "parameters" or len(at) < 2 or str(at[1]) not in draft.fields:
+    for at, value in config.known.items():
+        if at[0] != "parameters" or len(at) < 2 or str(at[1]) not in config.fields:
             continue
-        annotation = annotation_of(draft.fields[str(at[1])])
+        annotation = annotation_of(config.fields[str(at[1])])
         match at[2:]:
             case () if isinstance(value, Constant):
                 reading.value(annotation, value.value, at)
@@ -65,75 +65,75 @@ def _misfit(kind: str, annotation: Any) -> str:
     return ""
 
 
-def _wrong_names(draft: Draft) -> set[str]:
+def _wrong_names(config: PartialConfig) -> set[str]:
     """Return the parameters with a wrong value, which may be the one that another rule misses."""
-    return {str(at[1]) for at, _ in value_rules(draft)}
+    return {str(at[1]) for at, _ in value_rules(config)}
 
 
-def size_rules(draft: Draft) -> Findings:
+def size_rules(config: PartialConfig) -> Findings:
     """The sizes of a network are said in one way, and not at all where the budget decides."""
-    model = draft.get("model")
+    model = config.get("model")
     if model is None:
         return
-    if draft.own_model:
-        yield from _own_size_rules(draft)
+    if config.has_user_model:
+        yield from _user_model_size_rules(config)
         return
-    if draft.get("fill") is not None:
+    if config.get("fill") is not None:
         yield ("fill",), f"is for a model of one's own, and {model} fills its own sizes; remove it"
     listed, solved, spelled = SIZES[model]
-    fill = draft.get("budget_mode") == "fill"
-    if fill and listed in draft.names:
+    fill = config.get("budget_mode") == "fill"
+    if fill and listed in config.names:
         yield (
             ("parameters", listed),
             f"leaves a budget nothing to fill; give {spelled[0]} instead, or use budget_mode: cap",
         )
-    if fill and solved in draft.names:
+    if fill and solved in config.names:
         yield (
             ("parameters", solved),
             "is what fill mode solves from the budget; remove it, or use budget_mode: cap",
         )
     for name in spelled:
-        if listed in draft.names and name in draft.names and not fill:
+        if listed in config.names and name in config.names and not fill:
             yield ("parameters", name), f"{listed} says it already; remove one of the two"
 
 
-def _own_size_rules(draft: Draft) -> Findings:
-    solved = draft.get("fill")
-    if draft.get("budget_mode") == "fill" and ("fill",) in draft.known and solved is None:
+def _user_model_size_rules(config: PartialConfig) -> Findings:
+    solved = config.get("fill")
+    if config.get("budget_mode") == "fill" and ("fill",) in config.known and solved is None:
         yield (
             ("fill",),
             "is missing; it names the integer parameter of your function that a budget decides",
         )
-    if solved is not None and draft.get("budget_mode") == "cap":
+    if solved is not None and config.get("budget_mode") == "cap":
         yield ("fill",), "is read in budget_mode: fill only; remove one of the two"
-    if solved is not None and solved in draft.names:
+    if solved is not None and solved in config.names:
         yield (
             ("parameters", solved),
             "is what fill mode solves from the budget; remove it, or use budget_mode: cap",
         )
-    if "fill" in draft.names:
+    if "fill" in config.names:
         yield ("parameters", "fill"), "is a word of search files; give the parameter another name"
 
 
-def condition_rules(draft: Draft) -> Findings:
-    wrong = _wrong_names(draft)
-    for name, parameter in draft.parameters.items():
+def condition_rules(config: PartialConfig) -> Findings:
+    wrong = _wrong_names(config)
+    for name, parameter in config.parameters.items():
         for parent, accepted in parameter.when.items():
             at = ("parameters", name, "when", parent)
             if parent == "budget":
-                for budget in _never_budgets(draft, accepted):
+                for budget in _never_budgets(config, accepted):
                     yield at, budget
-            elif parent not in draft.names:
-                known = [*draft.names, *(["budget"] if draft.get("budgets") else [])]
+            elif parent not in config.names:
+                known = [*config.names, *(["budget"] if config.get("budgets") else [])]
                 text = f"is no parameter of this file{did_you_mean(parent, known)}"
                 yield at, text
-            elif parent not in (name, *wrong) and (own := draft.parameters.get(parent)):
+            elif parent not in (name, *wrong) and (own := config.parameters.get(parent)):
                 yield from ((at, text) for text in _never_values(parent, own, accepted))
-    yield from _cycles(draft.parameters)
+    yield from _cycles(config.parameters)
 
 
-def _never_budgets(draft: Draft, accepted: tuple[Any, ...]) -> list[str]:
-    budgets = draft.get("budgets")
+def _never_budgets(config: PartialConfig, accepted: tuple[Any, ...]) -> list[str]:
+    budgets = config.get("budgets")
     if budgets is None:
         return []
     if not budgets:
@@ -183,20 +183,20 @@ def _cycles(parameters: Mapping[str, Parameter]) -> Findings:
             yield ("parameters", name, "when"), f"never begins: {text}"
 
 
-def reader_rules(draft: Draft) -> Findings:
+def reader_rules(config: PartialConfig) -> Findings:
     """A parameter is read in at least one configuration of the space."""
-    model = draft.get("model")
+    model = config.get("model")
     if model is None:
         return
-    listed, _, spelled = ("", "", ()) if draft.own_model else SIZES[model]
-    wrong = _wrong_names(draft)
-    for name, parameter in draft.parameters.items():
-        if name not in draft.fields or (name in spelled and listed in draft.names):
+    listed, _, spelled = ("", "", ()) if config.has_user_model else SIZES[model]
+    wrong = _wrong_names(config)
+    for name, parameter in config.parameters.items():
+        if name not in config.fields or (name in spelled and listed in config.names):
             continue
-        for rule in draft.fields[name].metadata:
+        for rule in config.fields[name].metadata:
             if not isinstance(rule, ReadWhere | ReadUnless) or rule.parent in wrong:
                 continue
-            if not _may_hold(rule, parameter, draft):
+            if not _may_hold(rule, parameter, config):
                 yield (
                     ("parameters", name),
                     f"is read only where {rule}, which never happens here; remove it, "
@@ -204,11 +204,11 @@ def reader_rules(draft: Draft) -> Findings:
                 )
 
 
-def _may_hold(rule: ReadWhere | ReadUnless, parameter: Parameter, draft: Draft) -> bool:
+def _may_hold(rule: ReadWhere | ReadUnless, parameter: Parameter, config: PartialConfig) -> bool:
     if rule.parent in parameter.when:
         return any(map(rule.holds, parameter.when[rule.parent]))
-    default = draft.fields[rule.parent].default
-    parent = draft.parameters.get(rule.parent)
+    default = config.fields[rule.parent].default
+    parent = config.parameters.get(rule.parent)
     if parent is None:
-        return not draft.has_default(rule.parent) or rule.holds(default)
+        return not config.has_default(rule.parent) or rule.holds(default)
     return rule.may_hold(parent) or (bool(parent.when) and rule.holds(default))

@@ -16,7 +16,7 @@ Findings = Iterator[tuple[Location, str]]
 
 
 @dataclass(frozen=True)
-class Draft:
+class PartialConfig:
     """What is good in itself, by location, and the names of all parameters.
 
     The rules pass over what is not `known`, so that one mistake is one finding.
@@ -36,14 +36,14 @@ class Draft:
         return {name: info for model in models for name, info in parameter_fields(model).items()}
 
     @property
-    def own_model(self) -> bool:
+    def has_user_model(self) -> bool:
         """Whether a function of the user's own builds the networks."""
         return is_function(self.get("model") or "")
 
     @property
     def takes_any(self) -> bool:
         """Whether a function of the user's own may read parameters of any name."""
-        return self.own_model or self.get("training") is not None
+        return self.has_user_model or self.get("training") is not None
 
     @cached_property
     def parameters(self) -> dict[str, Parameter]:

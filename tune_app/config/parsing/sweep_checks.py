@@ -14,7 +14,7 @@ from tune_app.config.parsing.parameter_checks import (
     value_rules,
     values_of,
 )
-from tune_app.config.parsing.partial_config import Draft, Findings
+from tune_app.config.parsing.partial_config import Findings, PartialConfig
 from tune_app.config.parsing.validation import Location
 from tune_app.config.sections import REGRESSION_SETS, SETS_WITH_PATH, SETS_WITH_TEST_SPLIT
 from tune_app.config.space import Constant
@@ -23,7 +23,7 @@ from tune_app.errors import SpaceError
 _LARGEST_GRID = 100_000
 
 
-def find_problems(draft: Draft) -> list[tuple[Location, str]]:
+def find_problems(config: PartialConfig) -> list[tuple[Location, str]]:
     """Return what is wrong with the parts of a sweep taken together."""
     rules = (
         _dataset_rules,
@@ -36,54 +36,54 @@ def find_problems(draft: Draft) -> list[tuple[Location, str]]:
         condition_rules,
         reader_rules,
     )
-    found = [finding for rule in rules for finding in rule(draft)]
-    return found or list(_combination_rules(draft))
+    found = [finding for rule in rules for finding in rule(config)]
+    return found or list(_combination_rules(config))
 
 
-def _dataset_rules(draft: Draft) -> Findings:
-    name = draft.get("dataset", "name")
+def _dataset_rules(config: PartialConfig) -> Findings:
+    name = config.get("dataset", "name")
     if name is None:
         return
-    path = draft.known.get(("dataset", "path"), ...)
+    path = config.known.get(("dataset", "path"), ...)
     if name in SETS_WITH_PATH and path is None:
         yield ("dataset", "path"), f"is missing; {name} are your own data and need their path"
     elif name not in SETS_WITH_PATH and isinstance(path, str):
         users = " and ".join(SETS_WITH_PATH)
         yield ("dataset", "path"), f"is read for {users} only, and this is {name}; remove it"
-    test = draft.get("dataset", "test")
+    test = config.get("dataset", "test")
     if name in SETS_WITH_TEST_SPLIT and test not in (None, 0.2):
         yield ("dataset", "test"), f"{name} has a test split of its own, got {test}; remove it"
 
 
-def _regression_rules(draft: Draft) -> Findings:
-    name = draft.get("dataset", "name")
+def _regression_rules(config: PartialConfig) -> Findings:
+    name = config.get("dataset", "name")
     if name not in REGRESSION_SETS:
         return
-    if draft.get("model") == "cnn":
+    if config.get("model") == "cnn":
         yield ("model",), f"a cnn reads images, and {name} has none; use fcn"
-    if draft.get("dataset", "classes"):
+    if config.get("dataset", "classes"):
         yield ("dataset", "classes"), f"{name} is a regression, without classes; remove it"
-    if draft.get("objective", "metric") == "val_accuracy":
+    if config.get("objective", "metric") == "val_accuracy":
         yield ("objective", "metric"), f"{name} is a regression, without accuracy; use val_loss"
-    for position, metric in enumerate(draft.get("metrics") or ()):
+    for position, metric in enumerate(config.get("metrics") or ()):
         if METRICS[metric].task != "regression":
             known = ", ".join(metrics_of("regression"))
             yield ("metrics", position), f"{name} is a regression, {metric} is not; use {known}"
-    loss = draft.parameters.get("loss")
+    loss = config.parameters.get("loss")
     if loss is not None and loss.contains("cross_entropy"):
         yield ("parameters", "loss"), f"{name} is a regression, whose loss is mse; remove it"
-    augment = draft.parameters.get("augment")
+    augment = config.parameters.get("augment")
     if augment is not None and (augment.count != 1 or not augment.contains("none")):
         yield ("parameters", "augment"), f"{name} has no images to change; remove it"
-    if draft.get("baselines"):
+    if config.get("baselines"):
         yield ("baselines",), f"{name} is a regression, and baselines find classes; remove it"
 
 
-def _search_rules(draft: Draft) -> Findings:
-    if draft.get("budget_mode") == "fill" and draft.get("budgets") == ():
+def _search_rules(config: PartialConfig) -> Findings:
+    if config.get("budget_mode") == "fill" and config.get("budgets") == ():
         yield ("budget_mode",), "fill needs budgets to fill; add budgets, like [20k, 50k]"
-    epochs = draft.parameters.get("epochs")
-    if draft.get("scheduler", "type") == "asha" and epochs is not None:
+    epochs = config.parameters.get("epochs")
+    if config.get("scheduler", "type") == "asha" and epochs is not None:
         at: Location = ("parameters", "epochs")
         if not isinstance(epochs, Constant):
             yield (
@@ -93,8 +93,8 @@ def _search_rules(draft: Draft) -> Findings:
             )
         elif epochs.when:
             yield at, "must hold for all trials under asha; remove the condition"
-    if draft.get("search", "sampler") == "grid":
-        endless = [name for name, own in draft.parameters.items() if own.count is None]
+    if config.get("search", "sampler") == "grid":
+        endless = [name for name, own in config.parameters.items() if own.count is None]
         if endless:
             yield (
                 ("search", "sampler"),
@@ -102,7 +102,7 @@ def _search_rules(draft: Draft) -> Findings:
                 f"{'is a range' if len(endless) == 1 else 'are ranges'} without a step; "
                 "give a step or a choice, or use tpe",
             )
-        combinations = prod(own.count or 1 for own in draft.parameters.values())
+        combinations = prod(own.count or 1 for own in config.parameters.values())
         if combinations > _LARGEST_GRID:
             yield (
                 ("search", "sampler"),
@@ -111,44 +111,44 @@ def _search_rules(draft: Draft) -> Findings:
             )
 
 
-def _start_rules(draft: Draft) -> Findings:
+def _start_rules(config: PartialConfig) -> Findings:
     """What a search is to start with lies in its space; it may leave things out."""
-    starts = [at for at in draft.known if at[:2] == ("search", "start_with") and len(at) == 3]
+    starts = [at for at in config.known if at[:2] == ("search", "start_with") and len(at) == 3]
     for start in starts:
-        values = draft.known[start]
+        values = config.known[start]
         for name, value in values.items():
             at = (*start, name)
-            if name not in draft.names:
-                near = did_you_mean(name, draft.names)
+            if name not in config.names:
+                near = did_you_mean(name, config.names)
                 yield at, f"is no parameter of this file{near or '; add it under parameters'}"
-            elif own := draft.parameters.get(name):
+            elif own := config.parameters.get(name):
                 if not own.contains(value):
                     yield at, f"is never {show(value)}: {values_of(own, value)}"
                 for parent, accepted in own.when.items():
-                    beside = values.get(parent, _constant(draft, parent))
+                    beside = values.get(parent, _constant(config, parent))
                     if beside is not None and not any(same(beside, one) for one in accepted):
                         yield at, f"does not exist where {parent} is {show(beside)}; remove it"
 
 
-def _constant(draft: Draft, name: str) -> Any:
-    own = draft.parameters.get(name)
+def _constant(config: PartialConfig, name: str) -> Any:
+    own = config.parameters.get(name)
     return own.value if isinstance(own, Constant) else None
 
 
-def _combination_rules(draft: Draft) -> Findings:
+def _combination_rules(config: PartialConfig) -> Findings:
     """Constants alone combine; where something varies, a bad combination is a refused draw."""
-    model, fill = draft.get("model"), draft.get("budget_mode") == "fill"
-    space = draft.parameters
-    if model is None or len(space) < len(draft.names):
+    model, fill = config.get("model"), config.get("budget_mode") == "fill"
+    space = config.parameters
+    if model is None or len(space) < len(config.names):
         return
     if any(not isinstance(own, Constant) or own.when for own in space.values()):
         return
     try:
         resolve_parameters(
             model,
-            {name: _constant(draft, name) for name in space},
+            {name: _constant(config, name) for name in space},
             fill=fill,
-            more=draft.takes_any,
+            more=config.takes_any,
         )
     except SpaceError as error:
         yield ("parameters",), f"{error}; all of them are constants, so no trial could run"

@@ -20,7 +20,7 @@ from tune_app.config.parsing.fields import (
 )
 
 Location = tuple[str | int, ...]  # keys and list positions from the top of the file
-MOST_TOLD = 100  # problems of one kind in one place; with more, it is no search file
+MAX_REPORTED = 100  # problems of one kind in one place; with more, it is no search file
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Reading:
         try:
             return model.model_validate(raw, by_name=False, by_alias=True)
         except ValidationError as error:
-            self.find(at, own_text(error.errors()) or str(error))
+            self.find(at, rule_text(error.errors()) or str(error))
         return None
 
     def fields(self, model: type[BaseModel], raw: Any, at: Location = ()) -> None:
@@ -64,13 +64,13 @@ class Reading:
             return
         keys = keys_of(model)
         unknown = [key for key in raw if key not in keys]
-        for key in unknown[:MOST_TOLD]:
+        for key in unknown[:MAX_REPORTED]:
             self.find((*at, key), one_of(key, keys, noun="key"))
         for key, info in keys.items():
             here = (*at, key)
             if key in raw:
                 self.value(annotation_of(info), raw[key], here)
-            elif any(did_you_mean(word, [key]) for word in unknown[:MOST_TOLD]):
+            elif any(did_you_mean(word, [key]) for word in unknown[:MAX_REPORTED]):
                 continue
             elif info.is_required():
                 self.find(here, f"is missing; it must be {describe(annotation_of(info))}")
@@ -98,13 +98,13 @@ class Reading:
         if get_origin(inner) is tuple and isinstance(raw, list | tuple):
             for position, item in enumerate(raw):
                 self.value(get_args(inner)[0], item, (*at, position))
-                if len(self.findings) - before == MOST_TOLD:
+                if len(self.findings) - before == MAX_REPORTED:
                     break
         if len(self.findings) == before:
             try:
                 self.known[at] = _adapter(annotation).validate_python(raw)
             except ValidationError as error:
-                self.find(at, own_text(error.errors()) or must_be(annotation, raw))
+                self.find(at, rule_text(error.errors()) or must_be(annotation, raw))
 
 
 @lru_cache(maxsize=1024)  # to build one takes longer than all the rest of reading a value
@@ -112,7 +112,7 @@ def _adapter(annotation: Any) -> TypeAdapter[Any]:
     return TypeAdapter(annotation)
 
 
-def own_text(errors: list[ErrorDetails]) -> str:
+def rule_text(errors: list[ErrorDetails]) -> str:
     """Return the text of the first error that one of our own rules raised; empty if none did."""
     texts = (str(error["ctx"]["error"]) for error in errors if error["type"] == "value_error")
     return next(texts, "")

@@ -19,7 +19,7 @@ from tune_app.config.user_functions import Function, code_folder
 from tune_app.data.batches import Normalize
 from tune_app.errors import BuildError, ExportError, SpaceError
 from tune_app.models.network import build_network
-from tune_app.models.user_networks import Model, OwnModel, find_model
+from tune_app.models.user_networks import Model, UserModel, find_model
 
 CONFIG_FILE = "config.yaml"
 WEIGHTS_FILE = "weights.pt"
@@ -93,7 +93,7 @@ def load_export(
     metrics = _load_metrics(directory / METRICS_FILE)
     built: Model
     if model is not None:
-        built = OwnModel(config.model, model)
+        built = UserModel(config.model, model)
     else:
         built = find_model(config.model, None, [code_folder(directory)])
     settings, network = build_exported(config, built, str(directory / CONFIG_FILE))

@@ -59,7 +59,7 @@ def own_code(config: SweepConfig) -> list[Problem]:
     refusal = "names a function; those are run from local files only: tune-app run FILE"
     return [
         Problem(None, "model" if reference == config.model else "training", refusal)
-        for reference in config.own_functions
+        for reference in config.user_functions
     ]
 
 

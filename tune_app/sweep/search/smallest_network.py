@@ -11,7 +11,7 @@ from tune_app.config.parameters import TrainingParameters
 from tune_app.config.space import Choice, Constant, IntRange, Parameter
 from tune_app.errors import BudgetError, BuildError, SpaceError
 from tune_app.models.network import plan_network
-from tune_app.models.user_networks import SOLVED_NAME, OwnModel
+from tune_app.models.user_networks import SOLVED_NAME, UserModel
 from tune_app.sweep.search.feasible import Draw, FeasibleSpace
 
 _CORNERS = 5_000  # combinations of extreme sizes that are looked at
@@ -88,7 +88,7 @@ def _narrowest(space: FeasibleSpace, parameters: Mapping[str, Any], budget: int 
     if not space.fill:
         return space.plan(parameters, budget)
     config = space.resolved(parameters, budget)
-    if isinstance(space.model, OwnModel):
+    if isinstance(space.model, UserModel):
         config |= {space.model.fill or "": 1, SOLVED_NAME: space.model.fill}
     elif space.model == "fcn":
         config["widths"] = [1] * int(config["layers"])

@@ -26,12 +26,12 @@ from tune_app.config.user_functions import (
     name_function,
 )
 from tune_app.errors import StorageError
-from tune_app.models.user_networks import Model, OwnModel, find_model
+from tune_app.models.user_networks import Model, UserModel, find_model
 from tune_app.results.function_files import function_folders
 from tune_app.results.store import Store, SweepRecord
 from tune_app.sweep.trial.trainable import TrainEpochs
 from tune_app.training.loop import train_epochs
-from tune_app.training.user_training import OwnTraining
+from tune_app.training.user_training import UserTraining
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,10 @@ class OwnFunctions:
     def for_workers(self) -> "OwnFunctions":
         """Return the same with functions that travel by value."""
         model = self.model
-        if isinstance(model, OwnModel):
+        if isinstance(model, UserModel):
             model = replace(model, function=Shipped(model.function, self.folders))
         train = self.train
-        if isinstance(train, OwnTraining):
+        if isinstance(train, UserTraining):
             train = replace(train, function=Shipped(train.function, self.folders))
         return OwnFunctions(model, train, self.folders)
 
@@ -81,15 +81,15 @@ def find_own(
     """
     built: Model
     if model is not None:
-        built = OwnModel(config.model, model, config.fill)
+        built = UserModel(config.model, model, config.fill)
     else:
         built = find_model(config.model, config.fill, folders)
-    if isinstance(built, OwnModel):
+    if isinstance(built, UserModel):
         built.check(config.parameters, others_read=config.training is not None)
     trained: TrainEpochs = train_epochs
     if config.training is not None:
         function = train or load_function(config.training, folders)
-        trained = OwnTraining(config.training, function)
+        trained = UserTraining(config.training, function)
         trained.check()
     return OwnFunctions(built, trained, tuple(folder.absolute() for folder in folders))
 
@@ -109,9 +109,9 @@ def find_recorded(
 def describe_own(own: OwnFunctions) -> dict[str, Any]:
     """Return what a record says of a sweep's own functions: name, file and digest, source text."""
     functions = {}
-    if isinstance(own.model, OwnModel):
+    if isinstance(own.model, UserModel):
         functions[own.model.reference] = own.model.function
-    if isinstance(own.train, OwnTraining):
+    if isinstance(own.train, UserTraining):
         functions[own.train.reference] = own.train.function
     return {reference: _describe(reference, functions[reference]) for reference in functions}
 

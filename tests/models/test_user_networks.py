@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from tune_app.errors import BuildError, FunctionError
-from tune_app.models import OwnModel, build_network, fill_widths, plan_network
+from tune_app.models import UserModel, build_network, fill_widths, plan_network
 from tune_app.models.weights import count_macs, count_weights
 
 SHAPE, OUTPUTS = (1, 8, 8), 10
@@ -49,7 +49,7 @@ def needs_numbers(input_shape, outputs, width=3):
 
 
 def model(function, fill=None):
-    return OwnModel(f"nets:{function.__name__}", function, fill)
+    return UserModel(f"nets:{function.__name__}", function, fill)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from tune_app.data.sets import load_search_data
 from tune_app.errors import FunctionError
 from tune_app.training.evaluate import evaluate
 from tune_app.training.loop import DivergedError, EpochResult, TrainingData
-from tune_app.training.user_training import OwnTraining
+from tune_app.training.user_training import UserTraining
 
 CONFIG = resolve_parameters("fcn", {"epochs": 2, "mix": 0.3}, fill=False, more=True)
 
@@ -26,7 +26,7 @@ def data(tmp_path_factory):
 def run(function, data, **changes):
     torch.manual_seed(0)
     model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
-    training = OwnTraining("own:train", function)
+    training = UserTraining("own:train", function)
     results = list(training(model, data, {**CONFIG, **changes}, seed=5))
     return model, results
 
@@ -91,7 +91,7 @@ def test_what_is_no_epoch_is_refused(data, said, told):
 
 def test_a_function_that_does_not_yield_is_refused():
     with pytest.raises(FunctionError) as refused:
-        OwnTraining("own:train", print).check()
+        UserTraining("own:train", print).check()
     assert str(refused.value) == (
         "own:train is no generator function: it must yield once for each epoch"
     )
