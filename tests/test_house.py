@@ -14,14 +14,15 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "tune_app"
 
-MODELLING = {"errors", "config", "models", "data", "training"}
+MODELLING = {"hints", "errors", "config", "models", "data", "training"}
 MAY_IMPORT = {
-    "errors": set(),
-    "config": {"errors"},
-    "models": {"errors", "config"},
-    "data": {"errors", "config"},
-    "training": {"errors", "config", "models", "data"},
-    "results": {"errors", "config"},
+    "hints": set(),
+    "errors": {"hints"},
+    "config": {"hints", "errors"},
+    "models": {"hints", "errors", "config"},
+    "data": {"hints", "errors", "config"},
+    "training": {"hints", "errors", "config", "models", "data"},
+    "results": {"hints", "errors", "config"},
     "sweep": MODELLING | {"results"},
     "report": MODELLING | {"results"},
     "diagnostics": MODELLING | {"results", "report"},

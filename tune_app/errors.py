@@ -1,4 +1,6 @@
-"""Every error raised on purpose. Its text is written for the person running us.
+"""Every error raised on purpose. Its text is written for the person running tune_app.
+
+The text says what happened; `hint` holds the way out, which each door words its own way.
 
 Most derive from the nearest of Python's own, too:
 
@@ -25,15 +27,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from tune_app.hints import Door, Hint
+
 
 class TuneAppError(Exception):
     """Base of every error raised on purpose; its text is written for the person running us."""
 
     exit_code: ClassVar[int] = 2
 
-    def __str__(self) -> str:
-        # OSError would render two arguments as "[Errno ...]"; ours has always one text.
+    def __init__(self, *args: object, hint: Hint | None = None) -> None:
+        super().__init__(*args)
+        self.hint = hint
+
+    @property
+    def text(self) -> str:
+        """What happened, without the way out."""
+        # OSError would render two arguments as "[Errno ...]"; ours always has one text.
         return " ".join(str(argument) for argument in self.args)
+
+    def worded(self, door: Door) -> str:
+        """Return what happened and the way out, for whoever asked through `door`."""
+        way_out = self.hint.words(door) if self.hint is not None else ""
+        return "; ".join(filter(None, [self.text, way_out]))
+
+    def __str__(self) -> str:
+        return self.worded(Door.PYTHON)
 
 
 class SpaceError(TuneAppError, ValueError):

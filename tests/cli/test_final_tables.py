@@ -12,6 +12,7 @@ from reading import call, said, shown
 from tune_app.cli.printing.consoles import make_console
 from tune_app.cli.printing.winners import print_finals, render_finals
 from tune_app.errors import TuneAppError
+from tune_app.hints import Door
 from tune_app.results.tables.sweep_tables import Format
 
 
@@ -90,15 +91,24 @@ def test_the_final_tables_are_in_the_files_for_readers(finals, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--pivot", "lr"], "--pivot needs two parameters, like optimizer,lr, got 'lr'"),
-        (["--published", "--all"], "--published and --all cannot be combined; take one"),
-        (["--pivot", "a,b", "--sort", "lr"], "--pivot and --sort cannot be combined; take one"),
+        (
+            ["--pivot", "lr"],
+            "a pivot needs two parameters, got 'lr'; --pivot takes two, like optimizer,lr",
+        ),
+        (
+            ["--published", "--all"],
+            "these tables exclude each other; --published and --all cannot be combined; take one",
+        ),
+        (
+            ["--pivot", "a,b", "--sort", "lr"],
+            "these tables exclude each other; --pivot and --sort cannot be combined; take one",
+        ),
     ],
 )
 def test_kinds_of_tables_do_not_combine(finals, arguments, told):
     with pytest.raises(TuneAppError) as caught:
         call("show", "study", *arguments)
-    assert str(caught.value) == told
+    assert caught.value.worded(Door.CLI) == told
 
 
 @pytest.mark.parametrize("format", list(Format))

@@ -76,8 +76,8 @@ def test_missing_files_say_where_and_how(tmp_path):
         load_search_data(DatasetConfig(name="mnist"), tmp_path)
     assert str(missing.value) == (
         f"mnist is not in {folder}: train-images-idx3-ubyte and train-labels-idx1-ubyte not "
-        "found. Get it with `tune-app data mnist`, or put the files there yourself, as they are "
-        "or with .gz; another data root is named by --data or TUNE_APP_DATA"
+        "found; get it with: tune-app data mnist; or put the files there yourself, as they are "
+        "or with .gz; another data root is named by `data_root` or TUNE_APP_DATA"
     )
 
 
@@ -159,7 +159,7 @@ def test_a_damaged_batch_is_refused_before_it_is_unpickled(cifar10):
         load_search_data(CIFAR10, cifar10)
     assert str(refused.value) == (
         f"{path} is damaged: its MD5 is not {public.CIFAR10_TRAIN_MD5['data_batch_3']}; remove "
-        "it and get it again with `tune-app data cifar10`"
+        "it and get it again with: tune-app data cifar10"
     )
 
 
@@ -169,9 +169,9 @@ def test_a_missing_batch_is_named(cifar10):
     with pytest.raises(DataMissingError) as missing:
         load_search_data(CIFAR10, cifar10)
     assert str(missing.value) == (
-        f"cifar10 is not in {folder}: data_batch_2 not found. Get it with `tune-app data "
-        f"cifar10`, or unpack cifar-10-python.tar.gz in {cifar10}; another data root is named "
-        "by --data or TUNE_APP_DATA"
+        f"cifar10 is not in {folder}: data_batch_2 not found; get it with: tune-app data "
+        f"cifar10; or unpack cifar-10-python.tar.gz in {cifar10}; another data root is named "
+        "by `data_root` or TUNE_APP_DATA"
     )
 
 

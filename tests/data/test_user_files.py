@@ -171,8 +171,8 @@ def test_a_path_that_is_not_there_says_where_it_was_looked_for(tmp_path, monkeyp
         data_shape(DatasetConfig(name="arrays", path="no.npz"), tmp_path / "root")
     assert str(missing.value) == (
         f"dataset.path: nothing at {tmp_path / 'no.npz'} and {tmp_path / 'root' / 'no.npz'}; a "
-        "path is taken from the working directory, then from the data root (--data or "
-        "TUNE_APP_DATA)"
+        "path is taken from the working directory, then from the data root; the data "
+        "root is named by `data_root` or TUNE_APP_DATA"
     )
 
 

@@ -29,8 +29,7 @@ def test_different_architectures_are_refused_with_the_layer_that_differs(bench):
         refuse_different(bench.subjects("digits", ["t0001", "t0003"]))
     assert message(caught) == (
         "trials digits/t0001 and digits/t0003 have different architectures: out_shape of layer "
-        "hidden1 is (6,) and (12,); name trials of one (`tune-app show digits --all --sort "
-        "weights` has them side by side)"
+        "hidden1 is (6,) and (12,); name trials of one architecture: sweep.trials() lists them"
     )
 
 
@@ -39,7 +38,7 @@ def test_a_trial_without_weights_is_refused_with_the_way_out(bench):
     with pytest.raises(DiagnosisError) as caught:
         failed.network()
     assert message(caught) == (
-        "trial t0004 (failed) has no saved weights; `tune-app show digits` lists trials that have"
+        "trial t0004 (failed) has no saved weights; list trials that have them with: sweep.ranked()"
     )
 
 
@@ -48,8 +47,8 @@ def test_a_trial_without_weights_by_epoch_is_refused_with_the_way_out(bench):
     with pytest.raises(DiagnosisError) as caught:
         plain.kept_weights()
     assert message(caught) == (
-        "trial images/t0001 has no weights by epoch: run its search file again with "
-        "`--set record.weights_every=3` (and --new)"
+        "trial images/t0001 has no weights by epoch; run it again with "
+        "`record: {weights_every: 3}` in its search file"
     )
 
 
@@ -98,7 +97,7 @@ def test_a_final_trial_trained_on_the_validation_examples_too(bench):
     both = store.get_sweep("digits").resolved
     count = both["train_count"] + both["validation_count"]
     assert [len(split) for split in final.splits()] == [count]
-    with pytest.raises(DiagnosisError, match="--test measures it on the test split"):
+    with pytest.raises(DiagnosisError, match="test=True measures it on the test split"):
         final.examples("validation")
 
 

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from tune_app.cli import app
 from tune_app.errors import ExportError
+from tune_app.hints import Door
 from tune_app.report.export.evaluate_export import MetricCheck, evaluate_export
 from tune_app.report.export.exported import load_export
 from tune_app.report.export.trial_export import export_trial
@@ -221,7 +222,7 @@ def test_a_folder_that_is_no_export_says_what_is_missing(tmp_path):
         load_export(tmp_path)
     assert str(refused.value) == (
         f"{tmp_path} is not a whole export: config.yaml, weights.pt, metrics.json not found; "
-        f"write one with: tune-app export SWEEP --to {tmp_path}"
+        f'write one with: sweep.export("{tmp_path}")'
     )
 
 
@@ -255,7 +256,7 @@ def test_weights_of_another_network_are_named(folder):
         ),
         (
             ["--budget", "all", "--trial", "t0001"],
-            "--budget and --trial exclude each other; give one of them",
+            "a budget and a trial exclude each other; give either --budget or --trial",
         ),
         (
             ["--format", "optuna", "--trial", "t0001"],
@@ -269,7 +270,7 @@ def test_what_cannot_be_exported_is_refused(storage, tmp_path, arguments, text):
     target: Path = tmp_path / "new"
     result = command("export", "small", "--to", target, "--storage", storage, *arguments)
     assert isinstance(result.exception, ExportError)
-    assert str(result.exception) == text
+    assert result.exception.worded(Door.CLI) == text
     assert not target.exists()
 
 

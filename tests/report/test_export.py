@@ -205,7 +205,7 @@ def test_a_folder_of_other_things_is_refused(store, folder):
     folder.mkdir()
     (folder / "config.yaml").write_text("mine")
     assert refusal(store, "small", folder, budget=1_000) == (
-        f"{folder} holds other files: empty it, or name another folder with --to"
+        f"{folder} holds other files: empty it; pass another folder as `to`"
     )
     assert [path.name for path in folder.iterdir()] == ["config.yaml"]
 
@@ -213,32 +213,32 @@ def test_a_folder_of_other_things_is_refused(store, folder):
 def test_a_file_in_the_place_of_the_folder_is_refused(store, folder):
     folder.write_text("mine")
     text = refusal(store, "small", folder, budget=1_000)
-    assert text == f"{folder} is a file; name a folder with --to"
+    assert text == f"{folder} is a file; pass another folder as `to`"
 
 
 def test_a_sweep_with_budgets_is_asked_for_one(store, folder):
     assert refusal(store, "small", folder) == (
-        "sweep 'small' has a best network for each of its budgets: choose one of 1k, 3k with "
-        "--budget, all of them with --budget all, or a trial with --trial"
+        "sweep 'small' has a best network for each of its budgets; choose one of 1k, 3k with "
+        "budget=, or a trial with trial="
     )
 
 
 def test_a_budget_that_no_trial_fits_is_refused(store, folder):
     assert refusal(store, "small", folder, budget=100) == (
         "sweep 'small' has no ranked trial of at most 100 weights; see what became of its "
-        "trials with: tune-app show small --all"
+        "trials with: sweep.trials()"
     )
 
 
 def test_budget_and_trial_exclude_each_other(store, folder):
     text = refusal(store, "small", folder, budget=1_000, trial_id="t0001")
-    assert text == "--budget and --trial exclude each other; give one of them"
+    assert text == "a budget and a trial exclude each other; give either budget= or trial="
 
 
 def test_a_trial_that_failed_without_weights_is_refused(store, folder):
     assert refusal(store, "small", folder, trial_id="t0003") == (
-        "trial t0003 of sweep 'small' failed before it had any weights to keep: choose another "
-        "with --trial: tune-app show small --all lists them"
+        "trial t0003 of sweep 'small' failed before it had any weights to keep; choose another "
+        "with trial=: sweep.trials() lists them"
     )
 
 
@@ -247,16 +247,16 @@ def test_a_trial_that_runs_is_refused(store, folder):
     store.update_sweep("small", status="running")
     store.update_trial("small", "t0001", status="running")
     assert refusal(store, "small", folder, trial_id="t0001") == (
-        "trial t0001 of sweep 'small' is running: wait for its end, or choose another with "
-        "--trial: tune-app show small --all lists them"
+        "trial t0001 of sweep 'small' is running: wait for its end; choose another with "
+        "trial=: sweep.trials() lists them"
     )
 
 
 def test_a_trial_whose_weights_were_pruned_is_refused(store, folder):
     prune(store, plan_pruning(store, store.get_sweep("small"), keep=1))
     assert refusal(store, "small", folder, trial_id="t0004") == (
-        "the weights of trial t0004 of sweep 'small' were pruned: choose another with --trial: "
-        "tune-app show small --all lists them"
+        "the weights of trial t0004 of sweep 'small' were pruned; choose another with trial=: "
+        "sweep.trials() lists them"
     )
 
 
@@ -264,8 +264,8 @@ def test_a_trial_whose_weights_are_gone_is_refused(store, folder):
     path = store.checkpoint_path(store.get_trial("small", "t0001"))
     path.unlink()
     assert refusal(store, "small", folder, budget=1_000) == (
-        f"the weights of trial t0001 of sweep 'small' are gone from {path}: "
-        "choose another with --trial: tune-app show small --all lists them"
+        f"the weights of trial t0001 of sweep 'small' are gone from {path}; "
+        "choose another with trial=: sweep.trials() lists them"
     )
 
 
@@ -276,8 +276,8 @@ def test_weights_of_an_epoch_that_was_not_recorded_are_refused(store, folder):
     torch.save(saved | {"meta": {"epoch": 2}}, path)
     assert refusal(store, "small", folder, trial_id="t0001") == (
         "the weights of trial t0001 of sweep 'small' are of epoch 2, which was not recorded: "
-        "the sweep was interrupted. Finish the trial with: tune-app resume small; or choose "
-        "another with --trial: tune-app show small --all lists them"
+        "the sweep was interrupted; finish the trial with: tune_app.resume(sweep); or choose "
+        "another with trial="
     )
 
 

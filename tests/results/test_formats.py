@@ -243,7 +243,10 @@ def test_a_terminal_too_narrow_gets_what_fits_and_the_rest_of_the_best():
     text = printed(LAYOUTS, width=70)
     assert max(map(len, text.splitlines())) <= 70
     assert "widths" not in text.split("also:")[0]
-    also = "t0001 also: widths 1-8, optimizer adam (too wide for here; --format csv has all)"
+    also = (
+        "t0001 also: widths 1-8, optimizer adam "
+        "(the terminal is too narrow; CSV shows every column)"
+    )
     assert also in " ".join(text.split())
 
 

@@ -108,7 +108,7 @@ def test_a_sweep_whose_files_are_elsewhere_is_refused(store, tmp_path):
     with pytest.raises(StorageError) as raised:
         housekeeping.require_files(store, "study")
     assert str(raised.value) == (
-        f"the files of sweep 'study' are not in {tmp_path / 'study'}: use the --storage that it"
+        f"the files of sweep 'study' are not in {tmp_path / 'study'}; open the storage that it"
         " was started with"
     )
     for trial in store.trials("study"):

@@ -258,5 +258,6 @@ class TestRuns:
         with pytest.raises(SpaceError) as raised:
             run_final("none", launch)
         assert str(raised.value) == (
-            "sweep 'none' has no trial with a result to train again; see: tune-app show none --all"
+            "sweep 'none' has no trial with a result to train again; see what became of its "
+            "trials with: sweep.trials()"
         )

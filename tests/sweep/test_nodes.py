@@ -48,7 +48,7 @@ def report(**changes):
         (
             {"shared": True, "write_error": "PermissionError: [Errno 13] Permission denied"},
             "the storage is there and cannot be written (PermissionError: [Errno 13] Permission "
-            "denied); let the user that runs Ray there write to it, or choose another --storage",
+            "denied); let the user that runs Ray there write to it, or choose another storage",
         ),
         (
             {"memory": 150 * MB},

@@ -168,7 +168,7 @@ def test_a_file_that_exists_is_refused(store, tmp_path):
     path.write_text("mine")
     with pytest.raises(ExportError) as refused:
         export_studies(store, "digits", path)
-    text = f"{path} exists already: remove it, or name another file with --to"
+    text = f"{path} exists already; remove it, or pass another path"
     assert str(refused.value) == text
     assert path.read_text() == "mine"
 

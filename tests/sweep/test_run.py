@@ -111,9 +111,8 @@ def test_a_taken_name_is_refused_and_new_takes_the_next(launch):
     with pytest.raises(SweepExistsError) as error:
         run_sweep(quick, launch)
     assert str(error.value) == (
-        "a sweep named 'small' exists; continue it with: tune-app resume small --storage "
-        f"{launch.storage}; or run this file under another name: --name NAME, or --new for the "
-        "next free one"
+        "a sweep named 'small' exists; continue it with tune_app.resume(sweep); or change "
+        "`name`, or pass new=True for the next free one"
     )
     assert named(quick, launch.storage, new=True).name == "small-2"
     stray = launch.storage / "stray"

@@ -24,6 +24,7 @@ from tune_app.cli.commands import (
     serve_commands,
 )
 from tune_app.errors import TuneAppError
+from tune_app.hints import Door
 from tune_app.sweep.signals import StopRequested, StopSignals
 
 app = typer.Typer(
@@ -53,7 +54,7 @@ def main() -> None:
             finally:
                 _bring_records_home()
     except TuneAppError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {error.worded(Door.CLI)}", file=sys.stderr)
         sys.exit(error.exit_code)
     except StopRequested as stop:
         print(stop, file=sys.stderr)

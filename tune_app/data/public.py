@@ -12,6 +12,7 @@ import numpy as np
 
 from tune_app.data.source import Array, Examples, Source, check_labels
 from tune_app.errors import DataError, DataMissingError
+from tune_app.hints import hint
 
 DIGIT_NAMES = tuple("0123456789")
 FASHION_NAMES = (
@@ -23,7 +24,6 @@ CIFAR10_NAMES = (
     *("dog", "frog", "horse", "ship", "truck"),
 )
 CURVE_POINTS = 2_000
-ANOTHER_ROOT = "another data root is named by --data or TUNE_APP_DATA"
 
 
 class Digits(Source):
@@ -80,9 +80,12 @@ class Mnist(Source):
     def _read(self, part: str) -> Examples:
         if missing := self._missing(part):
             raise DataMissingError(
-                f"{self.name} is not in {self.folder}: {' and '.join(missing)} not found. Get it "
-                f"with `tune-app data {self.name}`, or put the files there yourself, as they "
-                f"are or with .gz; {ANOTHER_ROOT}"
+                f"{self.name} is not in {self.folder}: {' and '.join(missing)} not found",
+                hint=hint(
+                    "fetch_data",
+                    name=self.name,
+                    by_hand="put the files there yourself, as they are or with .gz",
+                ),
             )
         path = self._path(part, "images-idx3")
         images, labels = read_idx(path), self._labels(part)
@@ -155,9 +158,12 @@ class Cifar10(Source):
         missing = [name for name in files if not (self.folder / name).is_file()]
         if missing:
             raise DataMissingError(
-                f"cifar10 is not in {self.folder}: {', '.join(missing)} not found. Get it with "
-                "`tune-app data cifar10`, or unpack cifar-10-python.tar.gz in "
-                f"{self.folder.parent}; {ANOTHER_ROOT}"
+                f"cifar10 is not in {self.folder}: {', '.join(missing)} not found",
+                hint=hint(
+                    "fetch_data",
+                    name="cifar10",
+                    by_hand=f"unpack cifar-10-python.tar.gz in {self.folder.parent}",
+                ),
             )
         images, labels = [], []
         for name, md5 in files.items():
@@ -165,8 +171,8 @@ class Cifar10(Source):
             # Also what makes it safe to unpickle.
             if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
                 raise DataError(
-                    f"{self.folder / name} is damaged: its MD5 is not {md5}; remove it and get it "
-                    "again with `tune-app data cifar10`"
+                    f"{self.folder / name} is damaged: its MD5 is not {md5}",
+                    hint=hint("fetch_again", name="cifar10"),
                 )
             batch = pickle.loads(content, encoding="bytes")
             images.append(batch[b"data"].reshape(-1, *self.input_shape))

@@ -18,6 +18,7 @@ from tune_app.data.source import (
     input_shape_of,
 )
 from tune_app.errors import DataError, DataMissingError, SpaceError
+from tune_app.hints import hint
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
 GREY_MODES = frozenset({"1", "L", "LA"})
@@ -35,7 +36,8 @@ def find_path(name: str, path: str | None, root: Path) -> Path:
     looked = " and ".join(str(place) for place in places)
     raise DataMissingError(
         f"dataset.path: nothing at {looked}; a path is taken from the working directory, then "
-        "from the data root (--data or TUNE_APP_DATA)"
+        "from the data root",
+        hint=hint("data_root"),
     )
 
 

@@ -21,7 +21,7 @@ def quick_figures(subject: Subject, *, on_left_out: Callable[[str], None]) -> li
         try:
             figures += network_claims(subject).figures()
         except TuneAppError as error:
-            on_left_out(f"calibration and accuracy by class of trial {subject.name}: {error}")
+            on_left_out(f"calibration and accuracy by class of trial {subject.name}: {error.text}")
     norms = gradients_by_epoch([subject])
     if len(norms) and norms["grad_norm"].notna().any():
         figures.append(epoch_figure(norms, loss_unit([subject])))

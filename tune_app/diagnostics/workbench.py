@@ -16,6 +16,7 @@ from tune_app.data.sets import SearchData, load_search_data, load_test_data
 from tune_app.data.source import Array
 from tune_app.diagnostics.examples import SplitExamples
 from tune_app.errors import DataError, DiagnosisError
+from tune_app.hints import hint
 from tune_app.models.plan import NetworkPlan
 from tune_app.models.user_networks import Model, UserModel
 from tune_app.report.figures.networks.trial_network import (
@@ -67,8 +68,8 @@ class Workbench:
         ranked = ranked_rows(trial_rows(self.store, record), record, limit)
         if not ranked:
             raise DiagnosisError(
-                f"sweep '{sweep}' has no trial with a result; `tune-app show {sweep} --all` "
-                "shows what became of them"
+                f"sweep '{sweep}' has no trial with a result",
+                hint=hint("list_trials", sweep=sweep),
             )
         return Subject(self, record, self.store.get_trial(sweep, ranked[0]["trial_id"]))
 
@@ -124,8 +125,8 @@ class Subject:
         """
         if self.trial.checkpoint is None:
             raise DiagnosisError(
-                f"trial {self.name} ({self.trial.status}) has no saved weights; "
-                f"`tune-app show {self.sweep.name}` lists trials that have"
+                f"trial {self.name} ({self.trial.status}) has no saved weights",
+                hint=hint("trials_with_weights", sweep=self.sweep.name),
             )
         return self._placed(trained_network(self.bench.store, self.sweep, self.trial))
 
@@ -150,8 +151,8 @@ class Subject:
         kept = {epoch: found[epoch] for epoch in sorted(found) if epoch <= self.trial.epochs}
         if not kept:
             raise DiagnosisError(
-                f"trial {self.full_name} has no weights by epoch: run its search file again with "
-                "`--set record.weights_every=3` (and --new)"
+                f"trial {self.full_name} has no weights by epoch",
+                hint=hint("keep_weights", every=3),
             )
         return kept
 
@@ -209,8 +210,8 @@ class Subject:
             x, y = (data.x_train, data.x_val), (data.y_train, data.y_val)
             return np.concatenate(x), np.concatenate(y)
         raise DiagnosisError(
-            f"trial {self.name} of the final stage trained on the validation examples too; "
-            "--test measures it on the test split"
+            f"trial {self.name} of the final stage trained on the validation examples too",
+            hint=hint("measure_on_test"),
         )
 
     def _test_arrays(self) -> tuple[Array, Array]:
@@ -227,8 +228,8 @@ def refuse_different(subjects: Sequence[Subject]) -> None:
         if difference := _difference(first, other):
             raise DiagnosisError(
                 f"trials {first.full_name} and {other.full_name} have different architectures: "
-                f"{difference}; name trials of one (`tune-app show {first.sweep.name} --all "
-                "--sort weights` has them side by side)"
+                f"{difference}",
+                hint=hint("same_architecture", sweep=first.sweep.name),
             )
         if first.loss != other.loss or first.is_regression != other.is_regression:
             raise DiagnosisError(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tune_app.errors import StorageError
+from tune_app.hints import hint
 from tune_app.results.ranking import RANKED_STATUSES
 from tune_app.results.store.names import check_sweep_name
 from tune_app.results.store.records import SweepRecord, TrialRecord
@@ -41,8 +42,7 @@ def require_files(store: Store, name: str) -> None:
     folder = store.sweep_folder(name)
     if not folder.exists() and any(trial.checkpoint for trial in store.trials(name)):
         raise StorageError(
-            f"the files of sweep '{name}' are not in {folder}: use the --storage that it was"
-            " started with"
+            f"the files of sweep '{name}' are not in {folder}", hint=hint("files_elsewhere")
         )
 
 

@@ -9,6 +9,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from tune_app.errors import EnvironmentalError
+from tune_app.hints import hint
 from tune_app.results.store import open_store
 from tune_app.service.app import build_app
 from tune_app.service.settings import Settings
@@ -107,7 +108,7 @@ def listen(settings: Settings) -> socket.socket:
             raise
     except OSError as err:
         raise EnvironmentalError(
-            f"cannot listen on {settings.host}:{settings.port}: {err.strerror}; "
-            "another --port may be free"
+            f"cannot listen on {settings.host}:{settings.port}: {err.strerror}",
+            hint=hint("another_port"),
         ) from err
     return listener

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tune_app.errors import TuneAppError
+from tune_app.hints import hint
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 DEFAULT_PORT = 8300
@@ -45,9 +46,9 @@ class Settings:
     def __post_init__(self) -> None:
         if self.host not in LOOPBACK and self.token is None:
             raise TuneAppError(
-                f"--host {self.host} can be reached from other machines, and there is no token: "
-                "make one with `tune-app token`. TLS is missing too: put a proxy with TLS before "
-                "the service, or tunnel with `ssh -L`"
+                f"{self.host} can be reached from other machines, and there is no token. TLS is "
+                "missing too: put a proxy with TLS before the service, or tunnel with `ssh -L`",
+                hint=hint("make_token"),
             )
 
     @property

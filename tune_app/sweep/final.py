@@ -17,6 +17,7 @@ from tune_app.config.budget import format_budget
 from tune_app.config.sections import FinalConfig
 from tune_app.data.sets import SearchData
 from tune_app.errors import BudgetError, SpaceError
+from tune_app.hints import hint
 from tune_app.results.store import Store, SweepRecord, TrialRecord
 from tune_app.results.tables.trial_table import ranked_rows, table_budgets, trial_rows
 from tune_app.sweep.ray_tune.cluster import Cluster
@@ -209,8 +210,8 @@ def with_final_plan(
     chosen = plan_winners(store, record, budgets or known, top)
     if not any(chosen.values()):
         raise SpaceError(
-            f"sweep '{record.name}' has no trial with a result to train again; see: "
-            f"tune-app show {record.name} --all"
+            f"sweep '{record.name}' has no trial with a result to train again",
+            hint=hint("list_trials", sweep=record.name),
         )
     winners = {**record.final.get("winners", {}), **chosen}
     return replace(

@@ -8,6 +8,7 @@ from tune_app.config.sweep import SweepConfig
 from tune_app.config.user_functions import Function
 from tune_app.data.sets import SearchData, data_shape
 from tune_app.errors import SpaceError, SweepExistsError
+from tune_app.hints import hint
 from tune_app.results.housekeeping import require_files
 from tune_app.results.store import SweepRecord, open_store, this_process
 from tune_app.results.store.names import resume_command
@@ -51,15 +52,15 @@ def named(config: SweepConfig, storage: Path, *, new: bool = False) -> SweepConf
         while not is_free(f"{config.name}-{number}"):
             number += 1
         return config.model_copy(update={"name": f"{config.name}-{number}"})
-    way_out = "run this file under another name: --name NAME, or --new for the next free one"
     if config.name in taken:
         again = resume_command(config.name, storage)
         raise SweepExistsError(
-            f"a sweep named '{config.name}' exists; continue it with: {again}; or {way_out}"
+            f"a sweep named '{config.name}' exists",
+            hint=hint("resume_or_rename", resume=again, sweep=config.name),
         )
     raise SweepExistsError(
-        f"{store.sweep_folder(config.name)} holds files of a sweep that the record does not know; "
-        f"move them away, or {way_out}"
+        f"{store.sweep_folder(config.name)} holds files of a sweep that the record does not know",
+        hint=hint("another_name"),
     )
 
 
@@ -134,9 +135,7 @@ def resume_sweep(
         return None
     if trials is not None:
         if trials < drawn:
-            raise SpaceError(
-                f"sweep '{name}' has {drawn} trials already; --trials says how many in all"
-            )
+            raise SpaceError(f"sweep '{name}' has {drawn} trials already", hint=hint("more_trials"))
         search = config.search.model_copy(update={"trials": trials})
         config = config.model_copy(update={"search": search})
     store.refuse_if_live(name)

@@ -46,8 +46,8 @@ def test_a_name_that_is_no_folder_name_is_refused(store, name):
 
 def test_an_unknown_sweep_is_answered_with_the_nearest_name(study):
     cases = {
-        "stuy": "did you mean 'study'?",
-        "zzz": "`tune-app list` shows those there are",
+        "stuy": ": did you mean 'study'?",
+        "zzz": "; list the sweeps with: list(tune_app.open_storage())",
     }
     calls = (
         study.get_sweep,
@@ -64,12 +64,12 @@ def test_an_unknown_sweep_is_answered_with_the_nearest_name(study):
         for call in calls:
             with pytest.raises(UnknownSweepError) as raised:
                 call(name)
-            assert str(raised.value) == f"no sweep '{name}' in {study.home}: {hint}"
+            assert str(raised.value) == f"no sweep '{name}' in {study.home}{hint}"
 
 
 def test_an_unknown_trial_is_answered_with_the_nearest_id(study):
     study.add_trial(replace(TRIAL, trial_id="t0002", number=2))
-    cases = {"t001": "did you mean 't0001'?", "9": "they are t0001 to t0002"}
+    cases = {"t001": "did you mean 't0001'?", "9": "trial ids run from t0001 to t0002"}
     calls = (
         study.get_trial,
         study.epochs,

@@ -21,8 +21,8 @@ def test_a_live_sweep_reads_running_and_cannot_be_claimed_by_another(study):
     with pytest.raises(SweepBusyError) as raised:
         study.claim("study", a_dead_process())
     assert str(raised.value) == (
-        f"sweep 'study' is being run by process {os.getpid()} on {this_process()['host']}:"
-        " wait for it, or stop it with `tune-app stop study`"
+        f"sweep 'study' is being run by process {os.getpid()} on {this_process()['host']};"
+        " wait for it, or stop it with: tune-app stop study"
     )
     study.claim("study")  # its owner may repeat the claim
     study.release("study")

@@ -12,7 +12,7 @@ def test_reading_an_empty_storage_creates_nothing(store):
     with pytest.raises(UnknownSweepError) as raised:
         store.get_sweep("study")
     assert str(raised.value) == (
-        f"no sweep 'study' in {store.home}: there are none yet (is {store._database.option} right?)"
+        f"no sweep 'study' in {store.home}: there are none yet; is this the right storage?"
     )
     assert not store.storage.exists()
 
@@ -23,8 +23,8 @@ def test_a_record_of_a_newer_version_is_refused(study):
     with pytest.raises(StorageError) as raised:
         reopened(study).list_sweeps()
     assert str(raised.value) == (
-        f"{study.place} was written by a newer tune-app (record version 4, this one knows 3):"
-        f" upgrade tune-app, or use another {study._database.option}"
+        f"{study.place} was written by a newer tune-app (record version 4, this one knows 3);"
+        " upgrade tune-app, or use another storage"
     )
 
 

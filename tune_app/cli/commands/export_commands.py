@@ -19,6 +19,7 @@ from tune_app.cli.options import (
 from tune_app.cli.printing.consoles import make_console
 from tune_app.cli.run_options import DataOption, data_path
 from tune_app.errors import ExportError
+from tune_app.hints import hint
 from tune_app.results.store import Store, open_store
 from tune_app.results.tables.trial_table import table_budgets
 
@@ -85,7 +86,9 @@ def export(
         (_export_studies if whole[0] == "optuna" else _export_runs)(store, sweep, to)
     elif "all" in named or len(budgets) > 1:
         if trial:
-            raise ExportError("--budget and --trial exclude each other; give one of them")
+            raise ExportError(
+                "a budget and a trial exclude each other", hint=hint("budget_or_trial")
+            )
         _export_budgets(store, sweep, to, budgets, wanted)
     else:
         _export_network(store, sweep, to, budgets, trial, wanted)

@@ -94,7 +94,7 @@ def diagnose_generalisation(subjects: Sequence[Subject], *, measure: bool = Fals
         "The kept weights, measured on training examples and on those held out."
         if measure
         else "From the record: training metrics are means over the best epoch (of the final stage "
-        "the last), while the weights changed; --measure takes them from the kept weights."
+        "the last), while the weights changed; with `measure` they come from the kept weights."
     )
     return Diagnosis(
         name="generalisation",

@@ -11,6 +11,7 @@ from tune_app.diagnostics.figures.gradient_figure import epoch_figure, step_figu
 from tune_app.diagnostics.retrain import retrain
 from tune_app.diagnostics.workbench import Subject
 from tune_app.errors import DiagnosisError
+from tune_app.hints import hint
 
 
 def gradients_by_epoch(subjects: Sequence[Subject]) -> pd.DataFrame:
@@ -82,7 +83,7 @@ def diagnose_gradients(
     if by_epoch["grad_norm"].isna().all():
         names = ", ".join(subject.name for subject in subjects)
         raise DiagnosisError(
-            f"no epoch of trial {names} has a gradient norm: give --by-step, which trains again"
+            f"no epoch of trial {names} has a gradient norm", hint=hint("train_again_by_step")
         )
     findings = [_course(name, own) for name, own in by_epoch.groupby("trial", sort=False)]
     figures = [epoch_figure(by_epoch, loss_unit(subjects))]

@@ -11,6 +11,7 @@ from tune_app.config.sweep import SweepConfig
 from tune_app.diagnostics.diagnosis import Diagnosis
 from tune_app.diagnostics.studies.ranges import always_failing, edges
 from tune_app.errors import DiagnosisError
+from tune_app.hints import hint
 from tune_app.report.figures.frame import ReportFigure
 from tune_app.report.figures.sweeps.importance_figure import importance_figure
 from tune_app.report.figures.sweeps.slices import slice_figure
@@ -117,8 +118,8 @@ def diagnose_ranking(
     config = SweepConfig.from_dict(sweep.config)
     if not rank_rows(rows, *objective_of(sweep)):
         raise DiagnosisError(
-            f"sweep '{sweep.name}' has no trial with a result yet; `tune-app show {sweep.name} "
-            "--all` shows what became of them"
+            f"sweep '{sweep.name}' has no trial with a result yet",
+            hint=hint("list_trials", sweep=sweep.name),
         )
     failing = always_failing(trials, config)
     crowded = [edges(trials, config, budget) for budget in table_budgets(sweep)]

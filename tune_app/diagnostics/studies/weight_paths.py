@@ -14,6 +14,7 @@ from tune_app.diagnostics.mathematics.batch_norm import has_batch_norm, recomput
 from tune_app.diagnostics.mathematics.landscape import flat_weights, layer_slices, set_weights
 from tune_app.diagnostics.workbench import Subject, refuse_different
 from tune_app.errors import DiagnosisError
+from tune_app.hints import hint
 
 MOST_NUMBERS = 100_000_000  # kept epochs x weights: PCA takes four copies, 3 GB in float64
 PLANE_EXAMPLES = 2_000
@@ -62,7 +63,8 @@ def read_paths(subjects: Sequence[Subject]) -> KeptPaths:
     if kept < 3:
         raise DiagnosisError(
             f"two dimensions take three kept epochs at least, and there are {kept}; name more "
-            "trials, or keep weights more often: `--set record.weights_every=1`"
+            "trials, or keep weights more often",
+            hint=hint("keep_weights", every=1),
         )
     rows, vectors = [], []
     for subject, own in files:

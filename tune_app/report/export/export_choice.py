@@ -6,6 +6,7 @@ from typing import Any
 
 from tune_app.config.budget import format_budget
 from tune_app.errors import ExportError
+from tune_app.hints import hint
 from tune_app.results.final_results import choose_export, final_rows
 from tune_app.results.store import Store, SweepRecord, TrialRecord
 from tune_app.results.tables.trial_table import ranked_rows, table_budgets, trial_rows
@@ -40,15 +41,17 @@ def pick_trial(
     searched = sum(trial.stage == "search" for trial in store.trials(sweep.name))
     if trial_id is not None:
         if budget is not None:
-            raise ExportError("--budget and --trial exclude each other; give one of them")
+            raise ExportError(
+                "a budget and a trial exclude each other", hint=hint("budget_or_trial")
+            )
         trial = store.get_trial(sweep.name, trial_id)
         return ExportChoice(sweep, trial, searched, _winner_of(store, sweep, trial))
     limits = table_budgets(sweep)
     if budget is None and len(limits) > 1:
         names = ", ".join(format_budget(limit) for limit in sweep.budgets)
         raise ExportError(
-            f"sweep '{sweep.name}' has a best network for each of its budgets: choose one of "
-            f"{names} with --budget, all of them with --budget all, or a trial with --trial"
+            f"sweep '{sweep.name}' has a best network for each of its budgets",
+            hint=hint("choose_network", names=names),
         )
     limit = limits[0] if budget is None else budget
     winner = choose_export(final_rows(store, sweep, limit))
@@ -59,8 +62,8 @@ def pick_trial(
     if not ranked:
         what = "" if limit is None else f" of at most {limit:,} weights"
         raise ExportError(
-            f"sweep '{sweep.name}' has no ranked trial{what}; "
-            f"see what became of its trials with: tune-app show {sweep.name} --all"
+            f"sweep '{sweep.name}' has no ranked trial{what}",
+            hint=hint("list_trials", sweep=sweep.name),
         )
     return ExportChoice(sweep, store.get_trial(sweep.name, ranked[0]["trial_id"]), searched)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from tune_app.config.budget import format_budget
 from tune_app.errors import ExportError, StorageError
+from tune_app.hints import hint
 from tune_app.report.export.export_choice import ExportChoice, pick_trial
 from tune_app.report.export.exported import CARD_FILE, METRICS_FILE
 from tune_app.report.export.model_card import markdown_table
@@ -74,12 +75,10 @@ def budget_folder(limit: int | None) -> str:
 def _check_directory(directory: Path) -> None:
     """Raise unless the folder is free, or holds an earlier index."""
     if directory.exists() and not directory.is_dir():
-        raise ExportError(f"{directory} is a file; name a folder with --to")
+        raise ExportError(f"{directory} is a file", hint=hint("another_folder"))
     taken = directory.is_dir() and any(directory.iterdir())
     if taken and not (directory / INDEX_FILE).is_file():
-        raise ExportError(
-            f"{directory} holds other files: empty it, or name another folder with --to"
-        )
+        raise ExportError(f"{directory} holds other files: empty it", hint=hint("another_folder"))
 
 
 def _write_index(directory: Path, sweep: str) -> None:

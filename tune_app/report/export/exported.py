@@ -18,6 +18,7 @@ from tune_app.config.sweep import SweepConfig
 from tune_app.config.user_functions import Function, code_folder
 from tune_app.data.batches import Normalize
 from tune_app.errors import BuildError, ExportError, SpaceError
+from tune_app.hints import hint
 from tune_app.models.network import build_network
 from tune_app.models.user_networks import Model, UserModel, find_model
 
@@ -80,8 +81,8 @@ def load_export(
     missing = [name for name in names if not (directory / name).is_file()]
     if missing:
         raise ExportError(
-            f"{directory} is not a whole export: {', '.join(missing)} not found; "
-            f"write one with: tune-app export SWEEP --to {directory}"
+            f"{directory} is not a whole export: {', '.join(missing)} not found",
+            hint=hint("write_export", directory=directory),
         )
     config = load_sweep_file(directory / CONFIG_FILE)
     origin = config.exported

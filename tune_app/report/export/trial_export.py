@@ -15,6 +15,7 @@ from torch import Tensor
 from tune_app.config.files import dump_sweep, parse_sweep
 from tune_app.config.user_functions import code_folder
 from tune_app.errors import ExportError, StorageError
+from tune_app.hints import hint
 from tune_app.models.network import plan_network
 from tune_app.report.export.export_choice import ExportChoice, pick_trial
 from tune_app.report.export.export_contents import (
@@ -187,22 +188,22 @@ def _best_weights(store: Store, trial: TrialRecord) -> dict[str, Tensor]:
         ExportError: There are none, or they are of another epoch.
     """
     which = f"trial {trial.trial_id} of sweep '{trial.sweep}'"
-    another = f"choose another with --trial: tune-app show {trial.sweep} --all lists them"
+    another = hint("choose_trial", sweep=trial.sweep)
     if trial.status in ("pending", "running"):
-        raise ExportError(f"{which} is {trial.status}: wait for its end, or {another}")
+        raise ExportError(f"{which} is {trial.status}: wait for its end", hint=another)
     if trial.best_epoch is None:
-        raise ExportError(f"{which} {trial.status} before it had any weights to keep: {another}")
+        raise ExportError(f"{which} {trial.status} before it had any weights to keep", hint=another)
     path = store.checkpoint_path(trial)
     if path is None:
-        raise ExportError(f"the weights of {which} were pruned: {another}")
+        raise ExportError(f"the weights of {which} were pruned", hint=another)
     if not path.exists():
-        raise ExportError(f"the weights of {which} are gone from {path}: {another}")
+        raise ExportError(f"the weights of {which} are gone from {path}", hint=another)
     weights, meta = load_weights(path)
     if meta["epoch"] != trial.best_epoch:
         raise ExportError(
             f"the weights of {which} are of epoch {meta['epoch']}, which was not recorded: the "
-            f"sweep was interrupted. Finish the trial with: tune-app resume {trial.sweep}; or "
-            f"{another}"
+            "sweep was interrupted",
+            hint=hint("finish_trial", sweep=trial.sweep),
         )
     return weights
 
@@ -212,11 +213,9 @@ def _check_directory(directory: Path) -> None:
     if not directory.exists() and not directory.is_symlink():
         return
     if not directory.is_dir():
-        raise ExportError(f"{directory} is a file; name a folder with --to")
+        raise ExportError(f"{directory} is a file", hint=hint("another_folder"))
     if any(directory.iterdir()) and not _is_export(directory):
-        raise ExportError(
-            f"{directory} holds other files: empty it, or name another folder with --to"
-        )
+        raise ExportError(f"{directory} holds other files: empty it", hint=hint("another_folder"))
 
 
 def _is_export(directory: Path) -> bool:

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from tune_app.errors import StorageError
+from tune_app.hints import hint
 from tune_app.results.store.schema import RECORD_VERSION, create_statements, upgrade_statements
 
 # Writers of other sweeps hold a row, or a file, for milliseconds; half a minute means that one
@@ -60,7 +61,8 @@ def require_known(version: int, database: Database) -> int:
         return version
     raise StorageError(
         f"{database.place} was written by a newer tune-app (record version {version}, this one"
-        f" knows {RECORD_VERSION}): upgrade tune-app, or use another {database.option}"
+        f" knows {RECORD_VERSION})",
+        hint=hint("upgrade_or_other_storage", option=database.option),
     )
 
 

@@ -14,6 +14,7 @@ from tune_app.errors import (
     UnknownSweepError,
     UnknownTrialError,
 )
+from tune_app.hints import hint
 from tune_app.results.store.database import Database, DatabaseConnection, RowConflictError
 from tune_app.results.store.names import MIRROR_FILE, check_sweep_name, did_you_mean
 from tune_app.results.store.ownership import describe_owner, is_alive, this_process
@@ -318,17 +319,20 @@ class Store:
     def _unknown_sweep(self, name: str) -> UnknownSweepError:
         known = [row["name"] for row in self._database.rows("SELECT name FROM sweeps")]
         if not known:
-            hint = f"there are none yet (is {self._database.option} right?)"
-        else:
-            hint = did_you_mean(name, known) or "`tune-app list` shows those there are"
-        return UnknownSweepError(f"no sweep '{name}' in {self.home}: {hint}")
+            return UnknownSweepError(
+                f"no sweep '{name}' in {self.home}: there are none yet",
+                hint=hint("is_storage_right", option=self._database.option),
+            )
+        if meant := did_you_mean(name, known):
+            return UnknownSweepError(f"no sweep '{name}' in {self.home}: {meant}")
+        return UnknownSweepError(f"no sweep '{name}' in {self.home}", hint=hint("list_sweeps"))
 
     def _unknown_trial(self, sweep: str, trial_id: str) -> TuneAppError:
         known = [trial.trial_id for trial in self.trials(sweep)]
         if not known:
             return UnknownTrialError(f"no trial '{trial_id}': sweep '{sweep}' has none yet")
-        hint = did_you_mean(trial_id, known) or f"they are {known[0]} to {known[-1]}"
-        return UnknownTrialError(f"no trial '{trial_id}' in sweep '{sweep}': {hint}")
+        meant = did_you_mean(trial_id, known) or f"trial ids run from {known[0]} to {known[-1]}"
+        return UnknownTrialError(f"no trial '{trial_id}' in sweep '{sweep}': {meant}")
 
     def _taken(self, name: str) -> SweepExistsError:
         return SweepExistsError(f"there is a sweep '{name}' in {self.home} already")
@@ -359,6 +363,6 @@ def _refuse_live(sweep: SweepRecord) -> None:
     if sweep.owner is None or not is_alive(sweep.owner, sweep.heartbeat):
         return
     raise SweepBusyError(
-        f"sweep '{sweep.name}' is being run by {describe_owner(sweep.owner)}:"
-        f" wait for it, or stop it with `tune-app stop {sweep.name}`"
+        f"sweep '{sweep.name}' is being run by {describe_owner(sweep.owner)}",
+        hint=hint("stop_sweep", sweep=sweep.name),
     )

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from tune_app.config.budget import format_budget
 from tune_app.errors import TuneAppError
+from tune_app.hints import hint
 from tune_app.results.final_results import baseline_rows, final_budgets, final_metric, winner_rows
 from tune_app.results.ranking import fits
 from tune_app.results.store import Store, SweepRecord
@@ -101,16 +102,14 @@ def shown_tables(
     Raises:
         TuneAppError: These contradict each other, or a column or parameter is unknown.
     """
-    given = {
-        "--published": published,
-        "--pivot": pivot_by,
-        "--all": every,
-        "--sort": sort,
-        "--top": top,
-    }
-    names = [name for name, value in given.items() if value]
-    if {"--published", "--pivot"}.intersection(names) and len(names) > 1:
-        raise TuneAppError(f"{' and '.join(names)} cannot be combined; take one")
+    asked = {"published": published, "pivot": pivot_by, "all": every, "sort": sort, "top": top}
+    names = [name for name, value in asked.items() if value]
+    if {"published", "pivot"}.intersection(names) and len(names) > 1:
+        flags = " and ".join(f"--{name}" for name in names)
+        raise TuneAppError(
+            "these tables exclude each other",
+            hint=hint("take_one_table", flags=flags, names=" and ".join(names)),
+        )
     limits = tuple(budgets) if budgets else table_budgets(record)
     if published:
         return published_tables(store, record, limits)
@@ -144,7 +143,9 @@ def _ranked_tables(
 def _two_parameters(text: str) -> tuple[str, str]:
     names = [part.strip() for part in text.split(",") if part.strip()]
     if len(names) != 2:
-        raise TuneAppError(f"--pivot needs two parameters, like optimizer,lr, got '{text}'")
+        raise TuneAppError(
+            f"a pivot needs two parameters, got '{text}'", hint=hint("two_parameters")
+        )
     return names[0], names[1]
 
 

@@ -67,7 +67,7 @@ def _print_table(console: Console, layout: Layout) -> None:
         first = layout.rows[0]
         values = ", ".join(f"{column.heading} {column.cell(first) or '-'}" for column in hidden)
         name = first.get("trial_id") or layout.columns[0].cell(first)
-        line = f"{name} also: {values} (too wide for here; --format csv has all)"
+        line = f"{name} also: {values} (the terminal is too narrow; CSV shows every column)"
         console.print(Text(line, "dim"))
 
 

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tune_app.errors import EnvironmentalError, TuneAppError
+from tune_app.hints import Door
 from tune_app.results.store import SweepRecord, is_alive, process_of
 from tune_app.results.tables.layout import printable
 from tune_app.service.commands.command_queue import Command, CommandQueue
@@ -168,7 +169,7 @@ class ClusterJobs:
         try:
             return _end_of(self._server.logs(_ray_job(job)))
         except TuneAppError as error:
-            return str(error)
+            return error.worded(Door.REST)
 
     def stop(self, job: Command) -> None:
         self._server.stop(_ray_job(job))

@@ -18,6 +18,7 @@ from tune_app.errors import (
     TuneAppError,
     UnknownSweepError,
 )
+from tune_app.hints import Door
 from tune_app.results.store import Store, SweepRecord, is_of_this_host
 from tune_app.service.commands.command_queue import Command, CommandQueue
 from tune_app.service.commands.command_start import ACTIVE, State, starter_of
@@ -167,7 +168,7 @@ class Launcher:
         try:
             process = self._starter.start(job)
         except TuneAppError as error:
-            self.queue.put(replace(job, status="refused", message=str(error)))
+            self.queue.put(replace(job, status="refused", message=error.worded(Door.REST)))
             return
         self.queue.put(replace(job, status="starting", process=process))
 

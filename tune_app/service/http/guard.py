@@ -131,7 +131,7 @@ class Guard:
         hosts = headers.getlist("host")
         if len(hosts) != 1 or _name_of(hosts[0]) not in self._hosts:
             raise _StopError(
-                403, "the service is not called by this name; serve --allow-host NAME allows it"
+                403, "the service is not called by this name; its operator can allow it"
             )
 
     def _check_rate(self, scope: Scope, changes: bool) -> None:

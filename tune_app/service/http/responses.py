@@ -21,6 +21,7 @@ from tune_app.errors import (
     UnknownSweepError,
     UnknownTrialError,
 )
+from tune_app.hints import Door
 
 _STATUS = (
     (UnknownSweepError, 404),
@@ -117,7 +118,7 @@ def answer_errors(app: FastAPI, page: ErrorPage) -> None:
     @app.exception_handler(TuneAppError)
     async def ours(request: Request, error: TuneAppError) -> Response:
         problems = error.problems if isinstance(error, SweepFileError) else ()
-        return answer(request, status_of(error), str(error), problems)
+        return answer(request, status_of(error), error.worded(Door.REST), problems)
 
     @app.exception_handler(RefusedRequestError)
     async def refused(request: Request, error: RefusedRequestError) -> Response:

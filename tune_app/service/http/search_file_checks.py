@@ -56,7 +56,7 @@ def read_source(source: str, settings: Settings) -> SweepConfig:
 
 def own_code(config: SweepConfig) -> list[Problem]:
     """Return a problem for each function that a file names: none is run for the network."""
-    refusal = "names a function; those are run from local files only: tune-app run FILE"
+    refusal = "names a function; functions run only from the command line and Python"
     return [
         Problem(None, "model" if reference == config.model else "training", refusal)
         for reference in config.user_functions

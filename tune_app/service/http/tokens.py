@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 
 from tune_app.errors import StorageError, TuneAppError
+from tune_app.hints import hint
 
 TOKEN_BYTES = 32
 
@@ -26,7 +27,7 @@ def make_token(path: Path, *, replace: bool = False) -> str:
         StorageError: The file cannot be written.
     """
     if path.exists() and not replace:
-        raise TuneAppError(f"{path} holds a token already; --replace makes a new one")
+        raise TuneAppError(f"{path} already holds a token", hint=hint("replace_token"))
     token = secrets.token_urlsafe(TOKEN_BYTES)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -56,9 +57,7 @@ def read_token(path: Path) -> str | None:
     if stat.S_IMODE(mode) & 0o077:
         raise TuneAppError(f"others can read the token in {path}: run `chmod 600 {path}`")
     if len(token) < TOKEN_BYTES:
-        raise TuneAppError(
-            f"{path} holds no token of {TOKEN_BYTES} bytes: make one, tune-app token"
-        )
+        raise TuneAppError(f"{path} holds no token of {TOKEN_BYTES} bytes", hint=hint("make_token"))
     return token
 
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from tune_app.config.budget import format_budget
 from tune_app.errors import TuneAppError
+from tune_app.hints import Door
 from tune_app.results.tables.final_layout import final_layouts
 from tune_app.service.context import Context, ContextOf
 from tune_app.service.http.responses import RefusedRequestError, digest
@@ -102,7 +103,7 @@ def sweep_page(
         try:
             selection = select(snapshot, view)
         except TuneAppError as error:
-            problem = str(error)
+            problem = error.worded(Door.REST)
             selection = select(snapshot, View(table=view.table))
         return render(
             context,

@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 from tune_app.config.budget import parse_budget
 from tune_app.config.files import dump_sweep, parse_sweep
 from tune_app.errors import SweepFileError, TuneAppError
+from tune_app.hints import Door
 from tune_app.report.figures.frame import ReportFigure
 from tune_app.report.figures.style import Theme, styled
 from tune_app.results.importance_record import Importance
@@ -257,7 +258,7 @@ def answer(worker: Worker, line: str) -> dict[str, Any]:
         problems = [vars(problem) for problem in error.problems]
         return {"error": "SweepFileError", "source": error.source, "problems": problems}
     except TuneAppError as error:
-        return {"error": type(error).__name__, "text": str(error)}
+        return {"error": type(error).__name__, "text": error.worded(Door.REST)}
     except LookupError as error:
         return {"error": "UnknownTrialError", "text": str(error)}
     except Exception:

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any
 
 from tune_app.errors import ClusterError
+from tune_app.hints import hint
 from tune_app.sweep.ray_tune.nodes import PACKAGE, Needs, alive_nodes, check_nodes
 from tune_app.sweep.ray_tune.placement import Node
 from tune_app.sweep.signals import signals_deferred
@@ -25,7 +26,7 @@ from tune_app.training.device import worker_env
 TOO_BUSY = "timed out during startup"
 PROBE_TIMEOUT_S = 3.0
 HANDSHAKE_TIMEOUT_S = 15.0  # the import of Ray on a busy machine included
-_WAY_OUT = "see --address and RAY_ADDRESS (host:port of the head, 6379 by default)"
+_WAY_OUT = hint("cluster_address")
 _TOKEN = secrets.token_hex(32)  # of the clusters that this process starts; Ray caches the first
 
 # Read by Ray when it is imported or started; set before either, unless the user did.
@@ -254,13 +255,12 @@ def _probe(address: str) -> None:
         return
     if address.startswith("ray://"):
         raise ClusterError(
-            f"'{address}' is Ray's client, through which Tune does not run our part of a sweep: "
-            "start tune-app on a node of the cluster with --address HOST:6379, or send the sweep "
-            "as a job: tune-app submit"
+            f"'{address}' is Ray's client, through which Tune does not run our part of a sweep",
+            hint=hint("no_ray_client"),
         )
     host, separator, port = address.rpartition(":")
     if not separator or not port.isdigit():
-        raise ClusterError(f"'{address}' is no address of a Ray cluster; {_WAY_OUT}")
+        raise ClusterError(f"'{address}' is no address of a Ray cluster", hint=_WAY_OUT)
     deadline = time.monotonic() + PROBE_TIMEOUT_S
     error: OSError | None = None
     while time.monotonic() < deadline:
@@ -270,7 +270,7 @@ def _probe(address: str) -> None:
         except OSError as refused:
             error = refused
             time.sleep(0.3)
-    raise ClusterError(f"nothing answers at {address} ({error}); {_WAY_OUT}")
+    raise ClusterError(f"nothing answers at {address} ({error})", hint=_WAY_OUT)
 
 
 def _shake_hands(address: str) -> None:
@@ -291,7 +291,8 @@ def _shake_hands(address: str) -> None:
         )
     except subprocess.TimeoutExpired:
         raise ClusterError(
-            f"what answers at {address} does not speak as the head of a Ray cluster; {_WAY_OUT}"
+            f"what answers at {address} does not speak as the head of a Ray cluster",
+            hint=_WAY_OUT,
         ) from None
     if done.returncode:
         said = (done.stderr.strip() or "it gave no reason").splitlines()[-1]

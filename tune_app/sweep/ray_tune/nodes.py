@@ -115,7 +115,7 @@ def node_problems(node: Node, report: Mapping[str, Any], data_bytes: int) -> lis
     if report["write_error"]:
         problems.append(
             f"the storage is there and cannot be written ({report['write_error']}); let the user "
-            "that runs Ray there write to it, or choose another --storage"
+            "that runs Ray there write to it, or choose another storage"
         )
     need = MEMORY_FACTOR * data_bytes
     if report["memory"] is not None and report["memory"] < need:

@@ -71,7 +71,7 @@ class _Subject:
         try:
             yield
         except (EnvironmentalError, FunctionError, SpaceError) as error:
-            self.on_left_out(f"{figures} of trial {self.trial.trial_id}: {error}")
+            self.on_left_out(f"{figures} of trial {self.trial.trial_id}: {error.text}")
 
 
 def network_figures(
