@@ -73,9 +73,9 @@ def report_nothing(config: dict[str, Any]) -> None:
 def time_ours(trials: int) -> float:
     config = parse_sweep(FILE.format(trials=trials), source="overhead.py")
     with tempfile.TemporaryDirectory() as folder:
-        launch = Launch(storage=Path(folder), data_root=Path(folder))
+        launch = Launch(Path(folder), data_root=Path(folder), train=train_nothing)
         started = time.perf_counter()
-        outcome = run_sweep(config, launch, train=train_nothing)
+        outcome = run_sweep(config, launch)
         seconds = time.perf_counter() - started
     assert sum(outcome.trials.values()) == trials, outcome
     assert outcome.trials.get("stopped", 0) > 0, "ASHA did not act"

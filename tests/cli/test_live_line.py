@@ -6,7 +6,7 @@ import pytest
 
 from tune_app.cli.printing.live import plain_line
 from tune_app.config.files import parse_sweep
-from tune_app.sweep.ray_tune.engine import SweepProgress
+from tune_app.sweep.progress import SweepProgress
 from tune_app.sweep.search.feasible import Draw
 from tune_app.sweep.trial.tasks import Ledger, TrialTask
 

@@ -117,10 +117,10 @@ def main(storage: Path, *, shared: bool, nodes: int, sent: bool) -> None:
     store = open_store(storage)
     thread = threading.Thread(target=take_away, args=(cluster, goes, store, notes), daemon=True)
     thread.start()
-    launch = Launch(storage=storage, data_root=storage, address=cluster.address)
+    launch = Launch(storage=storage, data_root=storage, address=cluster.address, train=train)
     trials = [("search.trials", nodes + 1)]
     config = parse_sweep(FILE, source="spread.yaml", overrides=trials)
-    outcome = run_sweep(config, launch, train=train)
+    outcome = run_sweep(config, launch)
     print(outcome.status, outcome.trials)
     thread.join()
     cluster.shutdown()

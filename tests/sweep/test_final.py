@@ -2,6 +2,7 @@
 
 import shutil
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -241,7 +242,9 @@ class TestRuns:
         module = __import__(__name__)
         cloudpickle.register_pickle_by_value(module)
         try:
-            outcome = run_sweep(config_of(**{"final.seeds": 4}), launch, train=fail_now_and_then)
+            outcome = run_sweep(
+                config_of(**{"final.seeds": 4}), replace(launch, train=fail_now_and_then)
+            )
         finally:
             cloudpickle.unregister_pickle_by_value(module)
         assert outcome.status == "complete"

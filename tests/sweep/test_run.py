@@ -3,6 +3,7 @@
 import math
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -184,7 +185,7 @@ def test_one_bad_trial_is_its_own_failure_alone(launch):
 
     cloudpickle.register_pickle_by_value(__import__(__name__))
     try:
-        outcome = run_sweep(config, launch, train=bad_now_and_then)
+        outcome = run_sweep(config, replace(launch, train=bad_now_and_then))
     finally:
         cloudpickle.unregister_pickle_by_value(__import__(__name__))
     assert outcome.status == "complete"
@@ -220,7 +221,7 @@ def test_a_time_limit_ends_a_sweep_in_order_and_it_can_be_resumed(launch):
             yield EpochResult(epoch, 1.0, 0.5, 0.5, 0.5, 0.1, 1.0, 0.3)
 
     started = time.perf_counter()
-    outcome = run_sweep(config_of(**{"search.time_limit": 2}), launch, train=slow)
+    outcome = run_sweep(config_of(**{"search.time_limit": 2}), replace(launch, train=slow))
     assert time.perf_counter() - started < 20
     assert (outcome.status, outcome.reason) == ("stopped", "out of time (search.time_limit)")
     assert 0 < sum(outcome.trials.values()) < 8
@@ -228,7 +229,7 @@ def test_a_time_limit_ends_a_sweep_in_order_and_it_can_be_resumed(launch):
     assert store.get_sweep("small").status == "stopped"
     before = {t.trial_id: t for t in store.trials("small") if t.status == "finished"}
     store.update_sweep("small", config=config_of().to_dict())
-    resumed = resume_sweep("small", launch, train=made_up([0.1, 0.2, 0.3, 0.4]))
+    resumed = resume_sweep("small", replace(launch, train=made_up([0.1, 0.2, 0.3, 0.4])))
     assert (resumed.status, sum(resumed.trials.values())) == ("complete", 8)
     after = {t.trial_id: t for t in store.trials("small")}
     assert all(after[trial_id] == trial for trial_id, trial in before.items())
@@ -304,7 +305,7 @@ def test_trials_shorter_than_a_workers_start_share_all_the_workers(launch, tmp_p
 
     # Left to Tune, the first worker took every trial, and each new one was ended at its start.
     changes = {"search.trials": 60, "search.sampler": "random", **TWO_AT_ONCE}
-    run_sweep(config_of(**changes), launch, train=note_worker)
+    run_sweep(config_of(**changes), replace(launch, train=note_worker))
     by_worker = Counter((tmp_path / "workers.txt").read_text().split())
     assert len(by_worker) == 2
     assert min(by_worker.values()) >= 10

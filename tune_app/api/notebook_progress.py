@@ -13,7 +13,7 @@ from rich.console import Console
 from tune_app.cli.printing.live import Announcer, live_table
 from tune_app.config.sweep import SweepConfig
 from tune_app.results.tables.sweep_tables import PIPE_WIDTH
-from tune_app.sweep.ray_tune.engine import SweepProgress
+from tune_app.sweep.progress import SweepProgress
 
 REFRESH_S = 1.0
 _BLOCK = '<pre style="line-height: 1.3; overflow-x: auto">{code}</pre>'
@@ -22,7 +22,7 @@ _BLOCK = '<pre style="line-height: 1.3; overflow-x: auto">{code}</pre>'
 class NotebookProgress:
     """Shows the live table of the command line as one output of the cell that runs."""
 
-    def opening(self, config: SweepConfig, trials: int | None = None) -> None:
+    def opening(self, config: SweepConfig) -> None:
         """Say nothing: the cell shows what is run."""
 
     @contextmanager

@@ -59,6 +59,7 @@ def run_sweep(
     if not isinstance(config, SweepConfig):
         config = SweepConfig.from_dict(config)
     config = named(config, place, new=new)
+    say = announcer(quiet)
     launch = Launch(
         storage=place,
         data_root=data_path(data_root),
@@ -66,11 +67,12 @@ def run_sweep(
         command=COMMAND,
         source=source,
         folders=folders,
+        model=model,
+        train=train,
+        announce=say.opening,
+        watch=say.watch,
     )
-    say = announcer(quiet)
-    say.opening(config)
-    outcome = run_config(config, launch, watch=say.watch, model=model, train=train)
-    return _ended(place, outcome)
+    return _ended(place, run_config(config, launch))
 
 
 def resume(
@@ -94,11 +96,11 @@ def resume(
         data_root=Path(flags["data_root"]),
         address=flags["address"],
         command=COMMAND,
+        model=model,
+        train=train,
+        watch=announcer(quiet).watch,
     )
-    say = announcer(quiet)
-    outcome = resume_sweep(
-        sweep.name, launch, trials=trials, watch=say.watch, model=model, train=train
-    )
+    outcome = resume_sweep(sweep.name, launch, trials=trials)
     return sweep if outcome is None else _ended(sweep.store.storage, outcome)
 
 

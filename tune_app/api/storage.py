@@ -113,7 +113,7 @@ class Sweep:
     @property
     def config(self) -> SweepConfig:
         """What was searched."""
-        return SweepConfig.from_dict(self.record.config)
+        return self.record.sweep_config
 
     def ranked(self, budget: Budget = None, *, top: int | None = None) -> Table:
         """Return the ranked table of a budget, of each budget one below the other if left out.

@@ -106,7 +106,7 @@ class Subject:
 
     @cached_property
     def config(self) -> SweepConfig:
-        return SweepConfig.from_dict(self.sweep.config)
+        return self.sweep.sweep_config
 
     @cached_property
     def model(self) -> Model:

@@ -9,7 +9,6 @@ from tune_app.config.budget import format_budget
 from tune_app.config.parsing.fields import show, thaw
 from tune_app.config.sections import SETS_WITH_PATH, SETS_WITH_TEST_SPLIT
 from tune_app.config.space import Choice, Constant, FloatRange, IntRange, Parameter
-from tune_app.config.sweep import SweepConfig
 from tune_app.report.document.blocks import (
     Block,
     Code,
@@ -73,7 +72,7 @@ def data(sweep: SweepRecord, tested: int | None) -> Section:
 
 def space(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> Section:
     """Return what could vary, and what could not."""
-    config = SweepConfig.from_dict(sweep.config)
+    config = sweep.sweep_config
     parameters = config.parameters
     varied = config.space.varied
     rows = [(name, *_described(parameters[name]), _condition(parameters[name])) for name in varied]
@@ -101,7 +100,7 @@ def space(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> Section:
 
 def budgets(sweep: SweepRecord) -> Section:
     """Return how large a network might be, how trials were drawn, and how long they trained."""
-    config = SweepConfig.from_dict(sweep.config)
+    config = sweep.sweep_config
     search, scheduler = config.search, config.scheduler
     sizes = joined([format_budget(budget) for budget in sweep.budgets])
     size: Text

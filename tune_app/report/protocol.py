@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tune_app.config.files import parse_sweep
-from tune_app.config.sweep import SweepConfig
 from tune_app.errors import SweepFileError
 from tune_app.report.background import metric_name
 from tune_app.report.document.blocks import (
@@ -133,7 +132,7 @@ def _changed(sweep: SweepRecord) -> list[tuple[str, str]]:
         written = parse_sweep(sweep.source, source=sweep.name).to_dict()
     except SweepFileError:
         return []  # written for an older version; what ran is in the sections above
-    ran = SweepConfig.from_dict(sweep.config).to_dict()
+    ran = sweep.sweep_config.to_dict()
     before, after = _leaves(written), _leaves(ran)
     return [
         (key, f"{_shown(after.get(key))}, in the file {_shown(before.get(key))}")

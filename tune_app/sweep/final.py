@@ -15,20 +15,18 @@ import numpy as np
 
 from tune_app.config.budget import format_budget
 from tune_app.config.sections import FinalConfig
-from tune_app.data.sets import SearchData
 from tune_app.errors import BudgetError, SpaceError
 from tune_app.hints import hint
 from tune_app.results.store import Store, SweepRecord, TrialRecord
 from tune_app.results.tables.trial_table import ranked_rows, table_budgets, trial_rows
-from tune_app.sweep.ray_tune.cluster import Cluster
-from tune_app.sweep.ray_tune.engine import Ended, Watch
+from tune_app.sweep.ray_tune.engine import Ended
 from tune_app.sweep.search.feasible import Draw
 from tune_app.sweep.search.task_queue import JobQueue
 from tune_app.sweep.search.tune_searcher import ENDED
 from tune_app.sweep.session import Outcome, Session, budget_name, count_outcome
-from tune_app.sweep.signals import StopRequested, StopSignals, signal_name
+from tune_app.sweep.signals import StopRequested, signal_name
+from tune_app.sweep.sweep_run import SweepRun
 from tune_app.sweep.trial.tasks import TrialTask
-from tune_app.sweep.trial.user_code import OwnFunctions
 from tune_app.training.baselines import run_baselines
 
 _FINAL_SEEDS = 1  # sets their entropy apart from that of the search's seeds
@@ -70,26 +68,20 @@ def final_seed(search_seed: int, source: TrialRecord, replicate: int) -> int:
 class FinalSession(Session):
     """The final stage of a sweep, as far as it has not been run."""
 
-    def __init__(
-        self,
-        store: Store,
-        record: SweepRecord,
-        cluster: Cluster,
-        data: SearchData,
-        signals: StopSignals,
-    ) -> None:
-        super().__init__(store, record, cluster, data, signals)
-        self._earlier = {t.trial_id: t for t in store.trials(record.name)}
-        kept = len(data.x_train) / record.resolved["train_count"]
-        # As much longer as there is more to learn from.
-        self.time_limit_s = self.config.resources.trial_time_limit_s * kept
+    final = True
 
-    def _run_tune(self, watch: Watch | None, own: OwnFunctions) -> Ended:
+    def __init__(self, run: SweepRun) -> None:
+        super().__init__(run)
+        self._earlier = {t.trial_id: t for t in self.store.trials(self.name)}
+        # As much longer as there is more to learn from.
+        self.trial_time_limit_s *= len(run.data.x_train) / self.record.resolved["train_count"]
+
+    def _run_tune(self) -> Ended:
         jobs = list(self._jobs())
         ended = Ended("complete", None)
         if jobs:
             queue = JobQueue(jobs, self.recorder.ledger, on_start=self.recorder.add)
-            ended = self._tune(queue, watch, own, trial_time_limit_s=self.time_limit_s, final=True)
+            ended = self._tune(queue)
         if ended.status == "complete":
             self._run_baselines()
         return ended
@@ -142,25 +134,26 @@ class FinalSession(Session):
         wanted = sum(len(one.k) if isinstance(one.k, tuple) else 1 for one in self.config.baselines)
         if len(self.record.baselines) == wanted:
             return
-        assert self.data.x_test is not None
-        assert self.data.y_test is not None
+        data, signals = self.context.data, self.context.signals
+        assert data.x_test is not None
+        assert data.y_test is not None
         rows: list[Mapping[str, Any]] = []
 
         def keep(row: Mapping[str, Any]) -> None:
             rows.append(row)
             self.store.update_sweep(self.name, baselines=tuple(rows))
-            if self.signals.received:
+            if signals.received:
                 raise StopRequested(
-                    self.signals.received,
-                    f"stopped by {signal_name(self.signals.received)}, in the final stage",
+                    signals.received,
+                    f"stopped by {signal_name(signals.received)}, in the final stage",
                 )
 
         run_baselines(
             self.config.baselines,
-            self.data.x_train,
-            self.data.y_train,
-            self.data.x_test,
-            self.data.y_test,
+            data.x_train,
+            data.y_train,
+            data.x_test,
+            data.y_test,
             seed=self.config.search.seed,
             on_done=keep,
         )
@@ -182,20 +175,13 @@ class FinalSession(Session):
 
 
 def with_final_plan(
-    store: Store,
-    record: SweepRecord,
-    *,
-    budgets: Sequence[int | None] = (),
-    top: int | None = None,
-    seeds: int | None = None,
+    store: Store, record: SweepRecord, wanted: FinalConfig, budgets: Sequence[int | None] = ()
 ) -> SweepRecord:
     """Return `record` with its winners chosen for `budgets`, all of the sweep's if left out.
 
-    `top` and `seeds` are those of the search file, or the defaults, if left out.
-
     Raises:
         BudgetError: It has no such budget.
-        SpaceError: No trial has a result, or the seeds are fewer than those trained already.
+        SpaceError: No trial has a result.
     """
     known = table_budgets(record)
     for budget in budgets:
@@ -203,11 +189,7 @@ def with_final_plan(
             names = ", ".join(map(format_budget, record.budgets)) or "none"
             asked = "without a limit" if budget is None else format_budget(budget)
             raise BudgetError(f"sweep '{record.name}' has no budget {asked}; it has {names}")
-    wanted = record.config.get("final") or {}
-    defaults = FinalConfig()
-    top = top or wanted.get("top", defaults.top)
-    seeds = seeds or wanted.get("seeds", defaults.seeds)
-    chosen = plan_winners(store, record, budgets or known, top)
+    chosen = plan_winners(store, record, budgets or known, wanted.top)
     if not any(chosen.values()):
         raise SpaceError(
             f"sweep '{record.name}' has no trial with a result to train again",
@@ -216,5 +198,5 @@ def with_final_plan(
     winners = {**record.final.get("winners", {}), **chosen}
     return replace(
         record,
-        final={"seeds": max(seeds, record.final.get("seeds", 0)), "winners": winners},
+        final={"seeds": max(wanted.seeds, record.final.get("seeds", 0)), "winners": winners},
     )

@@ -3,20 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from tune_app.config.sections import FinalConfig
 from tune_app.config.sweep import SweepConfig
-from tune_app.config.user_functions import Function
 from tune_app.data.sets import load_final_data
 from tune_app.errors import TuneAppError
 from tune_app.results.housekeeping import require_files
-from tune_app.results.store import Store, SweepRecord, open_store
+from tune_app.results.store import open_store
 from tune_app.results.test_split_log import note_test_reading
 from tune_app.sweep.final import FinalSession, with_final_plan
-from tune_app.sweep.launch import Launch, ray_and_data, require_same_data, surroundings
-from tune_app.sweep.ray_tune.cluster import Cluster
-from tune_app.sweep.ray_tune.engine import OUT_OF_TIME, Watch
+from tune_app.sweep.launch import Launch, noted_again, ray_and_data, require_same_data
+from tune_app.sweep.ray_tune.engine import OUT_OF_TIME
 from tune_app.sweep.session import Outcome
 from tune_app.sweep.signals import StopSignals
-from tune_app.sweep.trial.user_code import OwnFunctions, find_recorded
+from tune_app.sweep.sweep_run import SweepRun
+from tune_app.sweep.trial.user_code import find_recorded
 
 
 def run_final(
@@ -26,15 +26,11 @@ def run_final(
     budgets: Sequence[int | None] = (),
     top: int | None = None,
     seeds: int | None = None,
-    watch: Watch | None = None,
-    model: Function | None = None,
-    train: Function | None = None,
 ) -> Outcome:
     """Retrain the winners of a sweep's search over seeds and test them; see final.py.
 
     What was trained already is kept. `budgets`, `top` and `seeds` are those of the search file,
-    or all, 3 and 5, if left out. `model` and `train` are the sweep's own functions, if not those
-    that it keeps.
+    or all, 3 and 5, if left out.
 
     Raises:
         UnknownSweepError, SweepBusyError: There is no such sweep, or a live process owns it.
@@ -47,17 +43,28 @@ def run_final(
     record = store.get_sweep(name)
     store.refuse_if_live(name)
     require_files(store, name)
-    record = with_final_plan(store, record, budgets=budgets, top=top, seeds=seeds)
-    config = SweepConfig.from_dict(record.config)
-    own = find_recorded(store, record, model=model, train=train)
+    config = record.sweep_config
+    wanted = config.final or FinalConfig()
+    wanted = wanted.model_copy(update={"top": top or wanted.top, "seeds": seeds or wanted.seeds})
+    record = with_final_plan(store, record, wanted, budgets)
+    functions = find_recorded(store, record, config, launch)
     with (
         StopSignals() as signals,
         ray_and_data(config, launch, signals, record.resolved) as (cluster, data, _),
     ):
         require_same_data(data, record)
-        resumed = [*record.run_flags.get("resumed", []), surroundings(launch)]
-        record = replace(record, run_flags={**record.run_flags, "resumed": resumed})
-        return _run_final(record, store, launch, cluster, signals, watch, own)
+        record = noted_again(record, launch)
+        run = SweepRun(
+            config=config,
+            record=record,
+            store=store,
+            launch=launch,
+            cluster=cluster,
+            data=data,
+            signals=signals,
+            functions=functions,
+        )
+        return _run_final(run)
 
 
 def wants_final(config: SweepConfig) -> bool:
@@ -65,27 +72,18 @@ def wants_final(config: SweepConfig) -> bool:
     return config.final is not None or bool(config.baselines)
 
 
-def with_final(
-    outcome: Outcome,
-    store: Store,
-    launch: Launch,
-    cluster: Cluster,
-    signals: StopSignals,
-    watch: Watch | None,
-    own: OwnFunctions,
-) -> Outcome:
+def with_final(run: SweepRun, outcome: Outcome) -> Outcome:
     """Return the outcome of a search with that of the final stage, if it is to follow."""
-    record = store.get_sweep(outcome.name)
-    config = SweepConfig.from_dict(record.config)
+    run = replace(run, record=run.store.get_sweep(run.name))
     # One that was begun from the command line is gone on with too.
-    wanted = wants_final(config) or bool(record.final)
+    wanted = wants_final(run.config) or bool(run.record.final)
     ended = outcome.status == "complete" or outcome.reason == OUT_OF_TIME
     if not (wanted and ended and outcome.usable):
         return outcome
     try:
-        if config.final is not None:
-            record = with_final_plan(store, record)
-        final = _run_final(record, store, launch, cluster, signals, watch, own)
+        if run.config.final is not None:
+            run = replace(run, record=with_final_plan(run.store, run.record, run.config.final))
+        final = _run_final(run)
     except TuneAppError as error:  # the search stands, and its caller has yet to show it
         return replace(outcome, final_error=error)
     if final.status == "complete":
@@ -95,16 +93,7 @@ def with_final(
     )
 
 
-def _run_final(
-    record: SweepRecord,
-    store: Store,
-    launch: Launch,
-    cluster: Cluster,
-    signals: StopSignals,
-    watch: Watch | None,
-    own: OwnFunctions,
-) -> Outcome:
-    data = load_final_data(SweepConfig.from_dict(record.config).dataset, launch.data_root)
-    note_test_reading(store, record.name, "the final stage")
-    session = FinalSession(store, record, cluster, data, signals)
-    return session.run(watch=watch, own=own)
+def _run_final(run: SweepRun) -> Outcome:
+    data = load_final_data(run.config.dataset, run.launch.data_root)
+    note_test_reading(run.store, run.name, "the final stage")
+    return FinalSession(replace(run, data=data)).run()

@@ -4,15 +4,17 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tune_app.config.sweep import SweepConfig
+from tune_app.config.user_functions import Function
 from tune_app.data.sets import DataShape, SearchData, data_shape, load_search_data
 from tune_app.errors import DataError
 from tune_app.results.store import SweepRecord, open_store
 from tune_app.results.transfer.mirror import mirror_of
+from tune_app.sweep.progress import Announce, Watch
 from tune_app.sweep.provenance import git_commit, hardware, package_versions
 from tune_app.sweep.ray_tune.cluster import Cluster, ray_cluster
 from tune_app.sweep.ray_tune.nodes import Needs
@@ -25,14 +27,19 @@ MISSING_DATA_S = 0.2  # in which a data set that is not there is noticed, before
 
 @dataclass(frozen=True)
 class Launch:
-    """Where and how a sweep runs; what `resume` repeats."""
+    """What the caller decides about a run: where it is, by what code, and who watches."""
 
     storage: Path
     data_root: Path
     address: str | None = None
     command: str = ""
     source: str = ""
-    folders: tuple[Path, ...] = ()  # where a search file's own functions are looked for
+    folders: tuple[Path, ...] = ()  # where the functions that a search file names are looked for
+    # Functions handed over in Python, in the place of those that the file names or the sweep kept.
+    model: Function | None = None
+    train: Function | None = None
+    announce: Announce | None = None  # gets the config as soon as it is known
+    watch: Watch | None = None  # entered before the first trial of a stage, left after the last
 
 
 @contextmanager
@@ -86,6 +93,12 @@ def surroundings(launch: Launch) -> dict[str, Any]:
         "git_commit": git_commit(),
         "hardware": hardware(),
     }
+
+
+def noted_again(record: SweepRecord, launch: Launch) -> SweepRecord:
+    """Return `record` with one more process that runs a part of the sweep."""
+    resumed = [*record.run_flags.get("resumed", []), surroundings(launch)]
+    return replace(record, run_flags={**record.run_flags, "resumed": resumed})
 
 
 def require_same_data(data: SearchData, record: SweepRecord) -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from tune_app.config.sweep import SweepConfig
-from tune_app.config.user_functions import Function
 from tune_app.data.sets import SearchData, data_shape
 from tune_app.errors import SpaceError, SweepExistsError
 from tune_app.hints import hint
@@ -13,14 +12,20 @@ from tune_app.results.housekeeping import require_files
 from tune_app.results.store import SweepRecord, open_store, this_process
 from tune_app.results.store.names import resume_command
 from tune_app.sweep.final_run import with_final
-from tune_app.sweep.launch import Launch, ray_and_data, require_same_data, surroundings
-from tune_app.sweep.ray_tune.engine import Watch
+from tune_app.sweep.launch import (
+    Launch,
+    noted_again,
+    ray_and_data,
+    require_same_data,
+    surroundings,
+)
 from tune_app.sweep.ray_tune.placement import plan_placement
 from tune_app.sweep.search.feasible import FeasibleSpace
 from tune_app.sweep.search.predefined import grid_draws, own_configurations
 from tune_app.sweep.search.smallest_network import require_budgets
 from tune_app.sweep.session import Outcome, SearchSession
 from tune_app.sweep.signals import StopSignals
+from tune_app.sweep.sweep_run import SweepRun
 from tune_app.sweep.trial.user_code import (
     OwnFunctions,
     describe_own,
@@ -64,19 +69,11 @@ def named(config: SweepConfig, storage: Path, *, new: bool = False) -> SweepConf
     )
 
 
-def run_sweep(
-    config: SweepConfig,
-    launch: Launch,
-    *,
-    watch: Watch | None = None,
-    model: Function | None = None,
-    train: Function | None = None,
-) -> Outcome:
+def run_sweep(config: SweepConfig, launch: Launch) -> Outcome:
     """Run a new sweep to its end.
 
-    `watch` is entered with the sweep's progress before the first trial and left after the last.
-    `model` builds the networks and `train` trains them, in the place of what the file says; the
-    record names them. Functions that the file names are looked for in `launch.folders`.
+    Functions that were handed over with `launch` are named in the record; those that the file
+    names are looked for in `launch.folders`.
 
     Raises:
         SweepExistsError: The name is taken; see `named`.
@@ -85,11 +82,13 @@ def run_sweep(
         DataMissingError, DataError, StorageError, ClusterError: Before the first trial.
         StopRequested: SIGINT or SIGTERM came before the first trial.
     """
-    config = name_own(config, model, train)
+    if launch.announce is not None:
+        launch.announce(config)
+    config = name_own(config, launch.model, launch.train)
     with StopSignals() as signals:
         named(config, launch.storage)
-        own = find_own(config, launch.folders, model=model, train=train)
-        feasible = _feasible(config, launch, own)
+        functions = find_own(config, launch.folders, model=launch.model, train=launch.train)
+        feasible = _feasible(config, launch, functions)
         require_budgets(feasible)
         config = _complete(config, feasible)
         store = open_store(launch.storage)
@@ -97,12 +96,20 @@ def run_sweep(
             store.get_sweep(config.search.start_from)
         with ray_and_data(config, launch, signals) as (cluster, data, kernels):
             plan_placement(config.resources, cluster.nodes)
-            record = _record(config, launch, data, kernels, own)
+            record = _record(config, launch, data, kernels, functions)
             store.create_sweep(record)
-            keep_code(store, config.name, own)
-            session = SearchSession(store, record, feasible, cluster, data, signals)
-            outcome = session.run(watch=watch, own=own)
-            return with_final(outcome, store, launch, cluster, signals, watch, own)
+            keep_code(store, config.name, functions)
+            run = SweepRun(
+                config=config,
+                record=record,
+                store=store,
+                launch=launch,
+                cluster=cluster,
+                data=data,
+                signals=signals,
+                functions=functions,
+            )
+            return with_final(run, SearchSession(run, feasible).run())
 
 
 def resume_sweep(
@@ -110,15 +117,12 @@ def resume_sweep(
     launch: Launch,
     *,
     trials: int | None = None,
-    watch: Watch | None = None,
-    model: Function | None = None,
-    train: Function | None = None,
 ) -> Outcome | None:
     """Go on with a sweep from its record: unfinished trials first, then new ones.
 
     `trials` extends it to that many. The final stage follows, unless it is done; where only that
     is left, the outcome's counts are those of the search as it was. Returns None where there is
-    nothing left to do. `model` and `train` are the sweep's own functions, if not those it keeps.
+    nothing left to do.
 
     Raises:
         UnknownSweepError, SweepBusyError: There is no such sweep, or a live process owns it.
@@ -129,34 +133,38 @@ def resume_sweep(
     """
     store = open_store(launch.storage)
     record = store.get_sweep(name)
-    config = SweepConfig.from_dict(record.config)
+    config = record.sweep_config
+    if trials is not None:
+        search = config.search.model_copy(update={"trials": trials})
+        config = config.model_copy(update={"search": search})
+    if launch.announce is not None:
+        launch.announce(config)
     drawn = sum(trial.stage == "search" for trial in store.trials(name))
     if record.status == "complete" and (trials is None or trials <= drawn):
         return None
-    if trials is not None:
-        if trials < drawn:
-            raise SpaceError(f"sweep '{name}' has {drawn} trials already", hint=hint("more_trials"))
-        search = config.search.model_copy(update={"trials": trials})
-        config = config.model_copy(update={"search": search})
+    if trials is not None and trials < drawn:
+        raise SpaceError(f"sweep '{name}' has {drawn} trials already", hint=hint("more_trials"))
     store.refuse_if_live(name)
     require_files(store, name)
-    config = name_own(config, model, train)
-    own = find_recorded(store, replace(record, config=config.to_dict()), model=model, train=train)
+    config = name_own(config, launch.model, launch.train)
+    functions = find_recorded(store, record, config, launch)
     with StopSignals() as signals:
-        feasible = _feasible(config, launch, own)
+        feasible = _feasible(config, launch, functions)
         require_budgets(feasible)
         with ray_and_data(config, launch, signals, record.resolved) as (cluster, data, _):
             require_same_data(data, record)
             plan_placement(config.resources, cluster.nodes)
-            resumed = [*record.run_flags.get("resumed", []), surroundings(launch)]
-            record = replace(
-                record,
-                config=config.to_dict(),
-                run_flags={**record.run_flags, "resumed": resumed},
+            run = SweepRun(
+                config=config,
+                record=replace(noted_again(record, launch), config=config.to_dict()),
+                store=store,
+                launch=launch,
+                cluster=cluster,
+                data=data,
+                signals=signals,
+                functions=functions,
             )
-            session = SearchSession(store, record, feasible, cluster, data, signals)
-            outcome = session.run(watch=watch, own=own)
-            return with_final(outcome, store, launch, cluster, signals, watch, own)
+            return with_final(run, SearchSession(run, feasible).run())
 
 
 def _feasible(config: SweepConfig, launch: Launch, own: OwnFunctions) -> FeasibleSpace:

@@ -7,26 +7,24 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tune_app.config.sweep import SweepConfig
-from tune_app.data.sets import SearchData
 from tune_app.errors import StorageError, TuneAppError, UnknownSweepError
 from tune_app.results.ranking import RANKED_STATUSES
-from tune_app.results.store import Store, SweepRecord, TrialRecord
+from tune_app.results.store import TrialRecord
 from tune_app.results.store.names import resume_command
 from tune_app.results.transfer.mirror import mirror_of
-from tune_app.sweep.ray_tune.cluster import Cluster
-from tune_app.sweep.ray_tune.engine import Ended, SweepProgress, Watch, run_tune
-from tune_app.sweep.ray_tune.placement import plan_placement
+from tune_app.sweep.progress import SweepProgress
+from tune_app.sweep.ray_tune.engine import Ended, StagePlan, run_tune
+from tune_app.sweep.ray_tune.placement import Placement, plan_placement
 from tune_app.sweep.ray_tune.recorder import Recorder
 from tune_app.sweep.schedule.asha import Rungs, rung_key, rungs_of
 from tune_app.sweep.search.feasible import FeasibleSpace
 from tune_app.sweep.search.task_queue import JobQueue
 from tune_app.sweep.search.tune_searcher import BudgetSearcher, best_so_far_by_epoch
-from tune_app.sweep.signals import StopRequested, StopSignals
+from tune_app.sweep.signals import StopRequested
 from tune_app.sweep.storage_uploads import uploads_of
+from tune_app.sweep.sweep_run import SweepRun
 from tune_app.sweep.trial.tasks import Ledger
 from tune_app.sweep.trial.trainable import TrialSettings
-from tune_app.sweep.trial.user_code import OwnFunctions
 
 
 @dataclass(frozen=True)
@@ -51,22 +49,20 @@ class Outcome:
 class Session(ABC):
     """A stage of a sweep and all that this process runs it with."""
 
-    def __init__(
-        self,
-        store: Store,
-        record: SweepRecord,
-        cluster: Cluster,
-        data: SearchData,
-        signals: StopSignals,
-    ) -> None:
-        self.store, self.record = store, record
-        self.cluster, self.data, self.signals = cluster, data, signals
-        self.config = SweepConfig.from_dict(record.config)
-        self.name = self.config.name
-        self.recorder = Recorder(store, self.name, Ledger(), self.refused)
+    final = False  # whether it is the final stage
+    rungs: Rungs | None = None  # without them no trial is stopped early
+    budgets: tuple[int | None, ...] = ()  # that a viewer sees the best trial of
+    time_limit_s: float | None = None  # of the whole stage
+
+    def __init__(self, run: SweepRun) -> None:
+        self.context = run
+        self.config, self.record, self.store = run.config, run.record, run.store
+        self.name = run.name
+        self.trial_time_limit_s: float = self.config.resources.trial_time_limit_s
+        self.recorder = Recorder(self.store, self.name, Ledger(), self.refused)
 
     @abstractmethod
-    def _run_tune(self, watch: Watch | None, own: OwnFunctions) -> Ended: ...
+    def _run_tune(self) -> Ended: ...
 
     @abstractmethod
     def _ended_fields(self, ended: Ended) -> dict[str, Any]:
@@ -82,7 +78,7 @@ class Session(ABC):
     def _remember(self) -> None:  # noqa: B027 - a stage may have nothing to take up
         """Take up what earlier processes left of this stage."""
 
-    def run(self, *, watch: Watch | None, own: OwnFunctions) -> Outcome:
+    def run(self) -> Outcome:
         """Run what is left of the stage and write how it ended.
 
         Raises:
@@ -105,7 +101,7 @@ class Session(ABC):
             )
             self._remember()
             with uploads_of(self.store, self.name) as self.recorder.uploads:
-                ended = self._run_tune(watch, own)
+                ended = self._run_tune()
         except StopRequested as stop:
             self._close(Ended("interrupted", str(stop), stop.number))
             go_on = resume_command(self.name, self.store.storage)
@@ -121,56 +117,45 @@ class Session(ABC):
             )
         return self._outcome(ended, time.time() - started)
 
-    def _tune(
-        self,
-        searcher: BudgetSearcher | JobQueue,
-        watch: Watch | None,
-        own: OwnFunctions,
-        *,
-        rungs: Rungs | None = None,
-        time_limit_s: float | None = None,
-        trial_time_limit_s: float | None = None,
-        budgets: tuple[int | None, ...] = (),
-        final: bool = False,
-    ) -> Ended:
+    def _tune(self, searcher: BudgetSearcher | JobQueue) -> Ended:
         """Run Tune over all that `searcher` has."""
-        config, resolved = self.config, self.record.resolved
-        own = own.for_workers()
-        placement = plan_placement(config.resources, self.cluster.nodes)
+        run, config = self.context, self.config
+        placement = plan_placement(config.resources, run.cluster.nodes)
         progress = SweepProgress(
             config=config,
             ledger=self.recorder.ledger,
             trials=searcher.trials,
-            budgets=budgets,
+            budgets=self.budgets,
             concurrent=placement.concurrent,
-            final=final,
+            final=self.final,
         )
-        settings = TrialSettings(
-            model=own.model,
+        stage = StagePlan(
+            searcher=searcher,
+            recorder=self.recorder,
+            settings=self._settings(placement),
+            progress=progress,
+            rungs=self.rungs,
+            time_limit_s=self.time_limit_s,
+        )
+        run.signals.note()
+        return run_tune(run, stage)
+
+    def _settings(self, placement: Placement) -> TrialSettings:
+        run, config = self.context, self.config
+        functions = run.functions.for_workers()
+        return TrialSettings(
+            model=functions.model,
             metric=config.objective.metric,
             mode=config.objective.mode,
-            precision=resolved["precision"],
-            kernels=resolved["kernels"],
+            precision=self.record.resolved["precision"],
+            kernels=self.record.resolved["kernels"],
             threads=placement.cpus_per_trial,
-            time_limit_s=trial_time_limit_s or config.resources.trial_time_limit_s,
-            weights_every=None if final else config.record.weights_every,
+            time_limit_s=self.trial_time_limit_s,
+            weights_every=None if self.final else config.record.weights_every,
             metrics=config.metrics,
-            final=final,
-            train_epochs=own.train,
-            depot=self.cluster.depot,
-        )
-        self.signals.note()
-        return run_tune(
-            searcher=searcher,
-            rungs=rungs,
-            recorder=self.recorder,
-            settings=settings,
-            data=self.data,
-            cluster=self.cluster,
-            time_limit_s=time_limit_s,
-            signals=self.signals,
-            progress=progress,
-            watch=watch,
+            final=self.final,
+            train_epochs=functions.train,
+            depot=run.cluster.depot,
         )
 
     def _close(self, ended: Ended) -> None:
@@ -192,23 +177,17 @@ class Session(ABC):
 class SearchSession(Session):
     """The search of a sweep."""
 
-    def __init__(
-        self,
-        store: Store,
-        record: SweepRecord,
-        feasible: FeasibleSpace,
-        cluster: Cluster,
-        data: SearchData,
-        signals: StopSignals,
-    ) -> None:
-        super().__init__(store, record, cluster, data, signals)
+    def __init__(self, run: SweepRun, feasible: FeasibleSpace) -> None:
+        super().__init__(run)
         self.feasible = feasible
         self.rungs = rungs_of(self.config)
+        self.budgets = feasible.budgets
+        self.time_limit_s = self.config.search.time_limit_s
         self.searcher = BudgetSearcher(
             self.config,
             feasible,
             self.recorder.ledger,
-            directory=lambda trial_id: str(store.trial_folder(self.name, trial_id)),
+            directory=lambda trial_id: str(self.store.trial_folder(self.name, trial_id)),
             on_draw=self.recorder.add,
         )
 
@@ -241,17 +220,10 @@ class SearchSession(Session):
                     searcher.learn(trial, self.store.epochs(teacher, trial.trial_id))
         searcher.begin()
 
-    def _run_tune(self, watch: Watch | None, own: OwnFunctions) -> Ended:
+    def _run_tune(self) -> Ended:
         if self.searcher.exhausted:  # and resumed for the final stage
             return Ended("complete", None)
-        return self._tune(
-            self.searcher,
-            watch,
-            own,
-            rungs=self.rungs,
-            time_limit_s=self.config.search.time_limit_s,
-            budgets=self.feasible.budgets,
-        )
+        return self._tune(self.searcher)
 
     def _ended_fields(self, ended: Ended) -> dict[str, Any]:
         return {

@@ -1,5 +1,6 @@
 """The command that retrains the winners of a search and tests them."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -55,16 +56,12 @@ def final(
     from tune_app.cli.printing.live import Announcer
     from tune_app.sweep.final_run import run_final
 
-    outcome = run_final(
-        sweep,
-        launch_again(record, storage, data, address),
-        budgets=read_budgets(budget) or (),
-        top=top,
-        seeds=seeds,
-        watch=Announcer(quiet=format is Format.json and output is None).watch,
-    )
+    announcer = Announcer(quiet=format is Format.json and output is None)
+    launch = replace(launch_again(record, storage, data, address), watch=announcer.watch)
+    budgets = read_budgets(budget)
+    outcome = run_final(sweep, launch, budgets=budgets or (), top=top, seeds=seeds)
     record = store.get_sweep(sweep)
-    write_text(render_finals(store, record, read_budgets(budget), format), output)
+    write_text(render_finals(store, record, budgets, format), output)
     if outcome.signal is not None:
         raise typer.Exit(128 + outcome.signal)
     if not outcome.usable and not record.baselines:

@@ -1,6 +1,7 @@
 """The commands that train: run, resume, stop."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -79,10 +80,10 @@ def run(
         command=command_line(),
         source=file.read_text(encoding="utf-8"),
         folders=function_folders(file),
+        announce=announcer.opening,
+        watch=announcer.watch,
     )
-    config = named(config, storage, new=new)
-    announcer.opening(config)
-    outcome = run_sweep(config, launch, watch=announcer.watch)
+    outcome = run_sweep(named(config, storage, new=new), launch)
     _conclude(outcome, launch.storage, as_json)
 
 
@@ -103,13 +104,12 @@ def resume(
         return
 
     from tune_app.cli.printing.live import Announcer
-    from tune_app.config.sweep import SweepConfig
     from tune_app.sweep.run import resume_sweep
 
     announcer = Announcer(quiet=as_json)
     launch = launch_again(record, storage, data, address)
-    announcer.opening(SweepConfig.from_dict(record.config), trials=trials)
-    outcome = resume_sweep(sweep, launch, trials=trials, watch=announcer.watch)
+    launch = replace(launch, announce=announcer.opening, watch=announcer.watch)
+    outcome = resume_sweep(sweep, launch, trials=trials)
     if outcome is None:
         _say_complete(sweep, as_json)
         return

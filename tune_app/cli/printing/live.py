@@ -14,7 +14,7 @@ from rich.text import Text
 from tune_app.config.budget import format_budget
 from tune_app.config.sweep import SweepConfig
 from tune_app.results.humanize import duration_text
-from tune_app.sweep.ray_tune.engine import SweepProgress
+from tune_app.sweep.progress import SweepProgress
 from tune_app.sweep.trial.tasks import LiveTrial
 
 REFRESH_PER_SECOND = 2
@@ -29,12 +29,12 @@ class Announcer:
         self.console = Console(stderr=True, quiet=quiet)
         self.quiet = quiet
 
-    def opening(self, config: SweepConfig, trials: int | None = None) -> None:
+    def opening(self, config: SweepConfig) -> None:
         """Say what will be searched, before anything slow happens."""
         budgets = ", ".join(format_budget(b) for b in config.budgets) or "no weight limit"
         self.console.print(
             f"{config.name}: {config.model} on {config.dataset.name}, {budgets}; "
-            f"{trials or config.search.trials} trials of at most {config.epochs} epochs "
+            f"{config.search.trials} trials of at most {config.epochs} epochs "
             f"({config.search.sampler}, {config.scheduler.type})",
             highlight=False,
             soft_wrap=True,

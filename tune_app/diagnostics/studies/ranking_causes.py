@@ -7,7 +7,6 @@ from typing import Any
 import pandas as pd
 
 from tune_app.config.budget import format_budget
-from tune_app.config.sweep import SweepConfig
 from tune_app.diagnostics.diagnosis import Diagnosis
 from tune_app.diagnostics.studies.ranges import always_failing, edges
 from tune_app.errors import DiagnosisError
@@ -115,7 +114,7 @@ def diagnose_ranking(
     """
     trials = [trial for trial in store.trials(sweep.name) if trial.stage == "search"]
     rows = trial_rows(store, sweep)
-    config = SweepConfig.from_dict(sweep.config)
+    config = sweep.sweep_config
     if not rank_rows(rows, *objective_of(sweep)):
         raise DiagnosisError(
             f"sweep '{sweep.name}' has no trial with a result yet",

@@ -28,7 +28,7 @@ def to_search_file(choice: ExportChoice) -> SweepConfig:
     That of a final trial has the final stage of one winner too.
     """
     sweep, trial = choice.sweep, choice.trial
-    config = SweepConfig.from_dict(sweep.config)
+    config = sweep.sweep_config
     resolved = sweep.resolved
     return SweepConfig(
         name=f"{sweep.name[: LONGEST_NAME - len(trial.trial_id) - 1]}-{trial.trial_id}",
@@ -86,7 +86,7 @@ def _read_parameters(model: str, config: Mapping[str, Any]) -> dict[str, Any]:
 def to_metrics(choice: ExportChoice, digest: str) -> dict[str, Any]:
     """Return what was recorded of a trial, and what it was recorded with; for metrics.json."""
     sweep, trial = choice.sweep, choice.trial
-    config = SweepConfig.from_dict(sweep.config)
+    config = sweep.sweep_config
     on_gpu = bool(sweep.hardware.get("gpus")) and config.resources.gpus_per_trial != 0
     names = (
         *("sweep", "trial_id", "stage", "source", "status", "budget", "weights", "macs"),

@@ -14,7 +14,6 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 
 from tune_app.config.parsing.fields import freeze, same
 from tune_app.config.space import Choice, FloatRange, IntRange, Parameter
-from tune_app.config.sweep import SweepConfig
 from tune_app.report.figures.style import short_number
 from tune_app.results.ranking import rank_rows
 from tune_app.results.store import SweepRecord
@@ -274,7 +273,7 @@ def parameter_scales(rows: Sequence[Row], sweep: SweepRecord) -> list[ParameterS
 
     A sweep with several budgets has `budget` for its first one.
     """
-    space = SweepConfig.from_dict(sweep.config).space
+    space = sweep.sweep_config.space
     scales = []
     if len(drawn_for := {row["budget"] for row in rows}) > 1:
         budgets = tuple(budget for budget in sweep.budgets if budget in drawn_for)

@@ -3,7 +3,11 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from tune_app.config.sweep import SweepConfig
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,18 @@ class SweepRecord:
     final: dict[str, Any] = field(default_factory=dict)
     baselines: tuple[dict[str, Any], ...] = ()  # what they measured, a row each
     test_readings: tuple[dict[str, Any], ...] = ()  # when the test split was read, and for what
+
+    @cached_property
+    def sweep_config(self) -> "SweepConfig":
+        """The search file, typed: `config` is read and checked when this is first asked for.
+
+        Raises:
+            SweepFileError: Naming everything that is wrong with it.
+        """
+        # Imported here, as lists of sweeps are read without it.
+        from tune_app.config.sweep import SweepConfig
+
+        return SweepConfig.from_dict(self.config)
 
 
 @dataclass(frozen=True)

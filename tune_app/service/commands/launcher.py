@@ -112,7 +112,7 @@ class Launcher:
                 raise SweepBusyError(f"sweep '{name}' is in the queue already")
             self._require_room()
             self._forget_refused(name)
-            config = SweepConfig.from_dict(record.config)
+            config = record.sweep_config
             job = Command(name, verb, tuple(arguments), self._cores_of(config))
             self.queue.put(job)
         return job
@@ -140,7 +140,7 @@ class Launcher:
                     self._follow(job)
             self._starter.forget_ended()
             active = {
-                sweep.name: self._cores_of(SweepConfig.from_dict(sweep.config))
+                sweep.name: self._cores_of(sweep.sweep_config)
                 for sweep in self.store.list_sweeps(archived=True)
                 if sweep.status in ACTIVE and self._takes_room(sweep)
             }

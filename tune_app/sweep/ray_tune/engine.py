@@ -7,8 +7,7 @@ import shutil
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,58 +17,20 @@ from ray.tune import FailureConfig, RunConfig, Stopper, TuneConfig
 from ray.tune.error import TuneError
 from ray.tune.progress_reporter import ProgressReporter
 
-from tune_app.config.sweep import SweepConfig
-from tune_app.data.sets import SearchData
 from tune_app.errors import ClusterError
-from tune_app.sweep.ray_tune.cluster import Cluster
+from tune_app.sweep.progress import SweepProgress
 from tune_app.sweep.ray_tune.placement import GPUS, Admission
 from tune_app.sweep.ray_tune.recorder import Recorder
 from tune_app.sweep.schedule.asha import BudgetAsha, Rungs
 from tune_app.sweep.search.task_queue import JobQueue
 from tune_app.sweep.search.tune_searcher import BudgetSearcher
 from tune_app.sweep.signals import StopSignals, signal_name
-from tune_app.sweep.trial.tasks import DriverOnly, Ledger
+from tune_app.sweep.sweep_run import SweepRun
+from tune_app.sweep.trial.tasks import DriverOnly
 from tune_app.sweep.trial.trainable import TrialSettings, tune_trial
 
 WORKER_RETRIES = 2  # of a trial whose worker process died
 OUT_OF_TIME = "out of time (search.time_limit)"
-
-
-@dataclass(frozen=True)
-class SweepProgress:
-    """A running sweep as a reader sees it; `watch` gets one before the first trial."""
-
-    config: SweepConfig
-    ledger: Ledger
-    trials: int  # planned, of this stage
-    budgets: tuple[int | None, ...]
-    concurrent: int
-    final: bool = False  # winners are retrained; nothing is searched
-
-
-Watch = Callable[[SweepProgress], AbstractContextManager[Any]]
-
-
-class _SweepStopper(DriverOnly, Stopper):
-    """Ends a sweep: on a signal, on request, out of time, or when nothing can be recorded."""
-
-    def __init__(self, recorder: Recorder, signals: StopSignals, deadline: float | None) -> None:
-        self.recorder, self.signals, self.deadline = recorder, signals, deadline
-
-    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        return False
-
-    @property
-    def out_of_time(self) -> bool:
-        return self.deadline is not None and time.monotonic() > self.deadline
-
-    def stop_all(self) -> bool:
-        return bool(
-            self.signals.received
-            or self.recorder.failure
-            or self.recorder.stop_requested
-            or self.out_of_time
-        )
 
 
 class _Silent(ProgressReporter):
@@ -91,62 +52,61 @@ class Ended:
     signal: int | None = None  # that interrupted it
 
 
-def run_tune(
-    *,
-    searcher: BudgetSearcher | JobQueue,
-    rungs: Rungs | None,
-    recorder: Recorder,
-    settings: TrialSettings,
-    data: SearchData,
-    cluster: Cluster,
-    time_limit_s: float | None,
-    signals: StopSignals,
-    progress: SweepProgress,
-    watch: Watch | None,
-) -> Ended:
-    """Run every trial that `searcher` draws, and return how it ended.
+@dataclass(frozen=True)
+class StagePlan:
+    """What a stage of a sweep gives to Tune."""
+
+    searcher: BudgetSearcher | JobQueue
+    recorder: Recorder
+    settings: TrialSettings
+    progress: SweepProgress
+    rungs: Rungs | None = None  # without them no trial is stopped early
+    time_limit_s: float | None = None  # of the stage
+
+
+class _SweepStopper(DriverOnly, Stopper):
+    """Ends a sweep: on a signal, on request, out of time, or when nothing can be recorded."""
+
+    def __init__(self, stage: StagePlan, signals: StopSignals) -> None:
+        self.recorder, self.signals = stage.recorder, signals
+        limit = stage.time_limit_s
+        self.deadline = None if limit is None else time.monotonic() + limit
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return False
+
+    @property
+    def out_of_time(self) -> bool:
+        return self.deadline is not None and time.monotonic() > self.deadline
+
+    def stop_all(self) -> bool:
+        return bool(
+            self.signals.received
+            or self.recorder.failure
+            or self.recorder.stop_requested
+            or self.out_of_time
+        )
+
+
+def run_tune(run: SweepRun, stage: StagePlan) -> Ended:
+    """Run every trial that the stage's searcher draws, and return how it ended.
 
     Raises:
         ClusterError: Ray itself failed; what was recorded until then stays.
     """
     logging.getLogger("ray").setLevel(logging.ERROR)
-    deadline = None if time_limit_s is None else time.monotonic() + time_limit_s
+    stopper = _SweepStopper(stage, run.signals)
     # Tune insists on a folder for its own snapshots, which nothing of ours reads; workers write
     # there only with Tune's own checkpoints, so it need not be shared.
     scratch = tempfile.mkdtemp(prefix="tune_app_")
     try:
         with contextlib.ExitStack() as stack:
             stack.enter_context(_imports_out_of_garbage_collection())
-            if cluster.local:
+            if run.cluster.local:
                 stack.enter_context(_workers_that_wait_are_used())
-            stopper = _SweepStopper(recorder, signals, deadline)
-            if watch is not None:
-                stack.enter_context(watch(progress))
-            # Not `settings`: Tune unpickles the trainable here and pickles it again, by when a
-            # function of the user's own is no longer one that travels by value.
-            cpus = settings.threads
-            tuner = tune.Tuner(
-                tune.with_resources(
-                    tune.with_parameters(tune_trial, settings=settings, data=data),
-                    lambda config: _share_of(cpus, config[GPUS]),
-                ),
-                tune_config=TuneConfig(
-                    search_alg=Admission(searcher, progress.config.resources, cluster.look),
-                    scheduler=BudgetAsha(rungs, recorder.ledger),
-                    num_samples=-1,
-                    reuse_actors=True,
-                    trial_dirname_creator=lambda trial: str(trial.trial_id),
-                ),
-                run_config=RunConfig(
-                    name="tune",
-                    storage_path=scratch,
-                    callbacks=[recorder],
-                    stop=stopper,
-                    verbose=0,
-                    progress_reporter=_Silent(),
-                    failure_config=FailureConfig(max_failures=WORKER_RETRIES),
-                ),
-            )
+            if run.launch.watch is not None:
+                stack.enter_context(run.launch.watch(stage.progress))
+            tuner = _tuner(run, stage, stopper, scratch)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 try:
@@ -154,9 +114,37 @@ def run_tune(
                 except (TuneError, RayError) as error:
                     if not stopper.stop_all():
                         raise ClusterError(f"Ray failed: {error}") from error
-            return _ended(recorder, signals, stopper, searcher)
+            return _ended(stage, stopper)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _tuner(run: SweepRun, stage: StagePlan, stopper: _SweepStopper, scratch: str) -> tune.Tuner:
+    # Not `settings`: Tune unpickles the trainable here and pickles it again, by when a function
+    # of the user's own is no longer one that travels by value.
+    cpus = stage.settings.threads
+    return tune.Tuner(
+        tune.with_resources(
+            tune.with_parameters(tune_trial, settings=stage.settings, data=run.data),
+            lambda config: _share_of(cpus, config[GPUS]),
+        ),
+        tune_config=TuneConfig(
+            search_alg=Admission(stage.searcher, run.config.resources, run.cluster.look),
+            scheduler=BudgetAsha(stage.rungs, stage.recorder.ledger),
+            num_samples=-1,
+            reuse_actors=True,
+            trial_dirname_creator=lambda trial: str(trial.trial_id),
+        ),
+        run_config=RunConfig(
+            name="tune",
+            storage_path=scratch,
+            callbacks=[stage.recorder],
+            stop=stopper,
+            verbose=0,
+            progress_reporter=_Silent(),
+            failure_config=FailureConfig(max_failures=WORKER_RETRIES),
+        ),
+    )
 
 
 def _share_of(cpus: int, gpus: float) -> tune.PlacementGroupFactory:
@@ -194,13 +182,9 @@ def _imports_out_of_garbage_collection() -> Iterator[None]:
         gc.unfreeze()
 
 
-def _ended(
-    recorder: Recorder,
-    signals: StopSignals,
-    stopper: _SweepStopper,
-    searcher: BudgetSearcher | JobQueue,
-) -> Ended:
-    unfinished = not searcher.exhausted or any(
+def _ended(stage: StagePlan, stopper: _SweepStopper) -> Ended:
+    recorder, signals = stopper.recorder, stopper.signals
+    unfinished = not stage.searcher.exhausted or any(
         live.status in ("pending", "running") for live in recorder.ledger.trials.values()
     )
     if recorder.failure:

@@ -10,7 +10,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from tune_app.config.budget import format_budget
-from tune_app.config.sweep import Objective, SweepConfig
+from tune_app.config.sweep import Objective
 from tune_app.errors import ExportError, StorageError
 from tune_app.hints import hint
 from tune_app.results.ranking import is_number
@@ -43,7 +43,7 @@ def export_studies(store: Store, sweep: str, path: Path) -> dict[str, int]:
     record = store.get_sweep(sweep)
     if path.exists():
         raise ExportError(f"{path} exists already", hint=hint("another_file"))
-    config = SweepConfig.from_dict(record.config)
+    config = record.sweep_config
     distributions = {name: to_distribution(config.space[name]) for name in config.space.varied}
     trials = [
         trial

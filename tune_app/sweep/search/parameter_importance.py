@@ -38,7 +38,7 @@ def sweep_importance(store: Store, sweep: SweepRecord) -> list[Importance]:
     Each trial counts with the value that ranks it, that of its best epoch, also where it was
     stopped early: what made trials stop early counts as what made them worse.
     """
-    config = SweepConfig.from_dict(sweep.config)
+    config = sweep.sweep_config
     trials = [trial for trial in store.trials(sweep.name) if trial.stage == "search"]
     return [
         importance_among(

@@ -29,6 +29,7 @@ from tune_app.errors import StorageError
 from tune_app.models.user_networks import Model, UserModel, find_model
 from tune_app.results.function_files import function_folders
 from tune_app.results.store import Store, SweepRecord
+from tune_app.sweep.launch import Launch
 from tune_app.sweep.trial.trainable import TrainEpochs
 from tune_app.training.loop import train_epochs
 from tune_app.training.user_training import UserTraining
@@ -95,15 +96,14 @@ def find_own(
 
 
 def find_recorded(
-    store: Store,
-    record: SweepRecord,
-    *,
-    model: Function | None = None,
-    train: Function | None = None,
+    store: Store, record: SweepRecord, config: SweepConfig, launch: Launch
 ) -> OwnFunctions:
-    """Return the functions of a recorded sweep, as they were when it began."""
-    config = SweepConfig.from_dict(record.config)
-    return find_own(config, function_folders(store, record), model=model, train=train)
+    """Return the functions of a recorded sweep, as they were when it began.
+
+    `config` is the record's, typed.
+    """
+    folders = function_folders(store, record)
+    return find_own(config, folders, model=launch.model, train=launch.train)
 
 
 def describe_own(own: OwnFunctions) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from tune_app.config.sweep import SweepConfig
 from tune_app.config.user_functions import is_function
 from tune_app.data.sets import SearchData, load_search_data, load_test_data
 from tune_app.data.source import Array
@@ -192,7 +191,7 @@ def _test_split(subject: _Subject) -> _Shown:
 
 
 def _test_images(subject: _Subject, labels: Array, on_test_reading: Say) -> Array:
-    config = SweepConfig.from_dict(subject.sweep.config)
+    config = subject.sweep.sweep_config
     images, labels_now = load_test_data(config.dataset, subject.data_root)
     on_test_reading(f"figures of trial {subject.trial.trial_id}")
     if not np.array_equal(labels, labels_now):
@@ -201,7 +200,7 @@ def _test_images(subject: _Subject, labels: Array, on_test_reading: Say) -> Arra
 
 
 def _search_data(sweep: SweepRecord, data_root: Path) -> SearchData:
-    data = load_search_data(SweepConfig.from_dict(sweep.config).dataset, data_root)
+    data = load_search_data(sweep.sweep_config.dataset, data_root)
     if data.digest != sweep.resolved["data_digest"]:
         raise DataError(f"{data.name} is not what sweep '{sweep.name}' was trained on")
     return data

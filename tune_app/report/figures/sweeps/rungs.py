@@ -9,7 +9,6 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from tune_app.config.budget import format_budget
-from tune_app.config.sweep import SweepConfig
 from tune_app.report.figures.axes import Row, grid_shape, legend_below, panel_grid
 from tune_app.report.figures.frame import ReportFigure
 from tune_app.report.figures.style import Theme, new_figure
@@ -37,7 +36,7 @@ def rung_numbers(rows: Sequence[Row], sweep: SweepRecord) -> dict[int | None, li
     They stand where the scheduler sets them (`grace * reduction^k` epochs, below all epochs), and
     where a trial was stopped. Empty for a search that stops no trials.
     """
-    config = SweepConfig.from_dict(sweep.config)
+    config = sweep.sweep_config
     if config.scheduler.type == "none":
         return {}
     search = [row for row in rows if row["stage"] == "search"]
