@@ -1,10 +1,12 @@
-"""Pages of the documentation that are made when it is built; a hook of MkDocs.
+"""Generate those pages of the documentation that have no file under docs/ (a hook of MkDocs).
 
-The README and its neighbours become pages where they are, so that nothing is written twice; so do
-the notebooks, with the outputs that they were committed with. The commands' page comes from the
-commands themselves. A link to a file of the repository leads
-to its page, under the page's title if it only said the file's name, or keeps its text only where
-there is no page.
+The README, the change log and similar files become pages, so that their text exists only once. The
+notebooks become pages with their committed outputs. The page of commands is generated from the
+commands themselves.
+
+Links to files of the repository are rewritten. If the file has a page, the link leads to that page;
+if the link's text was only the file's name, it becomes the page's title. If the file has no page,
+only the text of the link remains.
 """
 
 import base64
@@ -21,7 +23,7 @@ from mkdocs.structure.files import File, Files
 from typer.cli import get_docs_for_click
 
 ROOT = Path(__file__).resolve().parent.parent
-FROM_FILES = {  # in the repository: the page
+FROM_FILES = {  # file in the repository: page of the documentation
     "README.md": "index.md",
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
@@ -50,14 +52,14 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Mend the links of a page that is a file under docs/."""
+    """Rewrite the links of a page that has a file under docs/."""
     if page.file.generated_by is not None:
         return markdown
     return _relinked(markdown, f"docs/{page.file.src_uri}")
 
 
 def notebook_page(path: Path) -> tuple[str, dict[str, bytes]]:
-    """Return a notebook as Markdown, and its pictures by name."""
+    """Return a notebook as Markdown, and its pictures by file name."""
     parts: list[str] = []
     pictures: dict[str, bytes] = {}
     for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
@@ -67,18 +69,18 @@ def notebook_page(path: Path) -> tuple[str, dict[str, bytes]]:
             continue
         parts.append(f"```python\n{source}\n```")
         for output in cell["outputs"]:
-            shown = {kind: _joined(own) for kind, own in output.get("data", {}).items()}
+            shown = {kind: _joined(content) for kind, content in output.get("data", {}).items()}
             plain = _joined(output.get("text", shown.get("text/plain", "")))
             if "image/png" in shown:
                 name = f"{path.stem}-{len(pictures) + 1}.png"
                 pictures[name] = base64.b64decode(shown["image/png"])
-                said = "" if plain.startswith("<") else plain
-                title = said.partition(". ")[0]
-                parts.append(f"![{title}]({name}){{ .shown }}\n\n<small>{escape(said)}</small>")
+                caption = "" if plain.startswith("<") else plain
+                title = caption.partition(". ")[0]
+                parts.append(f"![{title}]({name}){{ .shown }}\n\n<small>{escape(caption)}</small>")
             elif "text/markdown" in shown:
                 parts.append(shown["text/markdown"])
             elif "text/html" in shown:
-                # Tables as the theme styles them, without pandas' own style.
+                # Remove pandas' styles, so that the theme styles the tables.
                 html = re.sub(r"<style.*?</style>", "", shown["text/html"], flags=re.S)
                 html = re.sub(r"<table[^>]*>", "<table>", html)
                 html = re.sub(r"\n\s*\n", "\n", html)
@@ -93,7 +95,7 @@ def _joined(text: str | list[str]) -> str:
 
 
 def _page_of(file: str) -> str | None:
-    """Return the page of a file of the repository, None where it has none."""
+    """Return the page of a file of the repository, or None if it has no page."""
     if file.startswith("docs/") and file.endswith(".md"):
         return file.removeprefix("docs/")
     if file.startswith("notebooks/") and file.endswith(".ipynb"):
@@ -102,7 +104,7 @@ def _page_of(file: str) -> str | None:
 
 
 def _relinked(text: str, source: str) -> str:
-    """Return `text`, a file of the repository, with links between pages in place of files."""
+    """Return `text`, read from the file `source`, with links to pages instead of files."""
     page = _page_of(source)
     assert page is not None
     here = posixpath.dirname(page)
@@ -110,24 +112,24 @@ def _relinked(text: str, source: str) -> str:
     def file_of(target: str) -> str:
         return posixpath.normpath(posixpath.join(posixpath.dirname(source), target))
 
-    def mend(link: re.Match[str]) -> str:
-        said, target, anchor = link[1], link[2], link[3] or ""
+    def relink(link: re.Match[str]) -> str:
+        label, target, anchor = link[1], link[2], link[3] or ""
         file = file_of(target)
         leads_to = _page_of(file)
         if leads_to is None:
-            return said
-        if said == target:
-            said = _title_of(file)
-        return f"[{said}]({posixpath.relpath(leads_to, here)}{anchor})"
+            return label
+        if label == target:
+            label = _title_of(file)
+        return f"[{label}]({posixpath.relpath(leads_to, here)}{anchor})"
 
-    def show(picture: re.Match[str]) -> str:
-        said, target = picture[1], picture[2]
+    def move(picture: re.Match[str]) -> str:
+        label, target = picture[1], picture[2]
         file = file_of(target)
         if file.startswith("docs/"):
             target = posixpath.relpath(file.removeprefix("docs/"), here)
-        return f"{said}({target})"
+        return f"{label}({target})"
 
-    return LINK.sub(mend, PICTURE.sub(show, text))
+    return LINK.sub(relink, PICTURE.sub(move, text))
 
 
 def _title_of(file: str) -> str:
@@ -137,19 +139,19 @@ def _title_of(file: str) -> str:
 
 
 def commands() -> str:
-    """Return a page of all commands and their options, from the commands themselves."""
+    """Generate the page of all commands and their options."""
     from tune_app.cli import app
 
     group = typer.main.get_command(app)
-    _say_whole(group)
+    _show_whole_summaries(group)
     with group.context_class(group, info_name="tune-app") as context:
         return get_docs_for_click(obj=group, ctx=context, name="tune-app", title="Commands")
 
 
-def _say_whole(group: Any) -> None:
-    """Let lists of commands say each one's first sentence to its end, without hidden commands.
+def _show_whole_summaries(group: Any) -> None:
+    """Make lists of commands show each command's first paragraph in full, and no hidden commands.
 
-    Typer cuts them at 45 characters and lists all.
+    Typer would cut the paragraph at 45 characters and list the hidden commands too.
     """
     for name, command in list(group.commands.items()):
         if command.hidden:
@@ -157,4 +159,4 @@ def _say_whole(group: Any) -> None:
             continue
         command.short_help = " ".join((command.help or "").partition("\n\n")[0].split())
         if hasattr(command, "commands"):
-            _say_whole(command)
+            _show_whole_summaries(command)
