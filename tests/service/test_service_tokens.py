@@ -27,7 +27,7 @@ def test_a_token_is_32_bytes_in_a_file_of_its_owner(tmp_path):
     assert re.fullmatch(r"[\w-]{43}", token)  # 32 bytes in base 64
     assert path.stat().st_mode & 0o777 == 0o600
     assert typed("token", "--show", "--token-file", str(path)).strip() == token
-    with pytest.raises(TuneAppError, match="--replace makes a new one"):
+    with pytest.raises(TuneAppError, match="make a new one with: tune-app token --replace"):
         typed("token", "--token-file", str(path))
     assert typed("token", "--replace", "--token-file", str(path)).splitlines()[0] != token
     assert [one.name for one in path.parent.iterdir()] == ["token"]
