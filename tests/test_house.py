@@ -26,10 +26,15 @@ MAY_IMPORT = {
     "sweep": MODELLING | {"results"},
     "report": MODELLING | {"results"},
     "diagnostics": MODELLING | {"results", "report"},
-    "service": MODELLING | {"results", "sweep", "report", "diagnostics"},
-    "cli": MODELLING | {"results", "sweep", "report", "diagnostics", "service"},
-    "api": MODELLING | {"results", "sweep", "report", "diagnostics", "service", "cli"},
+    "actions": MODELLING | {"results", "sweep", "report", "diagnostics"},
+    # Three doors to the same actions, which do not know each other.
+    "service": MODELLING | {"results", "sweep", "report", "diagnostics", "actions"},
+    "cli": MODELLING | {"results", "sweep", "report", "diagnostics", "actions"},
+    "api": MODELLING | {"results", "sweep", "report", "diagnostics", "actions"},
 }
+
+# `tune-app serve` runs the service in its own process.
+EXCEPTIONS = {("cli/commands/serve_commands", "service")}
 
 # A package, and the only rooms that may import it.
 FENCES = {
@@ -73,7 +78,10 @@ def test_a_module_imports_only_what_its_room_may(path):
     for name in imported_names(path):
         top, _, rest = name.partition(".")
         target = rest.split(".")[0]
-        if top == "tune_app" and target in MAY_IMPORT and target not in {room, *MAY_IMPORT[room]}:
+        allowed = {room, *MAY_IMPORT[room]}
+        if (place, target) in EXCEPTIONS:
+            continue
+        if top == "tune_app" and target in MAY_IMPORT and target not in allowed:
             wrong.append(f"{room} imports upwards: {name}")
         if top in FENCES and not any(f"{place}/".startswith(f"{home}/") for home in FENCES[top]):
             wrong.append(f"{top} may not be imported here: {name}")

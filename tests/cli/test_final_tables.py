@@ -9,10 +9,10 @@ import pytest
 from final_sweeps import KNN, FinalSweep, two_budgets
 from reading import call, said, shown
 
-from tune_app.cli.printing.consoles import make_console
 from tune_app.cli.printing.winners import print_finals, render_finals
 from tune_app.errors import TuneAppError
 from tune_app.hints import Door
+from tune_app.results.tables.consoles import make_console
 from tune_app.results.tables.sweep_tables import Format
 
 

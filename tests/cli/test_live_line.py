@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tune_app.cli.printing.live import plain_line
+from tune_app.actions.live_progress import plain_line
 from tune_app.config.files import parse_sweep
 from tune_app.sweep.progress import SweepProgress
 from tune_app.sweep.search.feasible import Draw

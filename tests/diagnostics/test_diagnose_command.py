@@ -2,8 +2,8 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from tune_app.actions.diagnoses import DIAGNOSTIC_KINDS
 from tune_app.cli import app
-from tune_app.cli.commands.diagnose_command import WHATS
 from tune_app.diagnostics.catalogue import DIAGNOSTICS
 from tune_app.errors import DiagnosisError
 
@@ -55,7 +55,7 @@ def test_each_diagnostic_writes_its_tables_figures_and_page(bench, tmp_path, arg
 
 
 def test_every_diagnostic_has_its_line_on_the_command_line():
-    assert set(WHATS) == {*DIAGNOSTICS, "ranking"}
+    assert set(DIAGNOSTIC_KINDS) == {*DIAGNOSTICS, "ranking"}
 
 
 def test_tables_are_written_as_parquet_too(bench, tmp_path):

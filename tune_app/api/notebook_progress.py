@@ -10,9 +10,9 @@ from typing import Any
 
 from rich.console import Console
 
-from tune_app.cli.printing.live import Announcer, live_table
+from tune_app.actions.live_progress import Announcer, live_table
 from tune_app.config.sweep import SweepConfig
-from tune_app.results.tables.sweep_tables import PIPE_WIDTH
+from tune_app.results.tables.consoles import PIPE_WIDTH
 from tune_app.sweep.progress import SweepProgress
 
 REFRESH_S = 1.0

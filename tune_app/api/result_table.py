@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
-from tune_app.cli.printing.consoles import make_console
+from tune_app.results.tables.consoles import make_console
 from tune_app.results.tables.layout import Layout
 from tune_app.results.tables.table_formats import html_tables
 from tune_app.results.tables.terminal import print_layouts

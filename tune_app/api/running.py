@@ -1,14 +1,16 @@
 """Running sweeps in Python."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tune_app.actions.searches import same_launch, user_code_folders
 from tune_app.api.notebook_progress import announcer
 from tune_app.api.storage import Sweep, data_path, storage_path
 from tune_app.config.files import load_sweep_file
 from tune_app.config.sweep import SweepConfig
-from tune_app.config.user_functions import Function, code_folder
+from tune_app.config.user_functions import Function
 from tune_app.data.from_python import FOLDER, save_data
 from tune_app.results.store import open_store
 from tune_app.sweep.launch import Launch
@@ -51,7 +53,7 @@ def run_sweep(
     source = ""
     if isinstance(config, str | Path):
         file = Path(config)
-        folders = (file.parent, code_folder(file.parent), Path())
+        folders = user_code_folders(file)
         config = load_sweep_file(file)
         source = file.read_text(encoding="utf-8")
     if data is not None:
@@ -90,16 +92,8 @@ def resume(
     Raises:
         TuneAppError: See `tune_app.sweep.run.resume_sweep`.
     """
-    flags = sweep.record.run_flags
-    launch = Launch(
-        storage=sweep.store.storage,
-        data_root=Path(flags["data_root"]),
-        address=flags["address"],
-        command=COMMAND,
-        model=model,
-        train=train,
-        watch=announcer(quiet).watch,
-    )
+    launch = same_launch(sweep.record, sweep.store.storage, COMMAND)
+    launch = replace(launch, model=model, train=train, watch=announcer(quiet).watch)
     outcome = resume_sweep(sweep.name, launch, trials=trials)
     return sweep if outcome is None else _ended(sweep.store.storage, outcome)
 

@@ -186,7 +186,7 @@ class Sweep:
         Raises:
             ExportError: There is none to choose, its weights are gone, or the folder is taken.
         """
-        from tune_app.cli.commands.export_commands import say_left_out
+        from tune_app.actions.export_notes import note_left_out
         from tune_app.report.export.trial_export import export_trial
 
         return export_trial(
@@ -196,7 +196,7 @@ class Sweep:
             budget=None if budget is None else parse_budget(budget),
             trial_id=trial,
             formats=formats,
-            on_left_out=say_left_out,
+            on_left_out=note_left_out,
         )
 
     def report(self, to: str | Path, *, data_root: str | Path | None = None) -> Path:
@@ -206,12 +206,9 @@ class Sweep:
             TuneAppError: `to` ends otherwise.
             StorageError: It cannot be written.
         """
-        from tune_app.report.sweep_report import check_target, write_report
-        from tune_app.sweep.search.parameter_importance import sweep_importance
+        from tune_app.actions.reports import write_sweep_report
 
-        check_target(Path(to))
-        importance = {self.name: sweep_importance(self.store, self.record)}
-        write_report(self.store, [self.name], Path(to), data_path(data_root), importance=importance)
+        write_sweep_report(self.store, [self.name], Path(to), data_path(data_root))
         return Path(to)
 
     def diagnose(
@@ -225,10 +222,10 @@ class Sweep:
             DiagnosisError: There is no such diagnostic, or these trials do not suit it.
             UnknownTrialError: There is no such trial.
         """
-        from tune_app.cli.commands.diagnose_command import check_what, run_diagnostic
+        from tune_app.actions.diagnoses import check_diagnostic, run_diagnostic
         from tune_app.diagnostics.workbench import Workbench
 
-        check_what(what)
+        check_diagnostic(what)
         bench = Workbench(self.store, data_path(data_root))
         return run_diagnostic(what, bench, self.name, trials, options)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tune_app.actions.searches import same_launch
 from tune_app.errors import SpaceError
 from tune_app.results.store import SweepRecord
 
@@ -34,13 +35,6 @@ def data_path(data: Path | None) -> Path:
     return data.expanduser() if data else Path.home() / ".cache" / "tune_app"
 
 
-def function_folders(file: Path) -> tuple[Path, ...]:
-    """Return where the functions that a search file names are looked for."""
-    from tune_app.config.user_functions import code_folder
-
-    return file.parent, code_folder(file.parent), Path()
-
-
 def command_line() -> str:
     """Return the command that runs, for the record."""
     return shlex.join(["tune-app", *sys.argv[1:]])
@@ -49,16 +43,9 @@ def command_line() -> str:
 def launch_again(
     record: SweepRecord, storage: Path, data: Path | None, address: str | None
 ) -> "Launch":
-    """Return how more of a sweep is run: as its first run was, but for what is given."""
-    from tune_app.sweep.launch import Launch
-
-    flags = record.run_flags
-    return Launch(
-        storage=storage,
-        data_root=data_path(data) if data else Path(flags["data_root"]),
-        address=address or flags["address"],
-        command=command_line(),
-    )
+    """Return how to run more of a sweep, with the options of this command."""
+    root = data_path(data) if data else None
+    return same_launch(record, storage, command_line(), data_root=root, address=address)
 
 
 def parse_setting(text: str) -> tuple[str, Any]:

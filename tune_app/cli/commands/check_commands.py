@@ -9,18 +9,18 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from tune_app.actions.searches import forecast_search, user_code_folders
 from tune_app.cli.commands.run_commands import FileArgument
-from tune_app.cli.printing.consoles import make_console
 from tune_app.cli.run_options import (
     DataOption,
     SettingsOption,
     data_path,
-    function_folders,
     parse_setting,
 )
 from tune_app.config.budget import format_budget
 from tune_app.errors import SweepFileError
 from tune_app.results.humanize import duration_text, size_text
+from tune_app.results.tables.consoles import make_console
 
 BAR_ROWS = 6
 JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
@@ -39,14 +39,11 @@ def check(
     overrides = [parse_setting(text) for text in settings or []]
     config = load_sweep_file(file, overrides=overrides)
 
-    from tune_app.data.sets import data_shape
-    from tune_app.sweep.ray_tune.cluster import cpu_count
-    from tune_app.sweep.search.forecast import forecast, forecast_json
-    from tune_app.sweep.trial.user_code import find_own
+    from tune_app.sweep.search.forecast import forecast_json
 
-    shape = data_shape(config.dataset, data_path(data))
-    own = find_own(config, function_folders(file))
-    result = forecast(config, shape, samples=samples, cpus=cpu_count(), model=own.model)
+    shape, result = forecast_search(
+        config, data_path(data), samples=samples, folders=user_code_folders(file)
+    )
     if as_json:
         print(json.dumps({"name": config.name, **forecast_json(result)}, indent=2))
     else:
@@ -161,7 +158,7 @@ def new(
     output: Annotated[Path | None, typer.Option(help="Write to this file, not stdout.")] = None,
 ) -> None:
     """Write a commented search file to begin with."""
-    from tune_app.cli.printing.consoles import write_text
+    from tune_app.cli.printing.dialogue import write_text
     from tune_app.config.exchange.formats import read_space
     from tune_app.config.files import parse_sweep, read_text
     from tune_app.config.starter_file import starter_file
@@ -185,7 +182,7 @@ def space(
     output: Annotated[Path | None, typer.Option(help="Write to this file, not stdout.")] = None,
 ) -> None:
     """Write the search space of a file for another tool; `new --from` reads it back."""
-    from tune_app.cli.printing.consoles import write_text
+    from tune_app.cli.printing.dialogue import write_text
     from tune_app.config.exchange.formats import write_space
     from tune_app.config.files import load_sweep_file
 

@@ -1,38 +1,20 @@
 """The command that looks into trained networks."""
 
 import time
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tune_app.actions.diagnoses import DIAGNOSTIC_KINDS, check_diagnostic, run_diagnostic
 from tune_app.cli.options import STORAGE, StorageOption, SweepArgument
 from tune_app.cli.run_options import DataOption, command_line, data_path
 from tune_app.errors import DiagnosisError
 from tune_app.results.humanize import duration_text
 from tune_app.results.store import open_store
-from tune_app.results.store.names import did_you_mean
 
 if TYPE_CHECKING:
-    from tune_app.diagnostics.diagnosis import Diagnosis
-    from tune_app.diagnostics.workbench import Workbench
-
-# What each diagnostic is about, and the options that it reads.
-WHATS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "paths": ("how weights moved in training", ("layer", "contours")),
-    "gradients": ("gradient norm and loss", ("by_step", "epochs")),
-    "curvature": ("minimum ratio where the gradient is nearly zero", ("most", "iterations")),
-    "interpolate": ("the line between two trials", ("most", "test")),
-    "sensitivity": ("gradients by the input, sharpness, against batch size", ("most", "test")),
-    "random_labels": ("the same training on random labels", ("epochs",)),
-    "generalisation": ("loss and accuracy against weights", ("measure",)),
-    "network": ("what one network sees, errs in and claims", ()),
-    "ranking": ("what mattered, what fails, where to search on", ()),
-}
-
-_OF_ONE = ("network", "random_labels", "gradients")  # the best trial, where none is named
+    pass
 
 
 def register(app: typer.Typer) -> None:
@@ -43,7 +25,9 @@ def register(app: typer.Typer) -> None:
 def diagnose(
     what: Annotated[
         str,
-        typer.Argument(metavar="WHAT", help=f"One of {', '.join(WHATS)}.", show_default=False),
+        typer.Argument(
+            metavar="WHAT", help=f"One of {', '.join(DIAGNOSTIC_KINDS)}.", show_default=False
+        ),
     ],
     sweep: SweepArgument,
     to: Annotated[
@@ -120,49 +104,13 @@ def diagnose(
     print(f"{written[0]} and {len(written) - 1} files beside it, in {seconds}")
 
 
-def check_what(what: str) -> None:
-    """Raise where there is no such diagnostic."""
-    if what not in WHATS:
-        hint = did_you_mean(what, WHATS) or f"expected one of {', '.join(WHATS)}"
-        raise DiagnosisError(f"no diagnostic '{what}': {hint}")
-
-
 def _options_for(what: str, given: dict[str, Any]) -> dict[str, Any]:
     """Return the options, all of which `what` must read."""
-    check_what(what)
-    read = WHATS[what][1]
+    check_diagnostic(what)
+    read = DIAGNOSTIC_KINDS[what].options
     for name in given:
         if name not in read:
-            of = [other for other, (_, options) in WHATS.items() if name in options]
+            of = [other for other, kind in DIAGNOSTIC_KINDS.items() if name in kind.options]
             flag = f"--{'examples' if name == 'most' else name.replace('_', '-')}"
             raise DiagnosisError(f"{flag} is read by {', '.join(of)}, not by {what}; leave it out")
     return given
-
-
-def run_diagnostic(
-    what: str,
-    bench: "Workbench",
-    sweep: str,
-    trials: Sequence[str] = (),
-    options: Mapping[str, Any] = MappingProxyType({}),
-) -> "Diagnosis":
-    """Return what a diagnostic finds in the trials that are named, or those that it takes."""
-    if what == "ranking":
-        if trials:
-            raise DiagnosisError("ranking is about a whole sweep: name no trials")
-
-        from tune_app.diagnostics.studies.ranking_causes import diagnose_ranking
-        from tune_app.sweep.search.parameter_importance import sweep_importance
-
-        record = bench.store.get_sweep(sweep)
-        return diagnose_ranking(bench.store, record, sweep_importance(bench.store, record))
-
-    from tune_app.diagnostics.catalogue import DIAGNOSTICS
-
-    if what in _OF_ONE and not trials:
-        subjects = [bench.best(sweep)]
-    else:
-        subjects = bench.subjects(sweep, trials)
-    if not subjects:
-        raise DiagnosisError(f"no trial of sweep '{sweep}' has trained; wait for it, or resume it")
-    return DIAGNOSTICS[what](subjects, **options)

@@ -9,6 +9,7 @@ import typer
 from rich import box
 from rich.table import Table
 
+from tune_app.actions.export_notes import note_left_out
 from tune_app.cli.options import (
     STORAGE,
     StorageOption,
@@ -16,11 +17,11 @@ from tune_app.cli.options import (
     read_budgets,
     split_list,
 )
-from tune_app.cli.printing.consoles import make_console
 from tune_app.cli.run_options import DataOption, data_path
 from tune_app.errors import ExportError
 from tune_app.hints import hint
 from tune_app.results.store import Store, open_store
+from tune_app.results.tables.consoles import make_console
 from tune_app.results.tables.trial_table import table_budgets
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ def _export_network(
 
     budget = budgets[0] if budgets else None
     choice = pick_trial(store, store.get_sweep(sweep), budget=budget, trial_id=trial_id)
-    write_export(store, choice, to, formats, on_left_out=say_left_out)
+    write_export(store, choice, to, formats, on_left_out=note_left_out)
     _print_choice(to, choice)
     print(f"next: tune-app evaluate {to}")
 
@@ -171,18 +172,13 @@ def _export_budgets(
 ) -> None:
     from tune_app.report.export.export_index import budget_folder, export_budgets
 
-    choices = export_budgets(store, sweep, to, budgets, formats, on_left_out=say_left_out)
+    choices = export_budgets(store, sweep, to, budgets, formats, on_left_out=note_left_out)
     for name, choice in choices.items():
         _print_choice(to / name, choice)
     for limit in table_budgets(store.get_sweep(sweep)):
         if not budgets and budget_folder(limit) not in choices:
             print(f"note: no ranked trial of at most {limit:,} weights", file=sys.stderr)
     print(f"next: tune-app evaluate {to}")
-
-
-def say_left_out(why: str) -> None:
-    """Note on stderr what an export goes without."""
-    print(f"note: {why}", file=sys.stderr)
 
 
 def _print_choice(to: Path, choice: "ExportChoice") -> None:

@@ -13,7 +13,7 @@ from tune_app.cli.options import (
     SweepArgument,
     read_budgets,
 )
-from tune_app.cli.printing.consoles import write_text
+from tune_app.cli.printing.dialogue import write_text
 from tune_app.cli.printing.table_format import format_for
 from tune_app.cli.printing.winners import render_finals
 from tune_app.cli.run_options import AddressOption, DataOption, launch_again
@@ -53,7 +53,7 @@ def final(
     store = open_store(storage)
     record = store.get_sweep(sweep)
 
-    from tune_app.cli.printing.live import Announcer
+    from tune_app.actions.live_progress import Announcer
     from tune_app.sweep.final_run import run_final
 
     announcer = Announcer(quiet=format is Format.json and output is None)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tune_app.actions.searches import user_code_folders
 from tune_app.cli.commands.run_commands import FileArgument
 from tune_app.cli.options import STORAGE, StorageOption
-from tune_app.cli.run_options import function_folders
 from tune_app.errors import TuneAppError
 from tune_app.results.humanize import duration_text
 
@@ -65,7 +65,7 @@ def submit(
         storage=storage,
         file=file,
         functions=functions,
-        folders=function_folders(file),
+        folders=user_code_folders(file),
     )
     if follow:
         print(f"sweep '{sweep}' is job {job_id}")

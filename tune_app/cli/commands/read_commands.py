@@ -15,12 +15,13 @@ from tune_app.cli.options import (
     YesOption,
     read_budgets,
 )
-from tune_app.cli.printing.consoles import confirm, make_console, write_text
+from tune_app.cli.printing.dialogue import confirm, write_text
 from tune_app.cli.printing.table_format import format_for
 from tune_app.cli.printing.views import print_sweep_list, print_sweep_tables, print_trial
 from tune_app.results import housekeeping
 from tune_app.results.humanize import size_text
 from tune_app.results.store import open_store
+from tune_app.results.tables.consoles import make_console
 from tune_app.results.tables.sweep_tables import Format, shown_tables, trial_detail
 from tune_app.results.tables.table_formats import to_json
 from tune_app.results.tables.trial_table import (

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tune_app.cli.commands.diagnose_command import check_what, run_diagnostic
+from tune_app.actions.reports import write_sweep_report
 from tune_app.cli.options import STORAGE, StorageOption, split_list
 from tune_app.cli.run_options import DataOption, data_path
 from tune_app.results.humanize import size_text
@@ -42,30 +42,8 @@ def report(
     storage: StorageOption = STORAGE,
 ) -> None:
     """Write tables, figures and the protocol of a sweep; of several, a comparison too."""
-    whats = split_list(diagnoses)
-    for what in whats:
-        check_what(what)
-    store = open_store(storage)
-    records = [store.get_sweep(name) for name in sweeps]
-
-    from tune_app.report.sweep_report import check_target, write_report
-
-    check_target(to)
-
-    from tune_app.sweep.search.parameter_importance import sweep_importance
-
-    importance = {record.name: sweep_importance(store, record) for record in records}
-    found = {}
-    if whats:
-        from tune_app.diagnostics.workbench import Workbench
-
-        bench = Workbench(store, data_path(data))
-        found = {
-            record.name: [run_diagnostic(what, bench, record.name).section() for what in whats]
-            for record in records
-        }
-    written = write_report(
-        store, sweeps, to, data_path(data), importance=importance, diagnoses=found
+    written = write_sweep_report(
+        open_store(storage), sweeps, to, data_path(data), split_list(diagnoses)
     )
     beside = f" and {len(written) - 1} figures in {written[1].parent}" if written[1:] else ""
     print(f"{to}: {size_text(to.stat().st_size)}{beside}")

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from tune_app.actions.searches import user_code_folders
 from tune_app.cli.options import (
     STORAGE,
     BudgetOption,
@@ -20,7 +21,6 @@ from tune_app.cli.run_options import (
     SettingsOption,
     command_line,
     data_path,
-    function_folders,
     launch_again,
     parse_setting,
 )
@@ -68,7 +68,7 @@ def run(
     if no_final:
         config = config.model_copy(update={"final": None, "baselines": ()})
 
-    from tune_app.cli.printing.live import Announcer
+    from tune_app.actions.live_progress import Announcer
     from tune_app.sweep.launch import Launch
     from tune_app.sweep.run import named, run_sweep
 
@@ -79,7 +79,7 @@ def run(
         address=address,
         command=command_line(),
         source=file.read_text(encoding="utf-8"),
-        folders=function_folders(file),
+        folders=user_code_folders(file),
         announce=announcer.opening,
         watch=announcer.watch,
     )
@@ -103,7 +103,7 @@ def resume(
         _say_complete(sweep, as_json)
         return
 
-    from tune_app.cli.printing.live import Announcer
+    from tune_app.actions.live_progress import Announcer
     from tune_app.sweep.run import resume_sweep
 
     announcer = Announcer(quiet=as_json)

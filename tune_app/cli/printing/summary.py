@@ -4,13 +4,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from tune_app.cli.printing.consoles import make_console
 from tune_app.cli.printing.views import print_sweep_tables
 from tune_app.cli.printing.winners import print_finals
 from tune_app.config.budget import format_budget
 from tune_app.results.humanize import duration_text
 from tune_app.results.store import Store, open_store
 from tune_app.results.store.names import resume_command, storage_name
+from tune_app.results.tables.consoles import make_console
 from tune_app.results.tables.layout import ranked_layouts
 from tune_app.results.tables.sweep_tables import winners_json
 from tune_app.results.tables.trial_table import ranked_rows, table_budgets, trial_rows

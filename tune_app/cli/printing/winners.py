@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from tune_app.cli.printing.consoles import make_console
 from tune_app.results.store import Store, SweepRecord
+from tune_app.results.tables.consoles import make_console
 from tune_app.results.tables.final_layout import final_layouts
 from tune_app.results.tables.sweep_tables import Format, final_tables
 from tune_app.results.tables.terminal import print_layouts

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from rich.console import Console
-
 from tune_app.config.budget import format_budget
 from tune_app.errors import TuneAppError
 from tune_app.hints import hint
 from tune_app.results.final_results import baseline_rows, final_budgets, final_metric, winner_rows
 from tune_app.results.ranking import fits
 from tune_app.results.store import Store, SweepRecord
+from tune_app.results.tables.consoles import PIPE_WIDTH, plain_console
 from tune_app.results.tables.final_layout import final_layouts
 from tune_app.results.tables.layout import Layout, full_layout, ranked_layouts
 from tune_app.results.tables.pivot import pivot, pivot_cells
@@ -31,8 +30,6 @@ from tune_app.results.tables.trial_table import (
 )
 
 DEFAULT_TOP = 10
-# Into a file or a pipe there is room for more than Rich's 80 columns.
-PIPE_WIDTH = 120
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -75,11 +72,6 @@ class Tables:
                 return page.getvalue()
             case _:
                 return _WRITERS[format](title, self.layouts)
-
-
-def plain_console(file: io.StringIO, width: int = PIPE_WIDTH) -> Console:
-    """Return a console that writes what it is given as it is."""
-    return Console(file=file, width=width, highlight=False, markup=False, emoji=False)
 
 
 def shown_tables(

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from tune_app.actions.reports import write_sweep_report
+from tune_app.actions.searches import forecast_search
 from tune_app.config.budget import parse_budget
 from tune_app.config.files import dump_sweep, parse_sweep
 from tune_app.errors import SweepFileError, TuneAppError
@@ -93,13 +95,11 @@ class Worker:
 
     def forecast(self, source: str, data_path: str | None, cores: int) -> dict[str, Any]:
         """Return what to expect of a search file, and the weights of random draws."""
-        from tune_app.data.sets import data_shape
-        from tune_app.sweep.search.forecast import forecast, forecast_json, weights_histogram
+        from tune_app.sweep.search.forecast import forecast_json, weights_histogram
 
         path = [("dataset.path", data_path)] if data_path is not None else []
         config = parse_sweep(source, source="the search file", overrides=path)
-        shape = data_shape(config.dataset, self.data_root)
-        result = forecast(config, shape, samples=SAMPLES, cpus=cores)
+        _, result = forecast_search(config, self.data_root, samples=SAMPLES, cpus=cores)
         histograms = []
         for own in result.budgets:
             weights = own.survey.weights
@@ -158,14 +158,8 @@ class Worker:
 
     def report(self, sweeps: list[str]) -> dict[str, str]:
         """Write the report of sweeps; return its path and a name for it."""
-        from tune_app.report.sweep_report import write_report
-        from tune_app.sweep.search.parameter_importance import sweep_importance
-
-        importance = {
-            name: sweep_importance(self.store, self.store.get_sweep(name)) for name in sweeps
-        }
         path = self._file(".html")
-        write_report(self.store, sweeps, path, self.data_root, importance=importance)
+        write_sweep_report(self.store, sweeps, path, self.data_root)
         return {"path": str(path), "name": f"{'-'.join(sweeps)[:80]}-report.html"}
 
     def _sweep_figures(self, sweep: str, revision: str) -> tuple[list[ReportFigure], list[str]]:

@@ -1,29 +1,9 @@
-"""How the commands speak: consoles that fit, files and questions."""
+"""Where the commands write to, and how they ask."""
 
-import os
 import sys
 from pathlib import Path
-from typing import IO
-
-from rich.console import Console
 
 from tune_app.errors import StorageError, TuneAppError
-from tune_app.results.tables.sweep_tables import PIPE_WIDTH
-
-
-def make_console(file: IO[str] | None = None) -> Console:
-    """Return a console that prints what it is given as it is, to stdout or to `file`."""
-    fixed = file is not None or not (sys.stdout.isatty() or os.environ.get("COLUMNS"))
-    return Console(
-        file=file,
-        width=PIPE_WIDTH if fixed else None,
-        # In a notebook rich would show what goes to a file too, and colour it.
-        force_jupyter=None if file is None else False,
-        color_system="auto" if file is None else None,
-        highlight=False,
-        markup=False,
-        emoji=False,
-    )
 
 
 def write_text(text: str, output: Path | None) -> None:

@@ -1,0 +1,1 @@
+"""The verbs: what the command line, Python and the service do alike, written once."""

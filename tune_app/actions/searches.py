@@ -1,0 +1,64 @@
+"""Starting, continuing and forecasting searches."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tune_app.config.sweep import SweepConfig
+from tune_app.config.user_functions import code_folder
+from tune_app.results.store import SweepRecord
+
+if TYPE_CHECKING:
+    from tune_app.data.sets import DataShape
+    from tune_app.sweep.launch import Launch
+    from tune_app.sweep.search.forecast import Forecast
+
+
+def user_code_folders(file: Path) -> tuple[Path, ...]:
+    """Return where the functions that a search file names are looked for, in this order."""
+    return file.parent, code_folder(file.parent), Path()
+
+
+def same_launch(
+    record: SweepRecord,
+    storage: Path,
+    command: str,
+    *,
+    data_root: Path | None = None,
+    address: str | None = None,
+) -> "Launch":
+    """Return how to run more of a sweep: as its first run did, except for what is given."""
+    from tune_app.sweep.launch import Launch
+
+    flags = record.run_flags
+    return Launch(
+        storage=storage,
+        data_root=data_root or Path(flags["data_root"]),
+        address=address or flags["address"],
+        command=command,
+    )
+
+
+def forecast_search(
+    config: SweepConfig,
+    data_root: Path,
+    *,
+    samples: int,
+    cpus: int | None = None,
+    folders: tuple[Path, ...] = (),
+) -> "tuple[DataShape, Forecast]":
+    """Draw `samples` configurations per budget; return the data's shape and what to expect.
+
+    Functions that the file names are looked for in `folders`; `cpus` are those of this machine
+    where nothing is said.
+
+    Raises:
+        TuneAppError: The data, a budget or a function is not there or does not fit.
+    """
+    from tune_app.data.sets import data_shape
+    from tune_app.sweep.ray_tune.cluster import cpu_count
+    from tune_app.sweep.search.forecast import forecast
+    from tune_app.sweep.trial.user_code import find_own
+
+    shape = data_shape(config.dataset, data_root)
+    model = find_own(config, folders).model
+    return shape, forecast(config, shape, samples=samples, cpus=cpus or cpu_count(), model=model)
