@@ -1,19 +1,19 @@
-"""Is a search among configurations that fit better than the two ways people do it today?
+"""Compare a search among configurations that fit the budget with the two usual ways.
 
     python benchmarks/budget_search.py --surrogate PATH/TO/lcbench [--seeds 20] [--trials 40]
 
-A surrogate of learning curves recorded on FashionMNIST (LCBench, through YAHPO Gym's model; Zimmer
-et al. 2021, Pfisterer et al. 2022) stands in for training, so that 20 seeds take a minute. A
-network's weights follow from its layers and units: LCBench's networks are funnels from `max_units`
-to 10 classes over 784 inputs. At each of four budgets every method gets the same number of trials
-of 50 epochs:
+Nothing is trained. A surrogate of learning curves on FashionMNIST gives the accuracies (LCBench,
+through YAHPO Gym's model; Zimmer et al. 2021, Pfisterer et al. 2022), so that 20 seeds take a
+minute. The number of weights follows from the layers and units: LCBench's networks are funnels that
+narrow from `max_units` to 10 classes and have 784 inputs. Every method gets the same number of
+trials of 50 epochs at each of four budgets:
 
-- random: random draws, those over the budget refused before training;
-- soft: Optuna's TPE with `trial.set_constraint`, its way to a limit: a trial over the budget is
-  trained, counted and ranked below the others;
+- random: draws at random and rejects configurations over the budget before training;
+- soft: Optuna's TPE with `trial.set_constraint`, Optuna's own way to express a limit. A trial over
+  the budget is trained and counted, and ranked below the others;
 - ours: TPE among the configurations that fit.
 
-The score is the validation accuracy, in percent, of the best configuration within the budget.
+The score is the validation accuracy in percent of the best configuration within the budget.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from tune_app.models.fcn import plan_fcn
 from tune_app.sweep.search.feasible import Draw, FeasibleSpace
 from tune_app.sweep.search.samplers import BudgetSampler, to_distribution
 
-FASHION_MNIST = 31  # the surrogate's code of OpenML task 189908
+FASHION_MNIST = 31  # the surrogate's code for OpenML task 189908
 EPOCHS = 50
 BUDGETS = (60_000, 100_000, 200_000, 400_000)
 METHODS = ("random", "soft", "ours")
@@ -54,7 +54,7 @@ parameters:
 
 
 def funnel(layers: int, width: int, outputs: int = 10) -> list[int]:
-    """Return LCBench's widths: from `width` down to the classes in equal steps.
+    """Return the widths of an LCBench network, which fall in equal steps from `width` to `outputs`.
 
     >>> funnel(3, 310)
     [310, 210, 110]
@@ -64,7 +64,7 @@ def funnel(layers: int, width: int, outputs: int = 10) -> list[int]:
 
 
 class FunnelSpace(FeasibleSpace):
-    """LCBench's space with the weights of its own networks."""
+    """The search space of LCBench, with the weight counts of its funnel-shaped networks."""
 
     def plan(self, parameters: Any, budget: int | None) -> Draw:
         widths = funnel(parameters["layers"], parameters["width"])
@@ -73,7 +73,7 @@ class FunnelSpace(FeasibleSpace):
 
 
 class Surrogate:
-    """Validation accuracy in percent after `EPOCHS`, of a configuration."""
+    """A model that predicts a configuration's validation accuracy (in percent) after `EPOCHS`."""
 
     def __init__(self, folder: Path) -> None:
         import onnxruntime
@@ -117,7 +117,7 @@ def search_ours(
 def search_soft(
     space: FunnelSpace, budget: int, seed: int, trials: int, measure: Surrogate
 ) -> tuple[float, int]:
-    """Return the best score within the budget, and how many trials were over it."""
+    """Return the best score within the budget, and the number of trials that exceeded it."""
     distributions = {name: to_distribution(space.space[name]) for name in space.space.varied}
     study = optuna.create_study(
         direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed, constant_liar=False)
@@ -165,8 +165,8 @@ def run(folder: Path, seeds: int, trials: int) -> dict[str, Any]:
 
 def print_table(result: dict[str, Any]) -> None:
     print(f"{result['seeds']} seeds, {result['trials']} trials of {result['epochs']} epochs each;")
-    print("best validation accuracy within the budget, percent: mean, and the median in brackets\n")
-    head = ("budget", "random", "soft", "ours", "ours-random", "p", "ours-soft", "p", "soft wasted")
+    print("best validation accuracy within the budget in percent: mean (median)\n")
+    head = ("budget", "random", "soft", "ours", "ours-random", "p", "ours-soft", "p", "soft over")
     print("".join(f"{title:>16}" for title in head))
     for budget, rows in result["scores"].items():
         cells = [f"{int(budget):,}"]
@@ -183,7 +183,7 @@ def print_table(result: dict[str, Any]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--surrogate", type=Path, required=True, help="folder of model.onnx")
+    parser.add_argument("--surrogate", type=Path, required=True, help="folder with model.onnx")
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--trials", type=int, default=40)
     parser.add_argument("--to", type=Path, help="write the raw scores to this JSON file")

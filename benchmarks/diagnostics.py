@@ -1,12 +1,15 @@
-"""Time the diagnostics on networks of growing size: how large may one be for a minute?
+"""Find the largest network that each diagnostic handles within a minute.
 
     python benchmarks/diagnostics.py [--seconds 60] [--only interpolate ...]
 
-Untrained FCNs 784-w-w/2-10 on noise of the shape and amount of MNIST (what each diagnostic takes by
-default), two trials, or eight trainings of 15 kept epochs for paths. The width grows by half as
-much again until a run takes more than the limit; the table shows the last size within it and its
-time, in CPU seconds of the process on one thread, which other programs disturb less than the wall
-clock. On two cores a run takes that long at most. "paths" ends where it refuses more in memory.
+The networks are untrained FCNs 784-w-w/2-10, and the data is noise in the shape of MNIST, with the
+number of examples that each diagnostic uses by default. There are two trials; paths gets eight
+training runs with 15 kept epochs each. The width w grows by half until a run exceeds the limit. The
+table shows the last size within the limit and its time.
+
+Times are CPU seconds of the process on one thread, which other programs disturb less than wall
+time. With two cores the wall time is at most that. "paths" stops growing at the size that it would
+refuse because of memory.
 """
 
 import argparse
@@ -27,7 +30,7 @@ from tune_app.models.network import build_network
 from tune_app.models.weights import count_weights
 
 SHAPE = (1, 28, 28)
-KEPT = 8 * 15  # rows of weights
+KEPT = 8 * 15  # rows of weights: eight runs of 15 kept epochs
 
 
 def build(width: int) -> nn.Sequential:
@@ -72,7 +75,7 @@ def time_curvature(width: int, exact_up_to: int) -> None:
     curvature.measure_spectrum(landscape, rest.weights, exact_up_to=exact_up_to)
 
 
-# Each with the width to begin with.
+# For each diagnostic: the first width to try, and the function to time.
 SUBJECTS: dict[str, tuple[int, Callable[[int], None]]] = {
     "paths": (100, time_paths),
     "interpolate": (50, time_interpolation),
@@ -94,9 +97,9 @@ def main() -> None:
         found = "| none | |"
         while True:
             torch.manual_seed(0)
-            began = time.process_time()
+            started = time.process_time()
             run(width)
-            seconds = time.process_time() - began
+            seconds = time.process_time() - started
             if seconds > arguments.seconds:
                 break
             found = f"| {size_of(width):,} | {seconds:.0f} |"

@@ -1,12 +1,14 @@
-"""The other side of vs_idiomatic_ray.py: a search as Ray's "How to use Tune with PyTorch" teaches.
+"""Run a search as Ray's tutorial "How to use Tune with PyTorch" teaches it.
 
-A function trainable in a process of its own per trial; torchvision's FashionMNIST with transforms,
-a split and DataLoaders; `loss.item()` for the running loss; a checkpoint and a report per
-epoch; Tune's default loggers; ASHAScheduler. Departures: one CPU per trial and `num_workers=0`,
-which are faster on few cores than the tutorial's 2 and 8; and, as on the other side, accuracy as
-the objective, Adam in the place of SGD, and the same validation images.
+This is the other side of vs_idiomatic_ray.py, which runs it: idiomatic_ray.py TASK.json RESULT.json
 
-Run by vs_idiomatic_ray.py: idiomatic_ray.py JOB.json RESULT.json
+As in the tutorial, every trial runs a function trainable in its own process, reads torchvision's
+FashionMNIST with transforms, a split and DataLoaders, calls `loss.item()` for the running loss, and
+writes a checkpoint and a report in each epoch. Tune's default loggers and ASHAScheduler are used.
+
+Differences from the tutorial: one CPU per trial and `num_workers=0`, which are faster on few cores
+than the tutorial's 2 and 8. To match tune-app's side, the objective is accuracy, the optimizer Adam
+instead of SGD, and the validation images are the same.
 """
 
 import json
@@ -50,7 +52,7 @@ def load_data(data_dir: str) -> datasets.FashionMNIST:
     return datasets.FashionMNIST(data_dir, train=True, download=True, transform=transform)
 
 
-def train_fashion_mnist(config: dict[str, Any], job: dict[str, Any]) -> None:
+def train_fashion_mnist(config: dict[str, Any], task: dict[str, Any]) -> None:
     started = time.time()
     config = config["point"]
     net = Net(config["layers"], config["width"])
@@ -65,16 +67,16 @@ def train_fashion_mnist(config: dict[str, Any], job: dict[str, Any]) -> None:
         net.load_state_dict(model_state)
         optimizer.load_state_dict(optimizer_state)
 
-    images = load_data(job["data"])
-    # Not random_split: the same images as on the other side, so that accuracies compare.
-    per_class = [job["validation_images"] // 10] * 10
+    images = load_data(task["data"])
+    # Not random_split: both sides must validate on the same images to be comparable.
+    per_class = [task["validation_images"] // 10] * 10
     train_rows, validation_rows = divide(images.targets.numpy(), per_class, (0, 1))
     train_part = Subset(images, train_rows.tolist())
     validation_part = Subset(images, validation_rows.tolist())
     train_loader = DataLoader(train_part, batch_size=config["batch_size"], shuffle=True)
     validation_loader = DataLoader(validation_part, batch_size=config["batch_size"])
 
-    for epoch in range(job["epochs"]):
+    for epoch in range(task["epochs"]):
         running_loss = 0.0
         for step, (inputs, labels) in enumerate(train_loader, start=1):
             inputs, labels = inputs.to(device), labels.to(device)
@@ -107,19 +109,19 @@ def train_fashion_mnist(config: dict[str, Any], job: dict[str, Any]) -> None:
             )
 
 
-def main(job_file: str, result_file: str) -> None:
-    job = json.loads(Path(job_file).read_text(encoding="utf-8"))
+def main(task_file: str, result_file: str) -> None:
+    task = json.loads(Path(task_file).read_text(encoding="utf-8"))
     scheduler = ASHAScheduler(
-        max_t=job["epochs"],
-        grace_period=job["grace_epochs"],
-        reduction_factor=job["reduction_factor"],
+        max_t=task["epochs"],
+        grace_period=task["grace_epochs"],
+        reduction_factor=task["reduction_factor"],
     )
     tuner = tune.Tuner(
-        tune.with_resources(tune.with_parameters(train_fashion_mnist, job=job), {"cpu": 1}),
-        # The points were drawn beforehand, at random, so that both sides train the same ones.
-        param_space={"point": tune.grid_search(job["points"])},
+        tune.with_resources(tune.with_parameters(train_fashion_mnist, task=task), {"cpu": 1}),
+        # The points were drawn at random beforehand, so that both sides train the same ones.
+        param_space={"point": tune.grid_search(task["points"])},
         tune_config=tune.TuneConfig(metric="accuracy", mode="max", scheduler=scheduler),
-        run_config=tune.RunConfig(storage_path=job["storage"]),
+        run_config=tune.RunConfig(storage_path=task["storage"]),
     )
     trials = [
         {

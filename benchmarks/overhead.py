@@ -1,12 +1,13 @@
-"""What a trial costs that trains nothing: our whole path beside bare Ray Tune with its defaults.
+"""Measure the overhead of a trial: a sweep that trains nothing against bare Ray Tune.
 
     python benchmarks/overhead.py [--trials 200] [--bare-trials 30] [--repeats 3]
 
-Ours: 200 trials over three budgets through everything a real sweep uses: Optuna's TPE, the budget
-filter, ASHA, reused workers, a built network, best weights on disk, the recorder and the Store.
-Each reports up to two epochs of made-up accuracies, so that ASHA has something to stop. Bare: the
-same number of made-up reports from a function given to `tune.Tuner`, all else left as it comes.
-Ray's start is left out on both sides and printed apart; sides alternate.
+Our side runs 200 trials over three budgets through everything that a real sweep uses: Optuna's TPE,
+the budget filter, ASHA, reused workers, a built network, best weights on disk, the recorder and the
+Store. Each trial reports up to two epochs of made-up accuracies, so that ASHA has trials to stop.
+On the bare side, a function passed to `tune.Tuner` makes two such reports per trial, with Tune's
+default settings. The time that Ray takes to start is printed separately and is in neither result.
+The sides alternate.
 """
 
 import argparse
@@ -27,7 +28,7 @@ from tune_app.sweep.ray_tune.cluster import quiet_environment, ray_cluster
 from tune_app.sweep.run import run_sweep
 from tune_app.training.loop import EpochResult
 
-EPOCHS = 2  # at most: ASHA stops two thirds after the first
+EPOCHS = 2  # at most: ASHA stops two thirds of the trials after the first
 FILE = """
 name: overhead
 dataset: {{name: digits}}
@@ -46,7 +47,7 @@ scheduler: {{type: asha, grace_epochs: 1}}
 
 
 def train_nothing(model: Any, data: Any, config: Any, *, seed: int, **rest: Any) -> Iterator[Any]:
-    """Stand in the place of `train_epochs`, and report made-up accuracies."""
+    """Replace `train_epochs`: report made-up accuracies and train nothing."""
     rng = random.Random(seed)
     for epoch in range(1, EPOCHS + 1):
         accuracy = rng.random()
@@ -63,7 +64,7 @@ def train_nothing(model: Any, data: Any, config: Any, *, seed: int, **rest: Any)
 
 
 def report_nothing(config: dict[str, Any]) -> None:
-    """Report as many made-up accuracies to Tune itself."""
+    """Report the same number of made-up accuracies directly to Tune."""
     from ray import tune
 
     for _ in range(EPOCHS):
@@ -85,7 +86,7 @@ def time_ours(trials: int) -> float:
 def time_bare(trials: int) -> float:
     from ray import tune
 
-    # What our own side turned off for its process comes back for this one.
+    # Our side turned off these features of Tune by environment variables; turn them on again.
     for name in ("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "TUNE_GLOBAL_CHECKPOINT_S"):
         os.environ.pop(name, None)
     with tempfile.TemporaryDirectory() as folder:
@@ -113,19 +114,19 @@ def main() -> None:
     ours, bare = [], []
     with ray_cluster(None, object_store_bytes=256 * 2**20) as cluster:
         print(f"{platform.processor() or platform.machine()}, {cluster.cpus} CPUs")
-        print(f"Ray started in {time.perf_counter() - started:.1f} s (in neither number below)")
+        print(f"Ray started in {time.perf_counter() - started:.1f} s (not included below)")
         for repeat in range(arguments.repeats):
             ours.append(time_ours(arguments.trials))
             bare.append(time_bare(arguments.bare_trials))
             print(
-                f"  {repeat + 1}: ours {ours[-1] * 1000:.0f} ms a trial, bare "
-                f"{bare[-1] * 1000:.0f} ms a trial, {bare[-1] / ours[-1]:.0f} times"
+                f"  {repeat + 1}: ours {ours[-1] * 1000:.0f} ms per trial, bare "
+                f"{bare[-1] * 1000:.0f} ms per trial, ratio {bare[-1] / ours[-1]:.0f}"
             )
     ratios = [b / a for a, b in zip(ours, bare, strict=True)]
     print(
-        f"median of {arguments.repeats}: ours {statistics.median(ours) * 1000:.0f} ms a trial "
+        f"median of {arguments.repeats}: ours {statistics.median(ours) * 1000:.0f} ms per trial "
         f"({arguments.trials} trials of up to {EPOCHS} reports), bare Ray Tune "
-        f"{statistics.median(bare) * 1000:.0f} ms a trial ({arguments.bare_trials} trials), "
+        f"{statistics.median(bare) * 1000:.0f} ms per trial ({arguments.bare_trials} trials), "
         f"ratio {statistics.median(ratios):.0f}"
     )
 

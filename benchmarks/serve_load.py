@@ -1,13 +1,14 @@
-"""What fifty readers of the dashboard cost a sweep that runs beside it.
-
-Pairs of the same sweep, one alone and one with `tune-app serve`, 50 readers (a request each 5 s,
-with the ETag of the one before) and 5 streams of events; which of a pair comes first alternates.
+"""Measure how much fifty readers of the dashboard slow down a running sweep.
 
     python benchmarks/serve_load.py --pairs 5 [--trials 24] [--to FILE.json]
 
-Takes a quarter of an hour on a machine that does nothing else, which it needs. With --to each pair
-is kept as it ends, and the same command goes on after those that are there. The readers and the
-listeners run on the same machine: what they use of its cores is said too.
+The same sweep runs twice in each pair: once alone, and once together with `tune-app serve`, 50
+readers and 5 event streams. Each reader sends a request every 5 s with the ETag of its previous
+answer. Which run of a pair comes first alternates.
+
+This takes a quarter of an hour and needs a machine that does nothing else. With --to, each pair is
+saved when it ends, and the same command continues after the saved pairs. The readers and event
+streams run on the same machine, so their share of its cores is printed too.
 """
 
 import argparse
@@ -33,7 +34,7 @@ SWEEP = Path(__file__).parents[1] / "search_spaces" / "digits_cnn.yaml"
 
 
 def run_sweep(storage: Path, name: str, trials: int) -> float:
-    """Run the demo's sweep and return the seconds between its first trial and its last."""
+    """Run the demo's sweep and return the seconds from its first trial to the end of its last."""
     command = [sys.executable, "-m", "tune_app.cli", "run", str(SWEEP), "--name", name]
     command += ["--storage", str(storage), "--trials", str(trials), "--json"]
     subprocess.run(command, check=True, stdout=subprocess.PIPE)
@@ -67,7 +68,7 @@ def serving(storage: Path) -> Iterator[tuple[str, subprocess.Popen]]:
 
 
 class Readers:
-    """People who look at a sweep's page, and pages that listen."""
+    """Simulated readers of a sweep's page, and event streams like those that open pages have."""
 
     def __init__(self, url: str, name: str) -> None:
         self.url, self.name = url, name
@@ -93,7 +94,7 @@ class Readers:
         while not self._ended.is_set():
             started = time.monotonic()
             headers = {"If-None-Match": etag, "Accept-Encoding": "gzip"}
-            try:  # on one connection, as a browser does
+            try:  # keep one connection open, as a browser does
                 connection.request("GET", f"/sweeps/{self.name}", headers=headers)
                 answer = connection.getresponse()
                 answer.read()
@@ -118,13 +119,13 @@ class Readers:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the processor time that a process has used."""
+    """Return the CPU time that a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def measure_pair(pair: int, trials: int) -> dict[str, Any]:
-    """Run both sweeps of a pair and return what they took."""
+    """Run both sweeps of a pair and return their times and the load of the readers."""
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         storage = Path(folder)
@@ -134,11 +135,12 @@ def measure_pair(pair: int, trials: int) -> dict[str, Any]:
                 found["alone_s"] = run_sweep(storage, name, trials)
                 continue
             with serving(storage) as (url, child), Readers(url, name) as readers:
-                before, own, started = cpu_seconds(child.pid), time.process_time(), time.monotonic()
+                before, started = cpu_seconds(child.pid), time.monotonic()
+                readers_before = time.process_time()
                 found["read_s"] = run_sweep(storage, name, trials)
                 lasted = time.monotonic() - started
                 found["service_cores"] = (cpu_seconds(child.pid) - before) / lasted
-                found["readers_cores"] = (time.process_time() - own) / lasted
+                found["readers_cores"] = (time.process_time() - readers_before) / lasted
                 found["wait_ms"] = 1_000 * statistics.median(readers.waits)
                 found["answers"] = {str(code): n for code, n in readers.answers.items()}
     return found
@@ -160,11 +162,11 @@ def main() -> None:
         if given.to is not None:
             given.to.write_text(json.dumps(pairs, indent=1) + "\n", encoding="utf-8")
     ratios = [found["read_s"] / found["alone_s"] for found in pairs]
-    print(f"slower by {statistics.median(ratios) - 1:.1%} (median of {len(ratios)} pairs)")
+    print(f"slowdown: {statistics.median(ratios) - 1:.1%} (median of {len(ratios)} pairs)")
     for key, text in (
         ("service_cores", "the service used {:.3f} cores"),
-        ("readers_cores", "the readers, on the same machine, {:.3f} cores"),
-        ("wait_ms", "a reader waited {:.0f} ms (median)"),
+        ("readers_cores", "the readers on the same machine used {:.3f} cores"),
+        ("wait_ms", "a reader waited {:.0f} ms for an answer (median)"),
     ):
         print(text.format(statistics.median(found[key] for found in pairs)))
 

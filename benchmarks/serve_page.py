@@ -1,12 +1,12 @@
-"""How long the dashboard's page of a sweep of 5,000 trials takes, in a real browser.
-
-The sweep is written through the Store and never trained. `tune-app serve` shows it to a headless
-Chromium: first byte, page usable (table, charts and buttons there), sorting, filtering, paging,
-other tables, and the bytes of it all. Needs the extra serve, playwright and chromium.
+"""Measure in a real browser how fast the dashboard shows a sweep of 5,000 trials.
 
     python benchmarks/serve_page.py [--trials 5000] [--rounds 10] [--storage DIR] [--to FILE.json]
 
-A storage that holds the sweep already is used as it is.
+The sweep is written through the Store and not trained. `tune-app serve` shows it to a headless
+Chromium. Measured are the times to the first byte and to a usable page (with table, charts and
+buttons), the times of sorting, filtering, paging and changing the table, and the bytes sent. Needs
+the extra serve, playwright and chromium. If the storage already has the sweep, it is not written
+again.
 """
 
 import argparse
@@ -54,7 +54,7 @@ parameters:
 search: {{sampler: tpe, trials: TRIALS}}
 scheduler: {{type: asha, grace_epochs: 3, reduction_factor: 3}}
 """
-# Marks the moment when the table, the charts and the buttons are all there.
+# Notes the time at which the table, the charts and the buttons are all there.
 WATCH = """
 const parts = ['#table tr[data-trial]', '#pareto svg', '#progress svg', '#parallel svg',
   '#rungs svg', '.actions span[hidden]'];
@@ -64,12 +64,12 @@ const look = () => {
 };
 document.addEventListener('DOMContentLoaded', look);
 """
-# The Content-Security-Policy forbids what playwright's own waiting does.
+# Replaces playwright's own waiting function, which the Content-Security-Policy blocks.
 WAIT = """() => new Promise((done) => {
   const again = () => (window.usable ? done() : setTimeout(again, 20));
   again();
 })"""
-# Does something and waits until the table has changed and is painted.
+# Runs an action, waits until the changed table is painted, and returns the milliseconds.
 ACT = """() => new Promise((done) => {
   const began = performance.now();
   const watcher = new MutationObserver(() => {
@@ -82,7 +82,7 @@ ACT = """() => new Promise((done) => {
 
 
 def write_sweep(store: Store, trials: int) -> None:
-    """Write a sweep as a search would have: half of it stopped early, a tenth failed."""
+    """Write a sweep like a real one: about half of its trials stopped early, a tenth failed."""
     config = parse_sweep(FILE.replace("TRIALS", str(trials)), source="large.yaml")
     store.create_sweep(
         SweepRecord(
@@ -158,7 +158,7 @@ def serving(storage: Path) -> Iterator[str]:
 
 
 def open_page(browser: Browser, address: str) -> tuple[Page, dict[str, float]]:
-    """Open the page as somebody who was never here, and say how long it took."""
+    """Open the page with an empty cache, and return it with its times and sizes."""
     page = browser.new_context(viewport={"width": 1300, "height": 900}).new_page()
     page.add_init_script(WATCH)
     page.goto(address)
@@ -176,7 +176,7 @@ def open_page(browser: Browser, address: str) -> tuple[Page, dict[str, float]]:
 
 
 def clicks(rounds: int) -> dict[str, list[str]]:
-    """Return what is done to the table: scripts, each of which changes it once."""
+    """Return the actions to time: by name, scripts that each change the table once."""
     heading = (
         "[...document.querySelectorAll('table.trials th a')]"
         ".find((a) => a.textContent === '{}').click()"
@@ -214,7 +214,7 @@ def main() -> None:
         )
         with serving(storage) as url:
             address = f"{url}/sweeps/{NAME}"
-            time.sleep(3)  # a service that starts reads its newest sweeps
+            time.sleep(3)  # let the service read its newest sweeps first
             first = open_page(browser, address)[1]
             opened = [open_page(browser, address)[1] for _ in range(given.rounds)]
             acts = {}
@@ -241,7 +241,7 @@ def main() -> None:
             f"worst {max(values):6.0f} ms, n = {len(values)}"
         )
     sent, plain = first["sent"] / 1e3, first["plain"] / 1e3
-    print(f"page with all it fetches: {sent:.0f} kB sent, {plain:.0f} kB plain")
+    print(f"page with everything it loads: {sent:.0f} kB sent, {plain:.0f} kB uncompressed")
     if given.to is not None:
         found = {"milliseconds": rows, "bytes_sent": first["sent"], "bytes_plain": first["plain"]}
         given.to.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

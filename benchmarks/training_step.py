@@ -1,13 +1,16 @@
-"""Time an epoch on FashionMNIST: each choice of the training loop beside its alternative.
+"""Time an epoch on FashionMNIST, and compare each choice of the training loop with its alternative.
 
     python benchmarks/training_step.py --data DIR [--repeats 5] [--threads 1]
 
-Two networks at batch size 128: an FCN of 50,890 weights (784-64-10) on 25,600 images and a CNN
-of 16,938 (three conv layers of 16, 32 and 32 channels, each with a max pool, and a linear layer)
-on 6,400. The sides of a comparison alternate, each run trains a new network, the first run of
-each side is not counted, and the table shows medians: seconds for 10,000 images, validation left
-out, of the process's CPU time, which other programs disturb less. All but the comparison of the
-environment run in that which tune-app gives its workers.
+There are two networks, both trained with batch size 128: an FCN of 50,890 weights (784-64-10) on
+25,600 images, and a CNN of 16,938 weights on 6,400 images. The CNN has three conv layers of 16, 32
+and 32 channels, each with a max pool, and a linear layer.
+
+The two sides of a comparison alternate, and each run trains a new network. The first run of each
+side is not counted. The table shows the median CPU time of the process in seconds per 10,000
+images, without validation. CPU time is used because other programs disturb it less than wall time.
+All comparisons use the environment variables that tune-app sets for its workers, except for the one
+that compares these variables with the defaults.
 """
 
 import argparse
@@ -43,7 +46,7 @@ Epoch = Callable[[], object]
 
 
 class Bench:
-    """Epochs of one network on the same images, in every way that is compared."""
+    """Trains epochs of one network on the same images, in each of the compared ways."""
 
     def __init__(self, network: str, root: Path) -> None:
         self.kind, sizes, self.images = NETWORKS[network]
@@ -60,7 +63,7 @@ class Bench:
 
     @contextlib.contextmanager
     def ours(self, precision: str = "fp32") -> Iterator[Epoch]:
-        """Our loop as it is, or as the caller has patched it."""
+        """Our training loop, with any patches that the caller has applied."""
         with mock.patch.object(loop, "evaluate", return_value=(1.0, 0.1)):
             epochs = train_epochs(self.build(), self.data, self.config, seed=0, precision=precision)
             yield lambda: next(epochs)
@@ -84,7 +87,7 @@ class Bench:
 
     @contextlib.contextmanager
     def data_loader(self, *, transforms: bool) -> Iterator[Epoch]:
-        """A DataLoader as tutorials have it: of PIL images and transforms, or of float tensors."""
+        """A loop as in tutorials: a DataLoader over PIL images with transforms, or over tensors."""
         from torch.utils.data import DataLoader, Subset, TensorDataset
         from torchvision import datasets
         from torchvision.transforms import Compose, Normalize, ToTensor
@@ -121,7 +124,7 @@ def unfused(weights: Any, config: Any) -> torch.optim.Optimizer:
 
 
 def comparisons(bench: Bench) -> dict[str, tuple[Any, Any]]:
-    """Return, by what is compared, how each side is started: ours first."""
+    """Return for each comparison the functions that start its two sides, ours first."""
     sides: dict[str, tuple[Any, Any]] = {
         "ours : DataLoader of PIL images": (bench.ours, lambda: bench.data_loader(transforms=True)),
         "ours : DataLoader of tensors": (bench.ours, lambda: bench.data_loader(transforms=False)),
@@ -161,7 +164,7 @@ def compare(ours: Any, other: Any, images: int, repeats: int) -> tuple[float, fl
 def main() -> None:
     arguments = parse_arguments()
     torch.set_num_threads(arguments.threads)
-    if arguments.network:  # a child: the environment is the caller's
+    if arguments.network:  # a child process, whose caller chose its environment variables
         bench = Bench(arguments.network, arguments.data)
         with bench.ours() as epoch:
             epoch()
@@ -177,7 +180,7 @@ def main() -> None:
         bench = Bench(network, arguments.data)
         for name, (ours, other) in comparisons(bench).items():
             show(name, network, *compare(ours, other, bench.images, arguments.repeats))
-        show("worker_env : as it comes", network, *compare_environments(network, arguments))
+        show("worker_env : defaults", network, *compare_environments(network, arguments))
 
 
 def compare_environments(network: str, arguments: argparse.Namespace) -> tuple[float, float]:

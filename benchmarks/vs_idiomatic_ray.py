@@ -1,15 +1,17 @@
-"""Time one search twice: with tune-app, and written as Ray's documentation teaches.
+"""Time the same search with tune-app and as Ray's documentation teaches to write it.
 
-Both sides train the same 16 fully connected networks on FashionMNIST for at most 4 epochs: same
-points, batch sizes, optimizer, split sizes (54,000 / 6,000) and ASHA settings (the tutorial's:
-grace 1, reduction 2). Each run is a process of its own, the sides alternate, and the table shows
-medians. Wall time counts from the start of the process to its end; the cold start, until the
-first trial trains, is part of it and also shown. Which trials ASHA stops depends on who reports
-first, so the sides' epochs differ a little; seconds per epoch are given too.
+Both sides train the same 16 fully connected networks on FashionMNIST for at most 4 epochs. They use
+the same points, batch sizes, optimizer, split sizes (54,000 / 6,000) and ASHA settings (those of
+the tutorial: grace 1, reduction 2). Each run is a separate process, the sides alternate, and the
+table shows medians. Wall time is measured from the start of a process to its end. It includes the
+cold start, the time until the first trial trains, which is also shown separately. Which trials ASHA
+stops depends on which trial reports first, so the sides train slightly different numbers of epochs.
+Therefore the table also gives seconds per epoch.
 
     .venv/bin/python benchmarks/vs_idiomatic_ray.py --data DIR     (or TUNE_APP_DATA=DIR)
 
-Exits 1 unless tune-app is at least 8 times faster and its best validation accuracy no worse.
+Exits with 1 unless tune-app is at least 8 times faster and its best validation accuracy is no
+worse.
 """
 
 import argparse
@@ -38,8 +40,8 @@ TRAIN_IMAGES = 54_000
 VALIDATION_IMAGES = 6_000
 
 LEAST_RATIO = 8.0
-# "No worse": within about one standard error of the difference of two accuracies near 0.88,
-# each measured on its own 6,000 images.
+# How much lower tune-app's accuracy may be and still count as no worse: about one standard error of
+# the difference between two accuracies near 0.88, each measured on 6,000 images of its own.
 ACCURACY_TOLERANCE = 0.005
 MOST_LOAD = 0.5
 
@@ -48,11 +50,11 @@ TUNE_APP = Path(sys.executable).parent / "tune-app"
 
 @dataclass(frozen=True)
 class Run:
-    """What one run of one side took and reached."""
+    """Times and accuracy of one run of one side."""
 
     wall_s: float
     cold_start_s: float
-    cpu_s: float  # of the whole machine: Ray's workers are nobody's children; nan if unknown
+    cpu_s: float  # of the whole machine, as Ray's workers are no children of ours; nan if unknown
     epochs: int
     best_accuracy: float
 
@@ -92,7 +94,7 @@ def machine_cpu_s() -> float:
 
 
 def call(command: list[str | Path], folder: Path) -> None:
-    """Run `command`; its output goes to `folder`/log, and to our own if it fails."""
+    """Run `command` with its output in `folder`/log, and show that output if it fails."""
     log = folder / "log"
     with log.open("w", encoding="utf-8") as stream:
         ran = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT, check=False)
@@ -101,7 +103,7 @@ def call(command: list[str | Path], folder: Path) -> None:
 
 
 def run_idiomatic(folder: Path, data: Path) -> Run:
-    job = {
+    task = {
         "points": draw_points(),
         "data": str(data),
         "storage": str(folder),
@@ -110,11 +112,11 @@ def run_idiomatic(folder: Path, data: Path) -> Run:
         "reduction_factor": REDUCTION_FACTOR,
         "validation_images": VALIDATION_IMAGES,
     }
-    job_file, result_file = folder / "job.json", folder / "result.json"
-    job_file.write_text(json.dumps(job), encoding="utf-8")
+    task_file, result_file = folder / "task.json", folder / "result.json"
+    task_file.write_text(json.dumps(task), encoding="utf-8")
     script = Path(__file__).with_name("idiomatic_ray.py")
     cpu, began = machine_cpu_s(), time.time()
-    call([sys.executable, script, job_file, result_file], folder)
+    call([sys.executable, script, task_file, result_file], folder)
     wall_s, cpu_s = time.time() - began, machine_cpu_s() - cpu
     trials = json.loads(result_file.read_text(encoding="utf-8"))
     assert len(trials) == TRIALS
@@ -151,7 +153,7 @@ def run_ours(folder: Path, data: Path) -> Run:
     cpu, began = machine_cpu_s(), time.time()
     call([TUNE_APP, "run", file, "--storage", folder, "--data", data, "--json"], folder)
     wall_s, cpu_s = time.time() - began, machine_cpu_s() - cpu
-    # What it recorded: `show` reads the storage, as a user would.
+    # Read the results with `show`, as a user would.
     show = [str(TUNE_APP), "show", "ours", "--all", "--format", "json"]
     storage = os.environ | {"TUNE_APP_STORAGE": str(folder)}
     rows = json.loads(subprocess.run(show, env=storage, stdout=subprocess.PIPE, check=True).stdout)
@@ -173,29 +175,30 @@ SIDES: dict[str, Callable[[Path, Path], Run]] = {"idiomatic": run_idiomatic, "ou
 def summarise(runs: list[Run]) -> dict[str, float]:
     measures = ("wall_s", "cold_start_s", "search_s", "epochs", "epoch_s", "cpu_s")
     middle = {name: statistics.median(getattr(run, name) for run in runs) for name in measures}
-    # A mean: a best of 16 on 6,000 images is noisy, and every repeat draws new initial weights.
+    # A mean, because the best of 16 on 6,000 images is noisy and every repeat draws new initial
+    # weights.
     return middle | {"best_accuracy": statistics.mean(run.best_accuracy for run in runs)}
 
 
 def render(runs: dict[str, list[Run]]) -> str:
-    """Return a Markdown table of both sides and what each measure of theirs is of the other."""
+    """Return a Markdown table of both sides with the ratio of each measure."""
     theirs, ours = summarise(runs["idiomatic"]), summarise(runs["ours"])
     batch_sizes = Counter(point["batch_size"] for point in draw_points())
     batches = ", ".join(f"{count} x {size}" for size, count in sorted(batch_sizes.items()))
     lines = [
         "| | Ray's tutorial | tune-app | ratio |",
         "|---|---|---|---|",
-        f"| trials x most epochs | {TRIALS} x {EPOCHS} | {TRIALS} x {EPOCHS} | |",
+        f"| trials x maximum epochs | {TRIALS} x {EPOCHS} | {TRIALS} x {EPOCHS} | |",
         f"| images per epoch | {TRAIN_IMAGES:,} | {TRAIN_IMAGES:,} | |",
         f"| batch sizes | {batches} | {batches} | |",
     ]
     for label, name in [
-        ("wall, s", "wall_s"),
-        ("of it cold start, s", "cold_start_s"),
-        ("of it search, s", "search_s"),
+        ("wall time, s", "wall_s"),
+        ("of that the cold start, s", "cold_start_s"),
+        ("of that the search, s", "search_s"),
         ("epochs trained", "epochs"),
-        ("search per epoch, s", "epoch_s"),
-        ("CPU of the machine, s", "cpu_s"),
+        ("search time per epoch, s", "epoch_s"),
+        ("CPU time of the machine, s", "cpu_s"),
     ]:
         ratio = theirs[name] / ours[name]
         lines.append(f"| {label} | {theirs[name]:.4g} | {ours[name]:.4g} | {ratio:.2f} |")
@@ -209,19 +212,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--data", type=Path, default=os.environ.get("TUNE_APP_DATA"))
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--side", choices=SIDES, help="run this side alone, and give no verdict")
-    parser.add_argument(
-        "--busy", action="store_true", help="measure on a busy machine all the same"
-    )
-    parser.add_argument("--output", type=Path, help="write every run's raw numbers here, as JSON")
+    parser.add_argument("--side", choices=SIDES, help="run only this side, without a verdict")
+    parser.add_argument("--busy", action="store_true", help="measure even if the machine is busy")
+    parser.add_argument("--output", type=Path, help="JSON file for the raw numbers of every run")
     arguments = parser.parse_args()
     if arguments.data is None:
-        parser.error("name the folder that holds FashionMNIST/: --data DIR, or TUNE_APP_DATA=DIR")
+        parser.error(
+            "the folder with FashionMNIST/ is missing: pass --data DIR or set TUNE_APP_DATA"
+        )
     load = os.getloadavg()[0]
     if load > MOST_LOAD and not arguments.busy:
-        parser.error(f"the machine is busy (load {load:.2f}, at most {MOST_LOAD}); wait, or --busy")
+        parser.error(
+            f"the machine is busy (load {load:.2f}, the limit is {MOST_LOAD}): wait, or pass --busy"
+        )
 
-    # With it set, a new process compiles torch and Ray again: the sides would measure that.
+    # If this is set, every new process compiles torch and Ray again, and that would be measured
+    # too.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sides = [arguments.side] if arguments.side else list(SIDES)
     runs: dict[str, list[Run]] = {side: [] for side in sides}
