@@ -10,9 +10,12 @@ from tune_app.errors import DataMissingError, SpaceError
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("sin", "'sin' is always at hand; what can be fetched is mnist, fashion_mnist, cifar10"),
-        ("arrays", "'arrays' is your own data; dataset.path says where it is"),
-        ("mnits", "no data set 'mnits' to fetch, expected one of mnist, fashion_mnist, cifar10"),
+        ("sin", "'sin' needs no download; data sets to download are mnist, fashion_mnist, cifar10"),
+        (
+            "arrays",
+            "'arrays' needs no download: it reads the files at dataset.path of a search file",
+        ),
+        ("mnits", "no data set 'mnits' to download, expected one of mnist, fashion_mnist, cifar10"),
     ],
 )
 def test_what_cannot_be_fetched_is_refused(tmp_path, name, message):

@@ -81,7 +81,7 @@ REFUSED = {
     "one class": (
         (X, Y * 0),
         None,
-        "data: y_train holds one class only (0); there is nothing to learn",
+        "data: y_train has one class only (0); at least two are needed",
     ),
     "a gap": (
         (X, Y * 2),
@@ -98,14 +98,15 @@ REFUSED = {
     "sizes": (
         Pairs([(X[0], 0), (X[1, :, :4], 1)]),
         None,
-        "data: train[1] has the shape (1, 4, 5), the first (1, 6, 5); all must be of one size",
+        "data: train[1] has the shape (1, 4, 5), but train[0] has (1, 6, 5); all inputs must "
+        "have one shape",
     ),
-    "no pair": (Pairs([X[0]]), None, "data: train[0] is no pair of an input and its label"),
-    "empty": (Pairs([]), None, "data: train is empty"),
+    "no pair": (Pairs([X[0]]), None, "data: train[0] is not a pair of an input and its label"),
+    "empty": (Pairs([]), None, "data: train is empty; give at least one example"),
     "a number": (
         3,
         None,
-        "data: train is of type int, expected a pair of tensors or arrays, or a data set whose "
+        "data: train is of type int; expected a pair of tensors or arrays, or a data set whose "
         "items are pairs",
     ),
 }

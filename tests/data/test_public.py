@@ -87,7 +87,7 @@ def test_missing_files_say_where_and_how(tmp_path):
         (
             "train-images-idx3-ubyte",
             idx(np.zeros((200, 28, 28)))[:-1],
-            "holds 156799 bytes after its header, which states (200, 28, 28)",
+            "has 156799 bytes after its header, but the header says (200, 28, 28)",
         ),
         (
             "train-images-idx3-ubyte",

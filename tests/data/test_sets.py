@@ -124,7 +124,8 @@ def test_curves_are_their_formulas():
 def test_classes_of_a_regression_are_refused():
     with pytest.raises(SpaceError) as refused:
         load("sin", classes=(0, 1))
-    assert str(refused.value) == "dataset.classes: sin is regression, it has no classes"
+    told = "dataset.classes: sin is a regression and has no classes; remove it"
+    assert str(refused.value) == told
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.float32])

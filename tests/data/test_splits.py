@@ -62,23 +62,23 @@ def test_a_class_named_like_a_number_is_meant_by_that_number():
     [
         (
             {"validation": 198},
-            "dataset.validation: 198 makes 198 of 200 examples, expected from 1 to 197 "
-            "(one of each class stays for training)",
+            "dataset.validation: 198 is 198 of 200 examples; expected from 1 to 197, because one "
+            "example of each class stays for training",
         ),
         (
             {"validation": 0.001},
-            "dataset.validation: 0.001 makes 0 of 200 examples, expected from 1 to 197 "
-            "(one of each class stays for training)",
+            "dataset.validation: 0.001 is 0 of 200 examples; expected from 1 to 197, because one "
+            "example of each class stays for training",
         ),
         (
             {"test": 200, "has_test": False},
-            "dataset.test: 200 makes 200 of 200 examples, expected from 1 to 197 "
-            "(one of each class stays for training)",
+            "dataset.test: 200 is 200 of 200 examples; expected from 1 to 197, because one "
+            "example of each class stays for training",
         ),
         (
             {"train_size": 181},
-            "dataset.train_size must be from 3 (one of each class) to 180 "
-            "(what validation leaves), got 181",
+            "dataset.train_size must be from 3 (one per class) to 180 "
+            "(all examples outside validation), got 181",
         ),
         (
             {"classes": ("cat", "dgo")},

@@ -91,12 +91,12 @@ def with_nan(x, place):
         ),
         (
             {"y_train": np.zeros(60, int)},
-            "y_train holds one class only (0); there is nothing to learn",
+            "y_train has one class only (0); at least two are needed",
         ),
         ({"y_train": np.eye(60)}, "y_train has the shape (60, 60), expected (N,)"),
         (
             {"y_train": np.array(["a"] * 60)},
-            "y_train holds <U1, expected whole numbers for classes, decimal for regression",
+            "y_train holds <U1; expected whole numbers for classes, decimal for regression",
         ),
         (
             {"x_train": np.zeros(5)},
@@ -106,7 +106,7 @@ def with_nan(x, place):
         (
             {"x_train": PIXELS.transpose(0, 2, 3, 1)},
             "x_train has the shape (60, 6, 5, 3), which looks like (N, H, W, C); expected "
-            "(N, C, H, W), as transpose(0, 3, 1, 2) makes it",
+            "(N, C, H, W); convert it with transpose(0, 3, 1, 2)",
         ),
     ],
 )
@@ -123,10 +123,10 @@ def test_pickled_objects_are_not_read(tmp_path):
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"x_train": PIXELS, "y": LABELS}, "{} holds no y_train, only x_train, y"),
+        ({"x_train": PIXELS, "y": LABELS}, "{} has no y_train, only x_train, y"),
         (
             {"x_train": PIXELS, "y_train": LABELS, "x_test": PIXELS},
-            "{} holds one of x_test and y_test; expected both or none",
+            "{} has only one of x_test and y_test; expected both or none",
         ),
     ],
 )
@@ -138,9 +138,16 @@ def test_arrays_under_other_names_are_refused(tmp_path, arrays, message):
 @pytest.mark.parametrize(
     ("test", "message"),
     [
-        ((PIXELS[:4, :1], LABELS[:4]), "x_test has inputs of (1, 6, 5), x_train of (3, 6, 5)"),
+        (
+            (PIXELS[:4, :1], LABELS[:4]),
+            "x_test has inputs of the shape (1, 6, 5), but x_train of (3, 6, 5); both must have "
+            "one shape",
+        ),
         ((PIXELS[:4], LABELS[:4] + 2), "y_test[1] is 3; expected a class from 0 to 2"),
-        ((PIXELS[:4], LABELS[:4] / 2), "y_test holds decimal numbers, y_train whole ones"),
+        (
+            (PIXELS[:4], LABELS[:4] / 2),
+            "y_test holds decimal numbers, but y_train holds whole numbers",
+        ),
     ],
 )
 def test_a_test_part_unlike_the_training_part_is_refused(tmp_path, test, message):
@@ -219,7 +226,8 @@ def test_train_and_test_folders_are_taken_as_they_are(tmp_path):
     assert (len(x), y.tolist()) == (8, [0] * 4 + [1] * 4)
     draw(tmp_path / "test" / "cow" / "0.png", mode="L")
     assert refusal(config, tmp_path, load_test) == (
-        f"{tmp_path}/test/cow: {tmp_path}/train has no class cow"
+        f"{tmp_path}/test/cow: {tmp_path}/train has no class cow; remove the folder, or add the "
+        "class to the training images"
     )
 
 
@@ -227,7 +235,8 @@ def test_images_of_another_size_are_refused(folders, tmp_path):
     path = tmp_path / "pets" / "dog" / "5.png"
     draw(path, size=(7, 5))
     assert refusal(folders, tmp_path) == (
-        f"{path} is 7 x 5 colour, the first image 6 x 5 colour; all must be of one size and kind"
+        f"{path} is 7 x 5 colour, but the first image is 6 x 5 colour; all images must have one "
+        "size and mode"
     )
 
 
@@ -235,14 +244,16 @@ def test_grey_among_colour_images_is_refused(folders, tmp_path):
     path = tmp_path / "pets" / "dog" / "5.png"
     draw(path, mode="L")
     assert refusal(folders, tmp_path) == (
-        f"{path} is 6 x 5 grey, the first image 6 x 5 colour; all must be of one size and kind"
+        f"{path} is 6 x 5 grey, but the first image is 6 x 5 colour; all images must have one "
+        "size and mode"
     )
 
 
 def test_images_of_sixteen_bits_are_refused(folders, tmp_path):
     path = tmp_path / "pets" / "dog" / "5.png"
     Image.fromarray(np.zeros((5, 6), dtype=np.uint16)).save(path)
-    assert refusal(folders, tmp_path) == f"{path} has pixels of the kind I;16; expected 8 bits each"
+    told = f"{path} has pixels of mode I;16; expected 8 bits per channel"
+    assert refusal(folders, tmp_path) == told
 
 
 def test_an_image_cut_off_is_refused(folders, tmp_path):
@@ -254,7 +265,8 @@ def test_an_image_cut_off_is_refused(folders, tmp_path):
 def test_an_empty_class_folder_is_refused(folders, tmp_path):
     (tmp_path / "pets" / "ant").mkdir()
     assert refusal(folders, tmp_path) == (
-        f"{tmp_path}/pets/ant holds no images (.bmp, .gif, .jpeg, .jpg, .png, .tif, .tiff, .webp)"
+        f"{tmp_path}/pets/ant has no images; expected files that end in .bmp, .gif, .jpeg, .jpg, "
+        ".png, .tif, .tiff, .webp"
     )
 
 
@@ -262,7 +274,8 @@ def test_a_single_class_folder_is_refused(tmp_path):
     draw(tmp_path / "pets" / "cat" / "0.png")
     config = DatasetConfig(name="images", path=str(tmp_path / "pets"))
     assert refusal(config, tmp_path) == (
-        f"{tmp_path}/pets: expected a folder of images per class, found only cat"
+        f"{tmp_path}/pets: expected a folder of images for each of at least two classes, found "
+        "only cat"
     )
 
 
@@ -270,4 +283,5 @@ def test_own_data_without_a_path_is_refused(tmp_path):
     # A search file is refused before; DatasetConfig alone is not.
     with pytest.raises(SpaceError) as refused:
         data_shape(DatasetConfig(name="images"), tmp_path)
-    assert str(refused.value) == "dataset.path: 'images' is your own data, so say where it is"
+    told = "dataset.path is missing: 'images' reads your files, so give their path"
+    assert str(refused.value) == told

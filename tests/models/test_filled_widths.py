@@ -198,7 +198,7 @@ def test_a_limit_on_macs_widens_the_layers_that_see_fewer_pixels():
             "cnn",
             {"conv_layers": 5},
             {"budget": 7_000},
-            "conv layer 5: a 2x2 pool does not fit what is left (1x1); "
+            "conv layer 5: a 2x2 pool does not fit its input (1x1); "
             "use fewer conv layers, a larger pool_every or pool none",
         ),
     ],

@@ -156,21 +156,21 @@ def test_a_dropout_without_head_widths_acts_on_the_features():
             (1, 28, 28),
             [4, 4, 4],
             {"kernel_size": 5, "padding": 0},
-            "conv layer 3: a 5x5 kernel does not fit what is left (4x4); "
+            "conv layer 3: a 5x5 kernel does not fit its input (4x4); "
             "use padding same, fewer pools or a smaller kernel",
         ),
         (
             (1, 6, 9),
             [4, 4],
             {"kernel_size": 7, "padding": 1},
-            "conv layer 2: a 7x7 kernel does not fit what is left (1x2 with padding 1); "
+            "conv layer 2: a 7x7 kernel does not fit its input (1x2 with padding 1); "
             "use padding same, fewer pools or a smaller kernel",
         ),
         (
             (1, 8, 8),
             [4, 4, 4, 4],
             {},
-            "conv layer 4: a 2x2 pool does not fit what is left (1x1); "
+            "conv layer 4: a 2x2 pool does not fit its input (1x1); "
             "use fewer conv layers, a larger pool_every or pool none",
         ),
         ((1, 8, 8), [4, 0], {}, "conv layer 2: at least 1 channel is needed, got 0"),

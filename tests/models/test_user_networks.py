@@ -103,7 +103,7 @@ def test_a_budget_below_the_smallest_network_is_refused():
         fill_widths(model(small, "channels"), {"depth": 2}, SHAPE, OUTPUTS, budget=20)
     smallest = count_weights(small(SHAPE, OUTPUTS, 1, 2))
     assert str(refused.value) == (
-        f"with channels: 1 the network already has {smallest} weights, above the limit of 20"
+        f"with channels = 1 the network already has {smallest} weights, above the limit of 20"
     )
 
 
@@ -111,8 +111,8 @@ def test_a_parameter_that_decides_no_size_cannot_be_solved():
     with pytest.raises(BuildError) as refused:
         fill_widths(model(bad_shape, "depth"), {}, SHAPE, OUTPUTS, budget=20_000)
     assert str(refused.value) == (
-        "fill: with depth: 1,048,576 the network still has 195 weights, so depth does not decide "
-        "its size"
+        "fill: with depth = 1,048,576 the network still has 195 weights, so depth does not decide "
+        "its size; name another parameter in fill"
     )
 
 
@@ -131,8 +131,11 @@ def raising(input_shape, outputs, depth):
 @pytest.mark.parametrize(
     ("function", "told"),
     [
-        (bad_shape, "nets:bad_shape gives (3,) for each example, expected (10,)"),
-        (no_module, "nets:no_module gave 'a network', expected an nn.Module"),
+        (
+            bad_shape,
+            "nets:bad_shape builds a network that returns (3,) for each example, expected (10,)",
+        ),
+        (no_module, "nets:no_module returned 'a network', expected an nn.Module"),
         (raising, "nets:raising with depth: 3 raised KeyError: 'no depth 3'"),
     ],
 )
@@ -157,7 +160,7 @@ def test_a_network_that_does_not_fit_is_refused(function, told):
         (
             lambda outputs: None,
             [],
-            "nets:<lambda> takes no input_shape: it is called as "
+            "nets:<lambda> does not take the argument input_shape; it is called as "
             "function(input_shape, outputs, **parameters)",
         ),
     ],

@@ -76,7 +76,7 @@ def test_a_training_that_does_not_yield_is_refused(folder):
     with pytest.raises(FunctionError) as refused:
         find_own(parse_sweep(text, source="own.yaml"), [folder])
     assert str(refused.value) == (
-        "shipped_nets:twice is no generator function: it must yield once for each epoch"
+        "shipped_nets:twice is not a generator function; it must yield once per epoch"
     )
 
 

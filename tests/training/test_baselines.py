@@ -164,7 +164,7 @@ def test_numbers_as_targets_are_refused():
     with pytest.raises(SpaceError) as caught:
         run_baselines([Baseline(model="ridge")], x, y, x, y, seed=0)
     assert str(caught.value) == (
-        "baselines: these targets are numbers, and baselines find classes; remove baselines"
+        "baselines: the targets are numbers, but baselines predict classes; remove baselines"
     )
 
 

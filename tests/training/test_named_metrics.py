@@ -93,20 +93,20 @@ def test_nothing_is_imported_where_nothing_is_asked_for(monkeypatch):
             ["f1_macro", "r2"],
             "classification",
             10,
-            "metrics: r2 is of regression, and the targets are classes; use f1_macro, ",
+            "metrics: r2 is a metric of regression, but the targets are classes; use f1_macro, ",
         ),
         (
             ["auroc"],
             "regression",
             1,
-            "metrics: auroc is of classification, and the targets are decimal numbers, a "
-            "regression; use mae, rmse, r2, explained_variance, pearson, spearman",
+            "metrics: auroc is a metric of classification, but the targets are decimal numbers (a "
+            "regression); use mae, rmse, r2, explained_variance, pearson, spearman",
         ),
         (
             ["top5_accuracy"],
             "classification",
             5,
-            "metrics: top5_accuracy is always 1 of 5 classes; remove it",
+            "metrics: top5_accuracy is always 1 for 5 classes; remove it",
         ),
     ],
     ids=["a number's", "a class's", "all classes"],
@@ -123,7 +123,7 @@ def test_without_torchmetrics_the_extra_is_named_only_where_metrics_are_asked_fo
     with pytest.raises(SpaceError) as raised:
         require_metrics(["f1_macro", "auroc"], "classification", 10)
     assert str(raised.value) == (
-        "metrics: f1_macro, auroc are measured by torchmetrics, which is not installed; "
+        "metrics: f1_macro, auroc need torchmetrics, which is not installed; run "
         "pip install 'tune-app[metrics]'"
     )
 

@@ -93,5 +93,5 @@ def test_a_function_that_does_not_yield_is_refused():
     with pytest.raises(FunctionError) as refused:
         UserTraining("own:train", print).check()
     assert str(refused.value) == (
-        "own:train is no generator function: it must yield once for each epoch"
+        "own:train is not a generator function; it must yield once per epoch"
     )

@@ -1,1 +1,1 @@
-"""Named data sets as arrays, their splits, and what is done to a batch on its way in."""
+"""Load named data sets as arrays, split them, and prepare batches for a network."""

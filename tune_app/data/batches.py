@@ -1,4 +1,4 @@
-"""What is done to a batch on the device: normalisation and augmentation."""
+"""Normalise and augment batches, on the device that trains."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Augment = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Normalize:
-    """Takes inputs as they are kept to float32 with mean 0 and deviation 1 in each channel."""
+    """Converts stored inputs to float32 with mean 0 and standard deviation 1 in each channel."""
 
     scale: Tensor  # (C, 1, 1) for images, (features,) for rows of numbers
     shift: Tensor
@@ -22,7 +22,7 @@ class Normalize:
     def of(
         cls, mean: Sequence[float], std: Sequence[float], example: Tensor, device: torch.device
     ) -> "Normalize":
-        """Build it for batches of `example`; `mean` and `std` are those of `SearchData`."""
+        """Return the normalisation of inputs like `example`, with the moments of `SearchData`."""
         one = 255.0 if example.dtype == torch.uint8 else 1.0
         shape = (-1,) + (1,) * (example.ndim - 1)
         means = torch.tensor(mean, dtype=torch.float64).view(shape)
@@ -31,21 +31,21 @@ class Normalize:
         return cls(scale.float().to(device), shift.float().to(device))
 
     def __call__(self, x: Tensor) -> Tensor:
-        # A copy also of float32: the caller's tensor may be the data set itself.
+        # Copies float32 inputs too, because the caller's tensor may be the data set itself.
         return x.to(torch.float32, copy=True).mul_(self.scale).add_(self.shift)
 
 
 def build_augment(names: str | Sequence[str], input_shape: Sequence[int]) -> Augment | None:
-    """Return what changes a batch of images, `(B, C, H, W)`, at random, or None for nothing.
+    """Return a function that changes a batch `(B, C, H, W)` at random; None if nothing is asked.
 
     - `flip`: each image is mirrored left to right with probability 1/2.
-    - `shift`: each image moves by up to 1/14 of its width, at least a pixel, either way, and
-      likewise by its height; what comes in is 0.
-    - `cutout`: a rectangle of half the width and half the height, its centre anywhere in the
+    - `shift`: each image moves horizontally by up to 1/14 of its width (at least one pixel) and
+      vertically by up to 1/14 of its height; the uncovered pixels become 0.
+    - `cutout`: a rectangle of half the width and half the height, with its centre anywhere in the
       image, becomes 0 (DeVries and Taylor, arXiv 1708.04552).
 
-    They act in this order, whatever the order of `names`, on values before normalisation, and
-    draw from torch's global generator of the batch's device.
+    The changes act in this order, whatever the order of `names`, before normalisation. They draw
+    from torch's global generator of the batch's device.
 
     Raises:
         SpaceError: An unknown name, or inputs that are not images.
@@ -84,8 +84,8 @@ def shift(images: Tensor) -> Tensor:
     top = torch.randint(2 * down + 1, (count,), device=device)
     left = torch.randint(2 * right + 1, (count,), device=device)
     padded = torch.nn.functional.pad(images, (right, right, down, down))
-    # Every window of the padded batch, as a view with one row for each place that it can start
-    # at; so that one index_select cuts out all images, 2 to 5 times faster than by indices.
+    # A view with one row per position at which a window of the padded batch can start, so that
+    # one index_select cuts out all images: 2 to 5 times faster than indexing pixel by pixel.
     per_image, per_channel, per_row, _ = padded.stride()
     last = (channels - 1) * per_channel + (height - 1) * per_row + width - 1
     windows = padded.as_strided(
@@ -103,7 +103,7 @@ def cutout(images: Tensor) -> Tensor:
 
 
 def _outside(count: int, size: int, images: Tensor) -> Tensor:
-    """Return, for each image, which of `size` places are outside a random half."""
+    """Return a mask `(count, size)`: the places of each image outside its random half."""
     places = torch.arange(size, device=images.device)
     centre = torch.randint(size, (count, 1), device=images.device)
     half = max(1, size // 2)

@@ -1,4 +1,4 @@
-"""Data sets, fetched ahead of time."""
+"""Download published data sets ahead of time."""
 
 import socket
 from pathlib import Path
@@ -6,25 +6,27 @@ from pathlib import Path
 from tune_app.errors import DataMissingError, SpaceError
 
 PUBLISHED = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "cifar10": "CIFAR10"}
-TIMEOUT_S = 30.0  # without an answer; torchvision itself would wait for ever
+TIMEOUT_S = 30.0  # without an answer; torchvision would wait forever
 
 
 def fetch_data(name: str, root: Path) -> Path:
-    """Download a published data set under `root`, where it is not there yet; return its folder.
+    """Return the folder of a published data set under `root`; download it if it is missing.
 
-    torchvision downloads and verifies; it prints its progress.
+    torchvision downloads, verifies, and prints its progress.
 
     Raises:
         DataMissingError: The download failed.
-        SpaceError: There is nothing to fetch under this name.
+        SpaceError: No data set of this name can be downloaded.
     """
     if name not in PUBLISHED:
         fetched = ", ".join(PUBLISHED)
         if name in ("digits", "sinc", "sin"):
-            raise SpaceError(f"'{name}' is always at hand; what can be fetched is {fetched}")
+            raise SpaceError(f"'{name}' needs no download; data sets to download are {fetched}")
         if name in ("images", "arrays"):
-            raise SpaceError(f"'{name}' is your own data; dataset.path says where it is")
-        raise SpaceError(f"no data set '{name}' to fetch, expected one of {fetched}")
+            raise SpaceError(
+                f"'{name}' needs no download: it reads the files at dataset.path of a search file"
+            )
+        raise SpaceError(f"no data set '{name}' to download, expected one of {fetched}")
     from torchvision import datasets
 
     before = socket.getdefaulttimeout()

@@ -1,6 +1,7 @@
-"""Data that are given in Python: tensors, arrays or torch data sets, written as an .npz file.
+"""Save data that a Python caller passes (tensors, arrays or torch data sets) as an .npz file.
 
-So a sweep on them is recorded, resumed and evaluated as any other: its data set is `arrays`.
+A sweep on such data uses the data set `arrays` with this file, so that it is recorded, resumed and
+evaluated like any other sweep.
 """
 
 import contextlib
@@ -15,19 +16,19 @@ from tune_app.data.source import Array, Examples, checked_inputs, checked_target
 from tune_app.data.user_files import Arrays
 from tune_app.errors import DataError, StorageError
 
-FOLDER = ".data"  # in a storage: no sweep's name begins with a dot
+FOLDER = ".data"  # in a storage; cannot clash with a sweep, whose name never begins with a dot
 
 
 def save_data(train: Any, folder: Path, test: Any = None) -> Path:
-    """Return the .npz file of these examples in `folder`, written unless it is there.
+    """Return the .npz file of these examples in `folder`; write it if it does not exist.
 
-    `train`, and `test` if there is one, are a pair of tensors or arrays, inputs and labels or
-    targets, or a data set of torch: something with `len` whose items are such pairs, each an
-    input and its label. Inputs are (features,), (H, W) or (C, H, W), all of one size; bytes stay
-    bytes. Whole-numbered labels are classes from 0, decimal ones targets of a regression.
+    `train` and `test` are each a pair of tensors or arrays (inputs, and labels or targets), or a
+    torch data set: an object with `len` whose items are pairs of an input and its label. Inputs
+    are (features,), (H, W) or (C, H, W), all of one size; bytes stay bytes. Whole-numbered labels
+    are classes from 0; decimal labels are targets of a regression.
 
     Raises:
-        DataError: They cannot be trained on; says where and why.
+        DataError: The examples cannot be trained on; the text says where and why.
         StorageError: The file cannot be written.
     """
     parts = {"train": _examples("train", train)}
@@ -42,7 +43,8 @@ def save_data(train: Any, folder: Path, test: Any = None) -> Path:
             arrays[f"y_{split}"] = part.y[:, 0] if part.y.ndim == 2 else part.y
         _write(path, arrays)
         try:
-            source = Arrays(path)  # one class, a class without examples, a test unlike the rest
+            # Reading the file runs the checks that need all labels or both splits.
+            source = Arrays(path)
             if test is not None:
                 source.testing()
         except DataError as error:
@@ -51,48 +53,48 @@ def save_data(train: Any, folder: Path, test: Any = None) -> Path:
     return path
 
 
-def _examples(split: str, given: Any) -> Examples:
-    x, y = _pair(split, given)
+def _examples(split: str, data: Any) -> Examples:
+    x, y = _pair(split, data)
     inputs = checked_inputs(f"data: x_{split}", x)
     return Examples(inputs, checked_targets(f"data: y_{split}", y, len(inputs)))
 
 
-def _pair(split: str, given: Any) -> tuple[Array, Array]:
-    if isinstance(given, tuple | list) and len(given) == 2 and _is_array(given[0]):
-        return _array(given[0]), _array(given[1])
-    if not (hasattr(given, "__getitem__") or hasattr(given, "__iter__")):
+def _pair(split: str, data: Any) -> tuple[Array, Array]:
+    if isinstance(data, tuple | list) and len(data) == 2 and _is_array(data[0]):
+        return _array(data[0]), _array(data[1])
+    if not (hasattr(data, "__getitem__") or hasattr(data, "__iter__")):
         raise DataError(
-            f"data: {split} is of type {type(given).__name__}, expected a pair of tensors or "
+            f"data: {split} is of type {type(data).__name__}; expected a pair of tensors or "
             "arrays, or a data set whose items are pairs"
         )
     inputs: list[Array] = []
     labels: list[Array] = []
-    for place, item in enumerate(_items(given)):
+    for place, item in enumerate(_items(data)):
         if not (isinstance(item, tuple | list) and len(item) == 2):
-            raise DataError(f"data: {split}[{place}] is no pair of an input and its label")
+            raise DataError(f"data: {split}[{place}] is not a pair of an input and its label")
         one, label = _array(item[0]), _array(item[1])
         if inputs and one.shape != inputs[0].shape:
             raise DataError(
-                f"data: {split}[{place}] has the shape {one.shape}, the first {inputs[0].shape}; "
-                "all must be of one size"
+                f"data: {split}[{place}] has the shape {one.shape}, but {split}[0] has "
+                f"{inputs[0].shape}; all inputs must have one shape"
             )
         if labels and label.shape != labels[0].shape:
             raise DataError(
-                f"data: the label of {split}[{place}] has the shape {label.shape}, the first "
-                f"{labels[0].shape}"
+                f"data: the label of {split}[{place}] has the shape {label.shape}, but that of "
+                f"{split}[0] has {labels[0].shape}; all labels must have one shape"
             )
         inputs.append(one)
         labels.append(label)
     if not inputs:
-        raise DataError(f"data: {split} is empty")
+        raise DataError(f"data: {split} is empty; give at least one example")
     return np.stack(inputs), np.stack(labels)
 
 
-def _items(given: Any) -> Iterable[Any]:
-    # A torch data set has no end of its own: its items are counted by its length.
-    if hasattr(given, "__len__"):
-        return (given[index] for index in range(len(given)))
-    items: Iterable[Any] = given
+def _items(data: Any) -> Iterable[Any]:
+    # Iterating over a torch data set need not end, so its items are taken by index.
+    if hasattr(data, "__len__"):
+        return (data[index] for index in range(len(data)))
+    items: Iterable[Any] = data
     return items
 
 

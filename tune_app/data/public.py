@@ -1,4 +1,4 @@
-"""The data sets known by name: embedded in a library, published, or a formula."""
+"""The data sets that are available by name: one inside scikit-learn, published ones, formulas."""
 
 import gzip
 import hashlib
@@ -27,7 +27,7 @@ CURVE_POINTS = 2_000
 
 
 class Digits(Source):
-    """scikit-learn's 1,797 digits of 8 x 8 pixels, its 17 grey levels spread over a byte."""
+    """scikit-learn's 1,797 digits of 8 x 8 pixels, with 17 grey levels scaled to 0 to 255."""
 
     name = "digits"
     classes = DIGIT_NAMES
@@ -37,7 +37,7 @@ class Digits(Source):
         return (178, 182, 177, 183, 181, 182, 181, 179, 174, 180)
 
     def training(self) -> Examples:
-        # scikit-learn's file, read without importing scikit-learn, which takes seconds.
+        # Reads scikit-learn's file directly: importing scikit-learn takes seconds.
         package = importlib.util.find_spec("sklearn")
         assert package is not None
         assert package.origin is not None
@@ -48,7 +48,7 @@ class Digits(Source):
 
 
 class Mnist(Source):
-    """MNIST or Fashion-MNIST: idx files, as torchvision keeps them."""
+    """MNIST or Fashion-MNIST, in the idx files that torchvision downloads."""
 
     input_shape = (1, 28, 28)
     has_test = True
@@ -57,7 +57,7 @@ class Mnist(Source):
         self, name: str, folder: Path, classes: tuple[str, ...], counts: tuple[int, ...]
     ) -> None:
         self.name, self.folder, self.classes = name, folder, classes
-        self.known_counts = counts  # for as long as the files are not there
+        self.known_counts = counts  # used until the files are downloaded
 
     def counts(self) -> tuple[int, ...]:
         if self._missing("train"):
@@ -109,10 +109,10 @@ def _zipped(path: Path) -> Path:
 
 
 def read_idx(path: Path) -> Array:
-    """Return the bytes of an idx file, or of the same with .gz, in the shape that it states.
+    """Return the bytes of an idx file (or of the same name with .gz) in the shape of its header.
 
     Raises:
-        DataError: It is no such file, or is shorter or longer than it states.
+        DataError: The file is not an idx file, or its length does not match its header.
     """
     try:
         if path.is_file():
@@ -122,20 +122,20 @@ def read_idx(path: Path) -> Array:
             content = gzip.decompress(path.read_bytes())
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} cannot be read: {error}") from error
-    # Two zero bytes, 8 for unsigned bytes, the number of sizes, then each size in 4 bytes.
+    # The header: two zero bytes, 8 for "unsigned bytes", the number of axes, 4 bytes per axis.
     if content[:3] != b"\0\0\x08" or len(content) < 4 + 4 * content[3]:
         raise DataError(f"{path} is not an idx file of bytes; it starts with {content[:4].hex()}")
     start = 4 + 4 * content[3]
     shape = tuple(np.frombuffer(content[4:start], dtype=">u4").tolist())
     if len(content) - start != int(np.prod(shape)):
         raise DataError(
-            f"{path} holds {len(content) - start} bytes after its header, which states {shape}"
+            f"{path} has {len(content) - start} bytes after its header, but the header says {shape}"
         )
     return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)
 
 
 class Cifar10(Source):
-    """CIFAR-10 in the Python version's pickles, each held against its published checksum."""
+    """CIFAR-10 in its published Python pickles, each checked against its published checksum."""
 
     name = "cifar10"
     classes = CIFAR10_NAMES
@@ -168,7 +168,7 @@ class Cifar10(Source):
         images, labels = [], []
         for name, md5 in files.items():
             content = (self.folder / name).read_bytes()
-            # Also what makes it safe to unpickle.
+            # The checksum also makes unpickling safe: a pickle can run any code.
             if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
                 raise DataError(
                     f"{self.folder / name} is damaged: its MD5 is not {md5}",
@@ -191,7 +191,7 @@ CIFAR10_TEST_MD5 = {"test_batch": "40351d587109b95175f43aff81a1287e"}
 
 
 class FormulaSource(Source):
-    """2,000 evenly spaced points of `sin(5πx)` or `sin(5πx) / (5πx)`, x from 0 to 1."""
+    """2,000 evenly spaced points of `sin(5πx)` or `sin(5πx) / (5πx)`, with x from 0 to 1."""
 
     task = "regression"
     input_shape = (1,)

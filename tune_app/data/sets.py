@@ -1,4 +1,8 @@
-"""A data set by its name: what a search may see, what only the test may see, and its shape."""
+"""Load a data set by name, keeping its test split away from the search.
+
+A search gets training and validation examples only; the final stage asks for the test split with
+its own functions, so that no search can read it by accident.
+"""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +19,7 @@ from tune_app.errors import SpaceError
 
 @dataclass(frozen=True)
 class DataShape:
-    """What the size of a network and the length of an epoch follow from."""
+    """The sizes of a data set, enough to plan networks and epochs without loading it."""
 
     task: Task
     input_shape: tuple[int, ...]
@@ -28,11 +32,11 @@ class DataShape:
 class SearchData:
     """The training and validation examples of a sweep: plain arrays, cheap to share.
 
-    Those of the final stage, see `load_final_data`, have no validation but test examples.
+    In the final stage (see `load_final_data`) there are test examples and no validation examples.
 
-    Images are uint8 `(N, C, H, W)`; other inputs float32 `(N, features)`. Labels are int64
-    `(N,)`, regression targets float32 `(N, 1)`. `mean` and `std` are those of `x_train` for each
-    channel (or feature), of images on the scale where 255 is 1.
+    Images are uint8 `(N, C, H, W)`; other inputs are float32 `(N, features)`. Labels are int64
+    `(N,)`, regression targets float32 `(N, 1)`. `mean` and `std` describe each channel (or
+    feature) of `x_train`; for images they are on the scale where a byte of 255 is 1.
     """
 
     name: str
@@ -44,8 +48,8 @@ class SearchData:
     classes: tuple[str, ...]  # empty for regression
     mean: tuple[float, ...]
     std: tuple[float, ...]  # 1 where all values are equal
-    digest: str  # SHA-256 of what was read, before it was split
-    x_test: Array | None = None  # of the final stage only
+    digest: str  # SHA-256 of the examples before they were split
+    x_test: Array | None = None  # in the final stage only
     y_test: Array | None = None
 
     @property
@@ -58,9 +62,9 @@ class SearchData:
 
 
 def data_shape(config: DatasetConfig, root: Path) -> DataShape:
-    """Return what `load_search_data` will give, without reading inputs.
+    """Return the sizes of what `load_search_data` returns, without reading the inputs.
 
-    A published data set need not be there yet.
+    A published data set does not have to be downloaded yet.
     """
     source = _open(config, root)
     plan = _plan(config, source, source.counts())
@@ -71,14 +75,15 @@ def data_shape(config: DatasetConfig, root: Path) -> DataShape:
 
 
 def load_search_data(config: DatasetConfig, root: Path) -> SearchData:
-    """Return what a search may see. The test split is not opened.
+    """Return the training and validation examples. The test split is not opened.
 
-    Where there is none, it is a fixed share of the examples, which are dropped here.
+    Where the data set has no test split, a fixed share of its examples serves as one; these
+    examples are dropped here.
 
     Raises:
-        DataMissingError: It is not where it was looked for.
-        DataError: It cannot be trained on.
-        SpaceError: `config` does not fit it.
+        DataMissingError: The data set is not where it was looked for.
+        DataError: The data set cannot be trained on.
+        SpaceError: `config` does not fit the data set.
     """
     source = _open(config, root)
     read = source.training()
@@ -86,12 +91,14 @@ def load_search_data(config: DatasetConfig, root: Path) -> SearchData:
     plan = _plan(config, source, np.bincount(strata, minlength=len(source.classes) or 1).tolist())
     rows, _ = divide(strata, plan.held_out, (TEST_SEED,))
     x, y = _keep_classes(source, plan, read.x[rows], read.y[rows])
+    # Each further division draws from a stream of its own (1, 2, 3), so that a change of
+    # `train_size` or `random_labels` moves no example into or out of the validation set.
     strata = y if source.classes else np.zeros(len(y), dtype=np.int64)
     rest, validation = divide(strata, plan.validation, (config.seed, 1))
     kept, _ = divide(strata[rest], plan.unused, (config.seed, 2))
     train = rest[kept]
     if config.random_labels:
-        # A shuffle keeps the number of examples of each class, and so the split.
+        # A shuffle keeps the number of examples per class, so the split stays stratified.
         y = y.copy()
         for rank, part in enumerate((train, validation)):
             y[part] = np.random.default_rng((config.seed, 3, rank)).permutation(y[part])
@@ -111,10 +118,10 @@ def load_search_data(config: DatasetConfig, root: Path) -> SearchData:
 
 
 def load_final_data(config: DatasetConfig, root: Path) -> SearchData:
-    """Return what the final stage sees: training and validation examples as one, and the test.
+    """Return the training and validation examples joined into one set, and the test examples.
 
-    `mean` and `std` stay those of the search, with which the configurations were chosen.
-    Raises what `load_search_data` raises.
+    `mean` and `std` stay those of the search, because the configurations were chosen with them.
+    Raises the errors of `load_search_data`.
     """
     data = load_search_data(config, root)
     x_test, y_test = load_test_data(config, root)
@@ -130,9 +137,9 @@ def load_final_data(config: DatasetConfig, root: Path) -> SearchData:
 
 
 def load_test_data(config: DatasetConfig, root: Path) -> tuple[Array, Array]:
-    """Return the test inputs and labels, or targets, in the form of those of `SearchData`.
+    """Return the test inputs and their labels or targets, in the form that `SearchData` has.
 
-    `random_labels` leaves them as they are. Raises what `load_search_data` raises.
+    `random_labels` does not change them. Raises the errors of `load_search_data`.
     """
     source = _open(config, root)
     if source.has_test:
@@ -146,7 +153,7 @@ def load_test_data(config: DatasetConfig, root: Path) -> tuple[Array, Array]:
 
 
 def channel_moments(x: Array) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return mean and standard deviation of each channel, bytes counted as 0 to 1.
+    """Return the mean and standard deviation of each channel, with bytes scaled to 0 to 1.
 
     >>> channel_moments(np.array([[[[0, 255]]]], dtype=np.uint8))
     ((0.5,), (0.5,))
@@ -168,7 +175,7 @@ def channel_moments(x: Array) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
 def _histogram(images: Array) -> Array:
     total = np.zeros(256, dtype=np.int64)
-    for start in range(0, len(images), 1024):  # bincount makes 8 bytes of each
+    for start in range(0, len(images), 1024):  # in parts: bincount copies each byte to 8 bytes
         total += np.bincount(images[start : start + 1024].ravel(), minlength=256)
     return total
 
@@ -195,7 +202,9 @@ def _open(config: DatasetConfig, root: Path) -> Source:
 
 def _plan(config: DatasetConfig, source: Source, counts: tuple[int, ...] | list[int]) -> SplitPlan:
     if config.classes is not None and not source.classes:
-        raise SpaceError(f"dataset.classes: {source.name} is regression, it has no classes")
+        raise SpaceError(
+            f"dataset.classes: {source.name} is a regression and has no classes; remove it"
+        )
     return plan_split(config, source.classes, counts, has_test=source.has_test)
 
 
@@ -204,7 +213,7 @@ def _strata(source: Source, examples: Examples) -> Array:
 
 
 def _keep_classes(source: Source, plan: SplitPlan, x: Array, y: Array) -> tuple[Array, Array]:
-    """Return the examples of the chosen classes, which are numbered anew from 0."""
+    """Return the examples of the chosen classes, renumbered from 0."""
     if not source.classes or plan.chosen == tuple(range(len(source.classes))):
         return x, y
     new_number = np.full(len(source.classes), -1, dtype=np.int64)

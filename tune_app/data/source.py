@@ -1,4 +1,4 @@
-"""What every data set gives, wherever it comes from, and the checks that all of it passes."""
+"""The interface of a data set, and the checks that the examples of every data set must pass."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -16,42 +16,42 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Examples:
-    """Inputs, `(N, ...)`, uint8 or float32; labels, int64 `(N,)`, or targets, float32 `(N, 1)`."""
+    """Inputs `(N, ...)`, uint8 or float32, with int64 labels `(N,)` or float32 targets `(N, 1)`."""
 
     x: Array
     y: Array
 
 
 class Source(ABC):
-    """A data set that was found, before it is split."""
+    """A data set before it is split."""
 
     name: str
     task: Task = "classification"
     classes: tuple[str, ...] = ()  # none for regression
     input_shape: tuple[int, ...]
-    has_test: bool = False  # if not, `training` holds all there is
+    has_test: bool = False  # if False, `training` returns all examples
 
     @abstractmethod
     def counts(self) -> tuple[int, ...]:
         """Return the number of training examples of each class; for regression, one number.
 
-        Reads labels at most, never inputs.
+        May read labels, but never inputs.
         """
 
     @abstractmethod
     def training(self) -> Examples:
-        """Read the training part. Nothing that belongs to the test part is opened."""
+        """Read the training part, without opening any file of the test part."""
 
     def testing(self) -> Examples:
-        """Read the test part, where there is one."""
-        raise AssertionError(f"{self.name} has no test part of its own")
+        """Read the test part. Only call this where `has_test` is true."""
+        raise AssertionError(f"{self.name} has no test part")
 
 
 def input_shape_of(where: str, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape of each input that an array of this shape holds; see `checked_inputs`.
+    """Return the shape of one input in an array of this shape, as `checked_inputs` reshapes it.
 
     Raises:
-        DataError: It holds none.
+        DataError: An array of this shape holds no inputs.
     """
     if len(shape) not in (2, 3, 4):
         raise DataError(
@@ -62,7 +62,7 @@ def input_shape_of(where: str, shape: tuple[int, ...]) -> tuple[int, ...]:
     if len(shape) == 4 and shape[1] > 4 >= shape[3]:
         raise DataError(
             f"{where} has the shape {shape}, which looks like (N, H, W, C); expected "
-            "(N, C, H, W), as transpose(0, 3, 1, 2) makes it"
+            "(N, C, H, W); convert it with transpose(0, 3, 1, 2)"
         )
     return (1, *shape[1:]) if len(shape) == 3 else shape[1:]
 
@@ -71,7 +71,7 @@ def checked_inputs(where: str, x: Array) -> Array:
     """Return `x` as uint8 or float32 `(N, features)` or `(N, C, H, W)`; `(N, H, W)` gets a C of 1.
 
     Raises:
-        DataError: Naming `where` and the first value, or the shape, that cannot be trained on.
+        DataError: The shape or a value cannot be trained on; the text names `where` and the value.
     """
     if x.dtype.kind not in "buif":
         raise DataError(f"{where} holds {x.dtype}, expected numbers")
@@ -86,11 +86,11 @@ def checked_targets(where: str, y: Array, count: int) -> Array:
     """Return whole numbers as int64 labels `(count,)`, others as float32 targets `(count, 1)`.
 
     Raises:
-        DataError: Naming `where` and what is wrong.
+        DataError: `y` has a wrong type, shape or value; the text names `where`.
     """
     if y.dtype.kind not in "buif":
         raise DataError(
-            f"{where} holds {y.dtype}, expected whole numbers for classes, decimal for regression"
+            f"{where} holds {y.dtype}; expected whole numbers for classes, decimal for regression"
         )
     if y.ndim != 1 and y.shape[1:] != (1,):
         raise DataError(f"{where} has the shape {y.shape}, expected (N,)")
@@ -112,7 +112,7 @@ def _refuse_non_finite(where: str, values: Array) -> None:
 
 
 def check_labels(where: str, y: Array, classes: int) -> None:
-    """Raise DataError for a label outside 0 ... classes - 1, naming the first."""
+    """Raise DataError if a label is outside 0 ... classes - 1, naming the first such label."""
     bad = (y < 0) | (y >= classes)
     if bad.any():
         first = int(bad.argmax())
@@ -129,7 +129,7 @@ def count_classes(where: str, y: Array) -> tuple[int, ...]:
         check_labels(where, y, int(y.max()) + 1)
     present, counts = np.unique(y, return_counts=True)
     if len(present) < 2:
-        raise DataError(f"{where} holds one class only ({present[0]}); there is nothing to learn")
+        raise DataError(f"{where} has one class only ({present[0]}); at least two are needed")
     if len(present) <= present[-1]:
         absent = int(np.setdiff1d(np.arange(len(present)), present)[0])
         raise DataError(

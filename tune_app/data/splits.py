@@ -1,4 +1,10 @@
-"""Which examples train, validate and test: seeded, the same share of each class."""
+"""Decide which examples train, validate and test: seeded, with the same share of each class.
+
+Counts come first, rows second. `plan_split` decides how many examples of each class go where and
+needs only the class counts, so a command can report sizes before a data set is downloaded.
+`divide` then draws that many rows of each class. Every draw has its own seed, so that the test
+split never moves, and the validation split moves only with the seed of the data set.
+"""
 
 import difflib
 from collections.abc import Sequence
@@ -11,18 +17,18 @@ from tune_app.config.sections import DatasetConfig
 from tune_app.data.source import Array
 from tune_app.errors import SpaceError
 
-# A held-out test split is the data set's own, so no seed of a sweep may move it.
+# A held-out test split belongs to the data set, so no seed of a sweep may move it.
 TEST_SEED = 0
 
 
 @dataclass(frozen=True)
 class SplitPlan:
-    """How many examples of each class go where."""
+    """The number of examples of each class in each part."""
 
     chosen: tuple[int, ...]  # the classes that are kept, in their new order
-    held_out: tuple[int, ...]  # for the test, of every class there is; zeros with a test split
-    validation: tuple[int, ...]  # of the chosen classes, as the next two
-    unused: tuple[int, ...]  # left out, for `train_size`
+    held_out: tuple[int, ...]  # test examples of every class; zeros where a test split exists
+    validation: tuple[int, ...]  # of the chosen classes, like the next two
+    unused: tuple[int, ...]  # left out because of `train_size`
     train: tuple[int, ...]
 
 
@@ -31,12 +37,12 @@ def plan_split(
 ) -> SplitPlan:
     """Return how a training part with `counts` examples of each class is divided.
 
-    First the test share is held out, where there is no test split; then other classes are
-    dropped, validation is taken, and `train_size` keeps some of the rest. So the validation set
-    is the same for every `train_size`.
+    Where the data set has no test split, the test share is held out first. Then classes that were
+    not chosen are dropped, the validation share is taken, and `train_size` keeps some of the
+    rest. In this order the validation set is the same for every `train_size`.
 
     Raises:
-        SpaceError: An option asks for more than there is, or for nothing.
+        SpaceError: An option asks for more examples than exist, or for none.
     """
     everything = tuple(counts)
     held_out = (0,) * len(everything)
@@ -50,18 +56,18 @@ def plan_split(
     if config.train_size is not None:
         if not len(rest) <= config.train_size <= sum(rest):
             raise SpaceError(
-                f"dataset.train_size must be from {len(rest)} (one of each class) to "
-                f"{sum(rest)} (what validation leaves), got {config.train_size}"
+                f"dataset.train_size must be from {len(rest)} (one per class) to {sum(rest)} "
+                f"(all examples outside validation), got {config.train_size}"
             )
         unused = allocate(rest, sum(rest) - config.train_size)
     return SplitPlan(chosen, held_out, validation, unused, _minus(rest, unused))
 
 
 def choose_classes(config: DatasetConfig, classes: Sequence[str]) -> tuple[int, ...]:
-    """Return the numbers of the classes that `config` keeps, in the order it names them.
+    """Return the numbers of the classes that `config` keeps, in the order of `config`.
 
     Raises:
-        SpaceError: An unknown class, one named twice, or fewer than two.
+        SpaceError: A class is unknown or listed twice, or there are fewer than two.
     """
     if config.classes is None:
         return tuple(range(len(classes)))
@@ -86,26 +92,28 @@ def _class_number(wanted: int | str, classes: Sequence[str]) -> int:
 
 
 def _count(option: str, value: float, counts: Sequence[int]) -> int:
-    """Return a share or a count of examples as a count, leaving one of each class."""
+    """Return a share or a count of examples as a count that leaves one example of each class."""
     available = sum(counts)
     count = round(value * available) if value < 1 else int(value)
     most = available - len(counts)
     if not 1 <= count <= most:
         raise SpaceError(
-            f"dataset.{option}: {value:g} makes {count} of {available} examples, "
-            f"expected from 1 to {most} (one of each class stays for training)"
+            f"dataset.{option}: {value:g} is {count} of {available} examples; expected from 1 to "
+            f"{most}, because one example of each class stays for training"
         )
     return count
 
 
 def allocate(counts: Sequence[int], total: int) -> tuple[int, ...]:
-    """Return how many of each class make up `total`, in proportion, by largest remainder.
+    """Return how many examples of each class to take so that they sum to `total`, in proportion.
 
-    One of each class stays behind. Ties go to the first class.
+    At least one example of each class is left. Ties go to the first class.
 
     >>> allocate([60, 30, 1], 9)
     (6, 3, 0)
     """
+    # The largest-remainder method: every class gets its exact share rounded down, and the rest of
+    # `total` goes one by one to the class that is furthest below its exact share.
     room = [count - 1 for count in counts]
     exact = [total * count / sum(counts) for count in counts]
     taken = [min(int(share), most) for share, most in zip(exact, room, strict=True)]
@@ -118,9 +126,9 @@ def allocate(counts: Sequence[int], total: int) -> tuple[int, ...]:
 def divide(
     labels: Array, per_class: Sequence[int], seed: Sequence[int]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the rows that stay and the `per_class` rows that are taken, each in rising order.
+    """Return the rows that stay and the rows that are taken, both in ascending order.
 
-    `labels` are 0 ... K - 1; the rows of a class are drawn without replacement.
+    `per_class[c]` rows of class c are taken, drawn without replacement. `labels` are 0 ... K - 1.
     """
     generator = np.random.default_rng(seed)
     is_taken = np.zeros(len(labels), dtype=bool)

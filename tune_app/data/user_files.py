@@ -1,4 +1,4 @@
-"""The data sets that are the user's own: an .npz file, or folders of images."""
+"""Data sets in the user's files: an .npz file, or folders of images."""
 
 import zipfile
 import zlib
@@ -26,9 +26,9 @@ COLOUR_MODES = frozenset({"RGB", "RGBA", "P", "CMYK", "YCbCr"})
 
 
 def find_path(name: str, path: str | None, root: Path) -> Path:
-    """Return where `dataset.path` is: as it is written, else under the data root."""
+    """Return the existing file or folder of `dataset.path`: as written, else in the data root."""
     if path is None:
-        raise SpaceError(f"dataset.path: '{name}' is your own data, so say where it is")
+        raise SpaceError(f"dataset.path is missing: '{name}' reads your files, so give their path")
     places = dict.fromkeys([Path(path).expanduser().absolute(), (root / path).absolute()])
     for place in places:
         if place.exists():
@@ -44,7 +44,7 @@ def find_path(name: str, path: str | None, root: Path) -> Path:
 class Arrays(Source):
     """An .npz file with x_train and y_train and, optionally, x_test and y_test.
 
-    Whole-numbered y are classes from 0, decimal ones are regression targets.
+    Whole-numbered y are classes from 0; decimal y are regression targets.
     """
 
     name = "arrays"
@@ -59,9 +59,9 @@ class Arrays(Source):
         for key in ("x_train", "y_train"):
             if key not in keys:
                 found = ", ".join(sorted(keys)) or "nothing"
-                raise DataError(f"{path} holds no {key}, only {found}")
+                raise DataError(f"{path} has no {key}, only {found}")
         if len(keys & {"x_test", "y_test"}) == 1:
-            raise DataError(f"{path} holds one of x_test and y_test; expected both or none")
+            raise DataError(f"{path} has only one of x_test and y_test; expected both or none")
         self.has_test = "x_test" in keys
         shape = self._shape("x_train")
         self.input_shape = input_shape_of(self._where("x_train"), shape)
@@ -84,14 +84,14 @@ class Arrays(Source):
         x = checked_inputs(self._where("x_test"), self._load("x_test"))
         if x.shape[1:] != self.input_shape:
             raise DataError(
-                f"{self._where('x_test')} has inputs of {x.shape[1:]}, "
-                f"x_train of {self.input_shape}"
+                f"{self._where('x_test')} has inputs of the shape {x.shape[1:]}, but x_train of "
+                f"{self.input_shape}; both must have one shape"
             )
         y = checked_targets(self._where("y_test"), self._load("y_test"), len(x))
         if y.dtype != self._labels.dtype:
-            kinds = "decimal numbers, y_train whole ones"
+            kinds = "decimal numbers, but y_train holds whole numbers"
             if self.task == "regression":
-                kinds = "whole numbers, y_train decimal ones"
+                kinds = "whole numbers, but y_train holds decimal numbers"
             raise DataError(f"{self._where('y_test')} holds {kinds}")
         if self.task == "classification":
             check_labels(self._where("y_test"), y, len(self.classes))
@@ -102,14 +102,14 @@ class Arrays(Source):
 
     def _load(self, key: str) -> Array:
         try:
-            with np.load(self.path, allow_pickle=False) as file:  # reads only the key asked for
+            with np.load(self.path, allow_pickle=False) as file:  # lazy: reads only this key
                 array: Array = file[key]
         except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise DataError(f"{self._where(key)} cannot be read: {error}") from error
         return array
 
     def _shape(self, key: str) -> tuple[int, ...]:
-        """Return an array's shape, from its header alone."""
+        """Return an array's shape from its header, without reading its values."""
         try:
             with zipfile.ZipFile(self.path) as file, file.open(f"{key}.npy") as member:
                 version = np.lib.format.read_magic(member)
@@ -124,8 +124,8 @@ class Arrays(Source):
 
 
 @dataclass(frozen=True)
-class _Kind:
-    """What all images of a data set must share."""
+class _ImageKind:
+    """The size and mode that all images of a data set must share."""
 
     size: tuple[int, int]  # width, height
     mode: str  # L or RGB
@@ -135,10 +135,9 @@ class _Kind:
 
 
 class Folders(Source):
-    """Folders of images, each named for its class; or `train/` and `test/` that hold those.
+    """One folder of images per class, named for the class; or `train/` and `test/` with such.
 
-    Classes are in the order of their folders' names. Files that are not images by their name
-    are passed over.
+    Classes are in the order of their folders' names. Files without an image's suffix are ignored.
     """
 
     name = "images"
@@ -154,7 +153,10 @@ class Folders(Source):
         self.classes = tuple(self._files)
         if len(self.classes) < 2:
             found = f"only {self.classes[0]}" if self.classes else "none"
-            raise DataError(f"{self.folder}: expected a folder of images per class, found {found}")
+            raise DataError(
+                f"{self.folder}: expected a folder of images for each of at least two classes, "
+                f"found {found}"
+            )
         self._kind = _read_image(self._files[self.classes[0]][0], None)[1]
         width, height = self._kind.size
         self.input_shape = (1 if self._kind.mode == "L" else 3, height, width)
@@ -169,7 +171,10 @@ class Folders(Source):
         files = _class_files(self.test_folder)
         for name in files:
             if name not in self.classes:
-                raise DataError(f"{self.test_folder / name}: {self.folder} has no class {name}")
+                raise DataError(
+                    f"{self.test_folder / name}: {self.folder} has no class {name}; remove the "
+                    "folder, or add the class to the training images"
+                )
         return self._read(files)
 
     def _read(self, class_files: dict[str, list[Path]]) -> Examples:
@@ -187,31 +192,33 @@ class Folders(Source):
 
 
 def _class_files(folder: Path) -> dict[str, list[Path]]:
-    """Return the image files of each class folder, both in the order of their names."""
+    """Return the image files of each class folder; folders and files are sorted by name."""
     found = {}
     for place in sorted(folder.iterdir()):
         if not place.is_dir() or place.name.startswith((".", "__")):
             continue
         files = sorted(path for path in place.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
         if not files:
-            raise DataError(f"{place} holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
+            suffixes = ", ".join(sorted(IMAGE_SUFFIXES))
+            raise DataError(f"{place} has no images; expected files that end in {suffixes}")
         found[place.name] = files
     return found
 
 
-def _read_image(path: Path, expected: _Kind | None) -> tuple[Array, _Kind]:
+def _read_image(path: Path, expected: _ImageKind | None) -> tuple[Array, _ImageKind]:
     from PIL import Image
 
     try:
         with Image.open(path) as image:
-            kind = _Kind(image.size, "RGB" if image.mode in COLOUR_MODES else "L")
+            kind = _ImageKind(image.size, "RGB" if image.mode in COLOUR_MODES else "L")
             depth, pixels = image.mode, np.asarray(image.convert(kind.mode))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(f"{path} cannot be read as an image: {error}") from error
     if kind.mode == "L" and depth not in GREY_MODES:
-        raise DataError(f"{path} has pixels of the kind {depth}; expected 8 bits each")
+        raise DataError(f"{path} has pixels of mode {depth}; expected 8 bits per channel")
     if expected is not None and kind != expected:
         raise DataError(
-            f"{path} is {kind}, the first image {expected}; all must be of one size and kind"
+            f"{path} is {kind}, but the first image is {expected}; all images must have one size "
+            "and mode"
         )
     return pixels, kind

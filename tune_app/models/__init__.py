@@ -1,4 +1,4 @@
-"""Plain arguments in, network out."""
+"""Plan, count and build networks from plain arguments."""
 
 from tune_app.models.fill import fill_widths
 from tune_app.models.network import build_network, plan_network

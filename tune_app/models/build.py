@@ -1,4 +1,4 @@
-"""Plans to torch modules."""
+"""Build torch modules from plans."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from tune_app.models.initialize import initialize
 from tune_app.models.plan import LayerPlan, NetworkPlan
 
-# In place is safe where the next part needs the result only, and backward the result too.
+# In place is safe for these functions: their backward pass needs the result and not the input.
 ACTIVATION_MODULES: dict[str, Callable[[], nn.Module]] = {
     "relu": lambda: nn.ReLU(inplace=True),
     "leaky_relu": lambda: nn.LeakyReLU(inplace=True),
@@ -22,9 +22,9 @@ POOL_MODULES: dict[str, Callable[[int], nn.Module]] = {"max": nn.MaxPool2d, "avg
 
 
 def build_plan(plan: NetworkPlan, weight_init: str = "default") -> nn.Sequential:
-    """Return the planned network: one child per layer, with the layer's name.
+    """Return the planned network, with one child per layer under the layer's name.
 
-    Weights are drawn from torch's global generator.
+    Draws the weights from torch's global generator.
     """
     network = nn.Sequential(OrderedDict((layer.name, build_layer(layer)) for layer in plan.layers))
     initialize(network, weight_init)
@@ -51,9 +51,9 @@ def build_layer(layer: LayerPlan) -> nn.Sequential:
     pool: dict[str, nn.Module] = {}
     if layer.pool != "none":
         pool["pool"] = POOL_MODULES[layer.pool](2)
-    # The maximum of a rising function is the function of the maximum: same result, same
-    # gradient, and the activation has a quarter of the pixels to do (16-32-64 channels on
-    # 28x28, batch 128, one CPU core: 48 ms a step for 55 ms).
+    # For an increasing function f, max(f(x)) = f(max(x)). Pooling first gives the same result and
+    # gradient, and the activation has to compute a quarter of the pixels only (16-32-64 channels
+    # on 28x28, batch 128, one CPU core: 48 ms per step instead of 55 ms).
     pool_first = layer.pool == "max" and layer.activation in RISING
     parts |= pool | activation if pool_first else activation | pool
     if layer.dropout > 0:
@@ -82,7 +82,8 @@ def conv_parts(layer: LayerPlan) -> dict[str, nn.Module]:
         parts["norm"] = nn.BatchNorm2d(channels)
     if layer.skip:
         grown = before + after - kernel + 1
-        # Result pixel i sees input pixels i - before ... i - before + kernel - 1.
+        # Pixel i of the result sees the input pixels i - before ... i - before + kernel - 1, whose
+        # middle is i - before + (kernel - 1) // 2. The skip adds that pixel to the result.
         first = before - (kernel - 1) // 2
         return {
             "residual": Residual(parts, (first, grown - first) * 2 + (0, channels - in_channels))
@@ -91,10 +92,10 @@ def conv_parts(layer: LayerPlan) -> dict[str, nn.Module]:
 
 
 class Residual(nn.Sequential):
-    """Parts in a row, whose input is added to their result.
+    """A sequence of modules with a skip: the input is added to the result.
 
-    `fit` makes the input the result's shape, as `torch.nn.functional.pad` takes it: zeros to
-    add, below 0 pixels or channels to leave out.
+    `fit` is the argument of `torch.nn.functional.pad` that gives the input the shape of the
+    result: the numbers of zeros to add, or, below 0, of pixels or channels to cut off.
     """
 
     def __init__(self, parts: dict[str, nn.Module], fit: tuple[int, ...]) -> None:
@@ -102,6 +103,7 @@ class Residual(nn.Sequential):
         self.fit = fit if any(fit) else None
 
     def forward(self, input: Tensor) -> Tensor:
-        # In place: neither a convolution nor a batch norm needs its result for the gradient.
+        # Adding in place is safe: the gradient of neither a convolution nor a batch norm needs
+        # its result.
         result: Tensor = super().forward(input)  # type: ignore[no-untyped-call]
         return result.add_(input if self.fit is None else F.pad(input, self.fit))

@@ -1,4 +1,4 @@
-"""Convolutional networks."""
+"""Plan and build convolutional networks."""
 
 from __future__ import annotations
 
@@ -45,26 +45,26 @@ def plan_cnn(
     dropout: float | Sequence[float] = 0.0,
     conv_dropout: float = 0.0,
 ) -> NetworkPlan:
-    """Return the network with conv layers of these channels, a head, and a linear output.
+    """Return the plan of a network with conv layers of these channels, a head and an output.
 
-    A conv layer is a convolution, batch norm, skip, activation, a 2x2 pool (after every
-    `pool_every`th layer) and `conv_dropout` of whole channels. Its parts:
+    A conv layer consists of a convolution, batch norm, a skip, an activation, a 2x2 pool (after
+    every `pool_every`th layer) and `conv_dropout` of whole channels:
 
-    - A convolution that batch norm follows has no bias.
+    - A convolution has no bias if batch norm follows.
     - `separable` is a depthwise convolution without a bias, then a 1x1 convolution. The first
-      layer is always standard: a depthwise filter per input channel, of which a grey image has
-      one, would leave the later layers next to nothing to work with.
-    - `residual` adds a layer's input to its convolution's result, from the second layer on.
-      Where shapes differ, the input is cropped, or padded with zeros, on the image's edges and
-      on the last channels (He et al. 2016, arXiv:1512.03385, section 3.3, option A), so that a
-      skip has no weights.
+      layer is always standard: a depthwise layer has one filter per input channel, so on a grey
+      image it would compute a single feature.
+    - `residual` adds the input of a layer to the result of its convolution, from the second layer
+      on. Where the shapes differ, the input is cropped or padded with zeros at the edges of the
+      image and after the last channel (He et al. 2016, arXiv:1512.03385, section 3.3, option A),
+      so that a skip has no weights.
 
-    The head reads all features (`flatten`) or each channel's mean (`gap`), through a hidden
-    layer per head width: linear, activation, dropout. Without head widths `dropout` acts on
+    The head reads all features (`flatten`) or the mean of each channel (`gap`). Each head width
+    adds a hidden layer of linear, activation and dropout. Without head widths `dropout` acts on
     the features.
 
     Raises:
-        BuildError: Naming the layer that does not fit on what the layers before it leave.
+        BuildError: A layer does not fit the output of the layers before it; the text names it.
     """
     if len(input_shape) != 3:
         raise BuildError(
@@ -130,16 +130,16 @@ def plan_conv(
     if min(after_conv) < 1:
         padded = f" with padding {padding[0]}" if any(padding) else ""
         raise BuildError(
-            f"{name}: a {kernel_size}x{kernel_size} kernel does not fit what is left "
+            f"{name}: a {kernel_size}x{kernel_size} kernel does not fit its input "
             f"({by(sides)}{padded}); use padding same, fewer pools or a smaller kernel"
         )
     after_pool = after_conv if pool == "none" else [side // 2 for side in after_conv]
     if min(after_pool) < 1:
         raise BuildError(
-            f"{name}: a 2x2 pool does not fit what is left ({by(after_conv)}); "
+            f"{name}: a 2x2 pool does not fit its input ({by(after_conv)}); "
             "use fewer conv layers, a larger pool_every or pool none"
         )
-    # Per pixel of the result, each filter tap multiplies once; the bias is no product.
+    # Each weight of a filter multiplies once per pixel of the result; a bias multiplies never.
     spatial_products = kernel_size**2 * in_channels
     products = (
         spatial_products + in_channels * channels if separable else spatial_products * channels
@@ -162,13 +162,16 @@ def plan_conv(
 
 
 def same_padding(kernel_size: int) -> tuple[int, int]:
-    """Return the zeros before and after that keep an image's size, the odd one after."""
+    """Return the padding before and after each axis that keeps an image's size.
+
+    If the total is odd, one more zero comes after than before.
+    """
     before = (kernel_size - 1) // 2
     return before, kernel_size - 1 - before
 
 
 def by(sides: Sequence[int]) -> str:
-    """Return a size as people write it: 3x3."""
+    """Return a size as text, like 3x3."""
     return "x".join(map(str, sides))
 
 
@@ -182,8 +185,8 @@ def build_cnn(
 ) -> nn.Sequential:
     """Return the network that `plan_cnn` plans from the same arguments.
 
-    It takes (N, *input_shape) and gives (N, outputs): logits, or a regression's values.
+    It takes (N, *input_shape) and returns (N, outputs): logits, or the values of a regression.
     """
-    from tune_app.models.build import build_plan  # torch: only who builds waits for it
+    from tune_app.models.build import build_plan  # here, because planning must not import torch
 
     return build_plan(plan_cnn(input_shape, channels_list, outputs, **options), weight_init)

@@ -1,4 +1,4 @@
-"""Fully connected networks."""
+"""Plan and build fully connected networks."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def plan_fcn(
     batch_norm: bool = False,
     dropout: float | Sequence[float] = 0.0,
 ) -> NetworkPlan:
-    """Return the network with hidden layers of these widths and a linear output.
+    """Return the plan of a network with hidden layers of these widths and a linear output.
 
-    A hidden layer is linear, batch norm (then without a bias), activation, dropout. `outputs`
-    is the number of classes, or 1 for a regression.
+    A hidden layer consists of a linear layer (without a bias if batch norm follows), batch norm,
+    activation and dropout. `outputs` is the number of classes, or 1 for a regression.
 
     >>> plan_fcn((1, 28, 28), [128, 64], 10).weights
     109386
@@ -69,8 +69,8 @@ def build_fcn(
 ) -> nn.Sequential:
     """Return the network that `plan_fcn` plans from the same arguments.
 
-    It takes (N, *input_shape) and gives (N, outputs): logits, or a regression's values.
+    It takes (N, *input_shape) and returns (N, outputs): logits, or the values of a regression.
     """
-    from tune_app.models.build import build_plan  # torch: only who builds waits for it
+    from tune_app.models.build import build_plan  # here, because planning must not import torch
 
     return build_plan(plan_fcn(input_shape, widths, outputs, **options), weight_init)

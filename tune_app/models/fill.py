@@ -1,4 +1,21 @@
-"""Widths that fill a weight budget: what `budget_mode: fill` solves."""
+"""Solve the widths that fill a weight budget, for `budget_mode: fill`.
+
+The user gives the number of layers and the ratio of neighbouring widths; the widths must use the
+budget as fully as possible without exceeding it. Three facts make this fast and exact:
+
+1. The cost of a chain of layers is known in closed form. A layer's weights depend only on its own
+   width and on the width before it, so the cost is a sum of terms in single widths and in products
+   of neighbours (`ChainCost`). Its coefficients are read off a few plans (`chain_costs`); after
+   that, no plan is needed to know what widths cost.
+2. Along one ratio the cost only grows, so bisection finds the largest widths in that ratio
+   (`FillLimits.proportional`). Rounding to whole widths leaves part of the budget unused.
+3. With all other widths fixed, the cost is linear in one width. So if one layer changes, the width
+   with which another layer uses the rest of the budget follows from a division
+   (`FillLimits.climb`).
+
+`FillLimits.fill` combines these: first the asked ratio, then pairs of layers that deviate from it,
+within bounds that widen step by step only while the budget is not used well enough.
+"""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,13 +29,14 @@ from tune_app.models.network import plan_network
 from tune_app.models.plan import NetworkPlan, Shape
 from tune_app.models.user_networks import Model, UserModel
 
-FULL = 0.97  # the share of its budget that a network uses wherever integer widths allow
-# How far layers may leave the asked ratio, for which share of the budget: far only if need be.
+FULL = 0.97  # the share of its budget that a network uses wherever whole widths allow
+# Pairs of a factor by which widths may deviate from the asked ratio, and the share of the budget
+# that ends the search: large deviations are tried only if small ones leave the budget unused.
 STRETCHES = ((1.1, 0.995), (1.25, 0.99), (1.5, 0.98), (2, FULL), (4, FULL), (16, FULL))
-CLOSE = 0.999  # not worth looking further
-# Where it is max_macs that keeps the asked shape from its budget, only shapes close to it: the
-# weights that multiply-adds do not see are in the last layers, and thousands of channels there
-# behind a handful would fill the budget with a network that nobody wants.
+CLOSE = 0.999  # with this share of the budget used, searching further is not worth it
+# Where max_macs limits the network, only mild deviations are tried. The last layers have many
+# weights and few multiply-adds, so a larger deviation would fill the budget with thousands of
+# channels behind a handful: a network that nobody wants.
 MILD_STRETCHES = tuple((stretch, share) for stretch, share in STRETCHES if stretch <= 4)
 NO_LIMIT = 10**30
 SIZES = {
@@ -36,18 +54,18 @@ def fill_widths(
     budget: int,
     max_macs: int | None = None,
 ) -> dict[str, Any]:
-    """Return the `widths` (fcn) or `channels_list` (cnn) that use `budget` best, never above it.
+    """Return the `widths` (fcn) or `channels_list` (cnn) that use most of `budget`, never more.
 
-    `config` says the rest: how many layers, and `taper` or `channel_growth`, the ratio of a
-    layer's width to the one before. The largest widths in that ratio are found first; then
-    single layers leave it to use more of the budget: by a tenth if that brings 99.5 % of it, by a
-    quarter for 99 %, by a half for 98 %, and as far as it takes for 97 %, but by no more than
-    fourfold where `max_macs` is what keeps the asked ratio from the budget. The same arguments
-    give the same widths. Of a model of the user's own it is the parameter that it names.
+    `config` holds the number of layers and `taper` or `channel_growth`, the ratio of a layer's
+    width to that of the layer before. The largest widths in that ratio are found first. Then
+    single layers deviate from it to use more of the budget: by up to 10 % to reach 99.5 % of the
+    budget, 25 % for 99 %, 50 % for 98 %, and as far as needed for 97 %; but by no more than a
+    factor of 4 where `max_macs` is the tighter limit. The same arguments give the same widths.
+    For a user's model, the result is the value of the parameter that its `fill` names.
 
     Raises:
-        BuildError: Even one unit per layer is above `budget` or `max_macs`, or the layers do
-            not fit the input.
+        BuildError: Even with one unit per layer, the network exceeds `budget` or `max_macs`, or
+            its layers do not fit the input.
     """
     if isinstance(model, UserModel):
         return model.solve(config, input_shape, outputs, budget=budget, max_macs=max_macs)
@@ -75,7 +93,7 @@ def fill_widths(
 
 @dataclass(frozen=True)
 class ChainCost:
-    """A network's cost by its widths: linear in each, with products of neighbours.
+    """The cost of a network as a function of its widths:
 
     fixed + sum(alone[i] * widths[i]) + sum(pairs[i] * widths[i] * widths[i + 1])
     """
@@ -92,11 +110,11 @@ class ChainCost:
         )
 
     def pair(self, i: int, j: int) -> int:
-        """Return what one unit in layer `i` adds to the cost of each unit in layer `j`."""
+        """Return the cost that one unit in layer `i` adds to each unit in layer `j`."""
         return self.pairs[min(i, j)] if abs(i - j) == 1 else 0
 
     def per_unit(self, widths: Sequence[int], i: int) -> int:
-        """Return what one more unit in layer `i` costs."""
+        """Return the cost of one more unit in layer `i`, with all other widths unchanged."""
         cost = self.alone[i]
         if i > 0:
             cost += self.pairs[i - 1] * widths[i - 1]
@@ -108,7 +126,13 @@ class ChainCost:
 def chain_costs(
     plan: Callable[[list[int]], NetworkPlan], layers: int
 ) -> tuple[ChainCost, ChainCost]:
-    """Return weights and multiply-adds as functions of the widths, read off a few plans."""
+    """Return weights and multiply-adds as functions of the widths, determined from a few plans.
+
+    Start from the plan with width 1 everywhere. Doubling the width of layer i alone adds
+    alone[i] + pairs[i - 1] + pairs[i], because both neighbours have width 1. Doubling the
+    neighbours i and i + 1 adds both of these amounts, plus pairs[i] once more, for the product of
+    the two. The difference gives pairs[i], and the pairs then give alone[i] and the fixed part.
+    """
 
     def costs(*doubled: int) -> tuple[int, int]:
         planned = plan([2 if i in doubled else 1 for i in range(layers)])
@@ -135,7 +159,7 @@ def chain_costs(
 
 @dataclass(frozen=True)
 class FillLimits:
-    """What widths may cost at most."""
+    """The largest cost that widths may have, and the search for widths within it."""
 
     weights: ChainCost
     macs: ChainCost
@@ -146,10 +170,11 @@ class FillLimits:
         return self.weights.of(widths) <= self.budget and self.macs.of(widths) <= self.max_macs
 
     def fill(self, ratio: float) -> list[int]:
+        """Return the widths that use most of the budget, as close to `ratio` as that allows."""
         if not self.weights.alone:
             return []
         base = self.proportional(ratio)
-        if len(base) < 2:  # nothing to trade: the only layer is as wide as can be
+        if len(base) < 2:  # a single layer already has its largest width
             return base
         best = base
         bound_by_macs = not self.hold(replace(self, max_macs=NO_LIMIT).proportional(ratio))
@@ -166,11 +191,15 @@ class FillLimits:
         best = max(best, self.climb(ones, lowest, highest), key=self.weights.of)
         if self.weights.of(best) >= FULL * self.budget:
             return best
-        # Where one unit is a large share of the budget there are few widths: look at them all.
+        # Where a single unit costs a large share of the budget, few widths fit: try them all.
         return max([best, *islice(self.every(ones), 200)], key=self.weights.of)
 
     def proportional(self, ratio: float) -> list[int]:
-        """Return the largest widths of which each is `ratio` times the one before, rounded."""
+        """Return the largest widths in which each is `ratio` times the one before, rounded.
+
+        Bisection over the first width, which need not be whole: doubling finds an upper end that
+        is too large, then 40 halvings determine the first width far below the rounding.
+        """
         layers = len(self.weights.alone)
         low, high = 0.0, 1.0
         while self.hold(geometric_sizes(high, ratio, layers)):
@@ -184,9 +213,11 @@ class FillLimits:
         return geometric_sizes(low, ratio, layers)
 
     def climb(self, widths: list[int], lowest: Sequence[int], highest: Sequence[int]) -> list[int]:
-        """Return widths with more weights: one layer moves, another takes what that leaves.
+        """Return widths with more weights, by changing two layers at a time.
 
-        The pair that adds most moves, again and again, until none adds anything that matters.
+        One layer of the pair takes a nearby width; the other then takes the largest width that
+        fits both limits. Of all pairs and nearby widths, the change that uses most of the budget
+        is made, and the search repeats until no change uses more.
         """
         best = self.weights.of(widths)
         better: list[int] | None = widths
@@ -198,6 +229,8 @@ class FillLimits:
             for i, j in permutations(range(len(widths)), 2):
                 weights_pair, macs_pair = self.weights.pair(i, j), self.macs.pair(i, j)
                 for width in nearby(widths[i], lowest[i], highest[i]):
+                    # After this change of layer i, one unit of layer j costs `each`, and `room`
+                    # units can be added to it (or must be removed, if negative).
                     change = width - widths[i]
                     each = weights_each[j] + change * weights_pair
                     moved = weights + change * weights_each[i]
@@ -214,7 +247,10 @@ class FillLimits:
         return widths if better is None else better
 
     def every(self, widths: list[int], i: int = 0) -> Iterator[list[int]]:
-        """Yield all widths that hold and agree with `widths` before `i`, the last layer widest."""
+        """Yield all widths within the limits that begin with `widths[:i]`.
+
+        The last layer always takes the largest width that fits.
+        """
         if i == len(widths) - 1:
             room = min(
                 (self.budget - self.weights.of(widths)) // self.weights.per_unit(widths, i),
@@ -230,7 +266,7 @@ class FillLimits:
 
 
 def nearby(width: int, lowest: int, highest: int) -> list[int]:
-    """Return widths to try for a layer of this one: close by, and some further away in ratio."""
+    """Return widths to try in place of `width`: the next ones, and some at larger ratios."""
     steps = {width + step for step in range(-3, 4)}
     ratios = {round(width * ratio) for ratio in (0.25, 0.5, 0.75, 0.9, 1.1, 1.3, 2, 4)}
     return sorted(x for x in steps | ratios if lowest <= x <= highest)

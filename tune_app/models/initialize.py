@@ -1,4 +1,4 @@
-"""Named weight initialisations."""
+"""Initialise the weights of a network by a named method."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,8 @@ from torch import nn
 
 from tune_app.models.plan import expect_one_of
 
-# Variance from (fan_in, fan_out): the weights that one output reads, and that one input feeds.
+# The variance as a function of fan_in, the number of weights that one output reads, and fan_out,
+# the number of weights that read one input.
 VARIANCES: dict[str, Callable[[int, int], float]] = {
     "normal": lambda _in, _out: 0.05**2,
     "scaled_normal": lambda fan_in, _out: 0.1**2 / fan_in,
@@ -19,10 +20,10 @@ VARIANCES: dict[str, Callable[[int, int], float]] = {
 
 @torch.no_grad()
 def initialize(network: nn.Module, name: str) -> None:
-    """Draw the weights of every convolution and linear layer anew, in place.
+    """Redraw the weights of every convolution and linear layer in place.
 
-    `default` leaves PyTorch's: weights and biases uniform in ±1/sqrt(fan_in). The others draw
-    weights from a normal distribution of mean 0 and set biases to 0:
+    `default` keeps PyTorch's initialisation: weights and biases uniform in ±1/sqrt(fan_in). The
+    other methods draw weights from a normal distribution with mean 0 and set biases to 0:
 
     - `normal`: standard deviation 0.05, as Keras's RandomNormal
     - `scaled_normal`: N(0, 0.1) / sqrt(fan_in), so standard deviation 0.1/sqrt(fan_in)
@@ -30,8 +31,8 @@ def initialize(network: nn.Module, name: str) -> None:
     - `xavier_fan_in`: variance 1/fan_in (LeCun et al. 1998, section 4.6)
     - `kaiming`: variance 2/fan_in, for rectifiers (He et al. 2015, arXiv:1502.01852, eq. 10)
 
-    The fans of a convolution count its kernel: fan_in is in_channels/groups * kernel_size².
-    Batch norms keep gain 1 and shift 0.
+    The fans of a convolution include its kernel: fan_in is in_channels/groups * kernel_size².
+    Batch norms keep a gain of 1 and a shift of 0.
     """
     expect_one_of("weight_init", name, ("default", *VARIANCES))
     if name == "default":

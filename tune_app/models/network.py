@@ -1,4 +1,4 @@
-"""From a trial's config, as `config.resolve_parameters` gives it, to a network."""
+"""Plan or build the network of a trial's configuration."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def plan_network(
 ) -> NetworkPlan:
     """Return the plan of the network that `config` describes.
 
-    Only a function of the user's own needs torch for it.
+    Imports torch only for a user's model, which must be called to be planned.
 
     Raises:
         BuildError: No such network can be built.
@@ -36,7 +36,7 @@ def plan_network(
     if isinstance(model, UserModel):
         return model.plan(config, input_shape, outputs)
     if is_function(model):
-        raise BuildError(f"{model} builds this network, and was not loaded")
+        raise BuildError(f"the network is built by {model}, which was not loaded; load it first")
     sizes = layer_sizes(model, config)
     if model == "fcn":
         options = {name: config[name] for name in FCN_OPTIONS}
@@ -51,6 +51,6 @@ def build_network(
     """Return the network that `config` describes, initialised from torch's global generator."""
     if isinstance(model, UserModel):
         return model.call(config, input_shape, outputs)
-    from tune_app.models.build import build_plan  # torch: only who builds waits for it
+    from tune_app.models.build import build_plan  # here, because planning must not import torch
 
     return build_plan(plan_network(model, config, input_shape, outputs), config["weight_init"])

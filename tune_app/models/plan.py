@@ -1,10 +1,10 @@
-"""What a network will be, layer by layer, worked out without torch.
+"""Plan a network layer by layer, without torch.
 
-Builders build from a plan, so shapes, weights and multiply-adds are decided in one place: a plan's
-counts are those of the built network.
+A search must know the size of thousands of networks that are never built. So shapes, weights and
+multiply-adds are computed in the plan, and the builder builds exactly what the plan says.
 
-Multiply-adds (`macs`) are those of convolutions and linear layers for one image; additions of
-biases and skips, batch norm, activations and pooling are left out, as is usual.
+Multiply-adds (`macs`) count convolutions and linear layers for one image. Additions of biases and
+skips, batch norm, activations and pooling are left out, as usual.
 """
 
 from collections.abc import Collection, Sequence
@@ -22,21 +22,21 @@ ACTIVATIONS = ("relu", "leaky_relu", "tanh", "sigmoid", "gelu")
 
 @dataclass(frozen=True)
 class LayerPlan:
-    """One layer: what it computes, what it costs, and all that building it takes.
+    """One layer: its shapes, its cost, and everything needed to build it.
 
-    In the built network the layer has the same `name`: its tensors are `name.*` in the state
-    dict, and `weights` of them are trainable. Shapes leave out the batch.
+    The built layer has the same `name`: its tensors are `name.*` in the state dict, and `weights`
+    of their numbers are trainable. Shapes leave out the batch.
     """
 
     name: str
-    kind: str  # conv, separable, linear, flatten, gap; of a model of one's own, a class's name
+    kind: str  # conv, separable, linear, flatten, gap; in a user's network, the class name
     in_shape: Shape  # (channels, height, width) or (features,)
     out_shape: Shape  # after pooling
     weights: int = 0
     macs: int = 0
     kernel_size: int = 0
     padding: tuple[int, int] = (0, 0)  # zeros before and after, on both axes
-    batch_norm: bool = False  # its shift does what a bias would, so there is no bias then
+    batch_norm: bool = False  # replaces the bias, because its shift has the same effect
     skip: bool = False
     activation: Activation | None = None
     pool: Pool = "none"
@@ -45,7 +45,7 @@ class LayerPlan:
 
 @dataclass(frozen=True)
 class NetworkPlan:
-    """A network that can be built, and its cost."""
+    """The layers of a network that can be built, and its cost."""
 
     model: str
     input_shape: Shape
@@ -54,7 +54,7 @@ class NetworkPlan:
 
     @property
     def weights(self) -> int:
-        """The number of trainable scalars: what a weight budget limits."""
+        """The number of trainable scalars, which a weight budget limits."""
         return sum(layer.weights for layer in self.layers)
 
     @property
@@ -72,7 +72,7 @@ def plan_linear(
     batch_norm: bool = False,
     dropout: float = 0.0,
 ) -> LayerPlan:
-    """Return a linear layer with what follows it."""
+    """Return a linear layer with its batch norm, activation and dropout."""
     if outputs < 1:
         raise BuildError(f"layer {name}: a width must be at least 1, got {outputs}")
     products = inputs * outputs
@@ -90,12 +90,12 @@ def plan_linear(
 
 
 def affine_weights(channels: int, batch_norm: bool) -> int:
-    """Return what comes on top of a layer's products: gain and shift of a norm, or a bias."""
+    """Return the weights besides a layer's products: gain and shift of a batch norm, or a bias."""
     return 2 * channels if batch_norm else channels
 
 
 def dropout_per_layer(dropout: float | Sequence[float], layers: int) -> list[float]:
-    """Return one dropout rate per hidden layer, of which there are `layers`."""
+    """Return one dropout rate for each of `layers` hidden layers."""
     if isinstance(dropout, Sequence):
         if len(dropout) != layers:
             raise BuildError(

@@ -1,9 +1,9 @@
-"""Networks that a function of the user's own builds: counted before they are trained.
+"""Count and build networks with a user's function.
 
 The function is called as `function(input_shape, outputs, **parameters)`, with the parameters that
-its signature names, and returns an `nn.Module` that takes float (N, *input_shape) and gives
-(N, outputs). To be counted it is called on torch's meta device, which has shapes and no numbers:
-nothing is allocated or computed, whatever the size.
+its signature names, and returns an `nn.Module` that takes float (N, *input_shape) and returns
+(N, outputs). To count a network, the function is called on torch's meta device, where tensors
+have shapes but no values: nothing is allocated or computed, whatever the size.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ if TYPE_CHECKING:
     from torch import nn
 
 T = TypeVar("T")
-FIXED_ARGUMENTS = ("input_shape", "outputs")  # what the function is called with beside parameters
-SOLVED_NAME = "fill"  # in a trial's configuration: the parameter that its budget decided
+FIXED_ARGUMENTS = ("input_shape", "outputs")  # passed in every call, besides parameters
+SOLVED_NAME = "fill"  # a trial's configuration holds here the name of the solved parameter
 LARGEST_FILL = 2**20
-_TOLD = 300  # characters of what a function raised
+_MAX_MESSAGE = 300  # characters of a user function's error that a message repeats
 
 
 @dataclass(frozen=True)
 class UserModel:
-    """A function that builds networks, as a search file's `model` names it.
+    """A user's function that builds networks, named by `model` in a search file.
 
-    `fill` names the integer parameter that a budget solves.
+    `fill` names the integer parameter that fill mode solves from a budget.
     """
 
     reference: str
     function: Function
     fill: str | None = None
-    # What was counted already: of a network, a plan, or its weights, or why there is none.
+    # Results of earlier calls: a plan, a number of weights, or the text of a BuildError.
     _counted: dict[str, NetworkPlan | int | str] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -59,30 +59,35 @@ class UserModel:
     def check(self, names: Iterable[str], *, others_read: bool = False) -> None:
         """Check the function's signature against the parameters of a search file.
 
-        With `others_read`, a parameter that it does not take may be meant for a training function.
+        With `others_read`, parameters that this function does not take are allowed, because a
+        training function may read them.
 
         Raises:
-            FunctionError: It cannot be called with what there is, or nothing reads a parameter.
+            FunctionError: The function needs an argument that the file lacks, or nothing reads one
+                of the file's parameters.
         """
         parameters = self._signature.parameters
         for name in FIXED_ARGUMENTS:
             if name not in parameters and not self._takes_any:
                 raise FunctionError(
-                    f"{self.reference} takes no {name}: it is called as "
+                    f"{self.reference} does not take the argument {name}; it is called as "
                     "function(input_shape, outputs, **parameters)"
                 )
         named = {*names, *([self.fill] if self.fill else [])}
-        own = [name for name in parameters if name not in FIXED_ARGUMENTS]
-        for name in sorted(named - TrainingParameters.model_fields.keys() - {*own}):
+        taken = [name for name in parameters if name not in FIXED_ARGUMENTS]
+        for name in sorted(named - TrainingParameters.model_fields.keys() - {*taken}):
             if not self._takes_any and not (others_read and name != self.fill):
                 raise FunctionError(
                     f"parameters.{name}: {self.reference} does not take it, and nothing else "
-                    f"reads it{did_you_mean(name, own) or '; remove it'}"
+                    f"reads it{did_you_mean(name, taken) or '; remove it'}"
                 )
-        for name in own:
+        for name in taken:
             parameter = parameters[name]
             if parameter.kind is parameter.POSITIONAL_ONLY:
-                raise FunctionError(f"{self.reference} must take {name} by its name")
+                raise FunctionError(
+                    f"{self.reference} takes {name} by position only; it must accept {name} as a "
+                    "keyword argument"
+                )
             required = parameter.default is parameter.empty and parameter.kind in (
                 parameter.POSITIONAL_OR_KEYWORD,
                 parameter.KEYWORD_ONLY,
@@ -93,7 +98,7 @@ class UserModel:
                 )
 
     def arguments(self, config: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what of a trial's configuration the function is called with."""
+        """Return the values of a trial's configuration that the function takes, by name."""
         takes = self._signature.parameters
         return {
             name: value
@@ -107,10 +112,10 @@ class UserModel:
         }
 
     def call(self, config: Mapping[str, Any], input_shape: Shape, outputs: int) -> nn.Module:
-        """Return what the function builds, initialised from torch's global generator.
+        """Return the network that the function builds, seeded by torch's global generator.
 
         Raises:
-            BuildError: It raised an error, or gave no module that fits the data.
+            BuildError: The function raised an error or did not return an nn.Module.
         """
         import torch
         from torch import nn
@@ -120,7 +125,7 @@ class UserModel:
         with self._blamed(arguments):
             network = self.function(input_shape=input_shape, outputs=outputs, **arguments)
         if not isinstance(network, nn.Module):
-            raise BuildError(f"{self.reference} gave {show(network)}, expected an nn.Module")
+            raise BuildError(f"{self.reference} returned {show(network)}, expected an nn.Module")
         if any(is_lazy(weight) for weight in network.parameters()):
             with self._blamed(arguments), torch.no_grad():
                 network.eval()(torch.zeros(2, *input_shape))
@@ -131,17 +136,17 @@ class UserModel:
         return _BlameOnFunction(self.reference, arguments)
 
     def plan(self, config: Mapping[str, Any], input_shape: Shape, outputs: int) -> NetworkPlan:
-        """Return what the function would build, with its exact weights; remembered.
+        """Return the plan of the network that the function would build; cached.
 
         Raises:
-            BuildError: As `call`, or what it builds does not give (N, outputs).
+            BuildError: `call` fails, or the network does not return (N, outputs).
         """
         plan = self._remembered("plan", self._plan, config, input_shape, outputs)
         assert isinstance(plan, NetworkPlan)
         return plan
 
     def weights(self, config: Mapping[str, Any], input_shape: Shape, outputs: int) -> int:
-        """Return the weights of what the function builds, whatever it gives; remembered."""
+        """Return the number of weights of the network, without a forward pass; cached."""
         weights = self._remembered("weights", self._weights, config, input_shape, outputs)
         assert isinstance(weights, int)
         return weights
@@ -180,7 +185,8 @@ class UserModel:
         costs = self._on_meta(config, input_shape, outputs, pass_through)
         if costs.out_shape != (outputs,):
             raise BuildError(
-                f"{self.reference} gives {costs.out_shape} for each example, expected ({outputs},)"
+                f"{self.reference} builds a network that returns {costs.out_shape} for each "
+                f"example, expected ({outputs},)"
             )
         return NetworkPlan(self.reference, tuple(input_shape), outputs, costs.layers)
 
@@ -191,7 +197,11 @@ class UserModel:
         outputs: int,
         count: Callable[[nn.Module], T],
     ) -> T:
-        """Return `count` of the network; of a real one if it asks for numbers on the way."""
+        """Return `count(network)`, for a network on the meta device if the function allows it.
+
+        A function that computes with actual numbers (say, of a weight) fails on the meta device;
+        it is then called again on the CPU, without disturbing torch's random numbers.
+        """
         import torch
 
         try:
@@ -210,26 +220,28 @@ class UserModel:
         budget: int,
         max_macs: int | None,
     ) -> dict[str, Any]:
-        """Return the largest `fill` whose network has at most `budget` weights, by bisection.
+        """Return the largest value of the `fill` parameter that stays within the limits.
 
-        The weights must not fall where it rises. What the network is called with, by name; and
-        the name itself, as `fill`.
+        The result maps the parameter's name to its value, and "fill" to its name. Found by
+        bisection, so the number of weights must not decrease as the parameter increases.
 
         Raises:
-            BuildError: At 1 the network is over a limit already, or cannot be built; or the
-                parameter does not decide its size.
+            BuildError: With the value 1 the network is over a limit or cannot be built; or the
+                parameter does not decide the network's size.
         """
         name = self.fill
         assert name is not None
 
         def holds(value: int) -> bool:
-            own = {**config, name: value}
-            if max_macs is None:  # spares the pass through the network
-                return self.weights(own, input_shape, outputs) <= budget
-            planned = self.plan(own, input_shape, outputs)
+            filled = {**config, name: value}
+            if max_macs is None:  # counting weights alone needs no forward pass
+                return self.weights(filled, input_shape, outputs) <= budget
+            planned = self.plan(filled, input_shape, outputs)
             return planned.weights <= budget and planned.macs <= max_macs
 
-        # What the last network of this budget had is close to what this one will have.
+        # Start from the last solution for this budget, which is often close. First double the
+        # upper end until it no longer holds, then halve the interval: `low` always holds (or is
+        # 0), `high` never does.
         near = self._solved.get(budget, 1)
         low, high = (near, near + 1) if holds(near) else (0, near)
         while low and holds(high):
@@ -237,8 +249,8 @@ class UserModel:
             if high > LARGEST_FILL:
                 size = self.weights({**config, name: low}, input_shape, outputs)
                 raise BuildError(
-                    f"fill: with {name}: {low:,} the network still has {size:,} weights, so "
-                    f"{name} does not decide its size"
+                    f"fill: with {name} = {low:,} the network still has {size:,} weights, so "
+                    f"{name} does not decide its size; name another parameter in fill"
                 )
         while high - low > 1:
             middle = (low + high) // 2
@@ -251,7 +263,7 @@ class UserModel:
                 else ("multiply-adds per image", smallest.macs, max_macs or 0)
             )
             raise BuildError(
-                f"with {name}: 1 the network already has {least:,} {what}, above the limit of "
+                f"with {name} = 1 the network already has {least:,} {what}, above the limit of "
                 f"{most:,}"
             )
         self._solved[budget] = low
@@ -259,7 +271,7 @@ class UserModel:
 
 
 class _BlameOnFunction:
-    """A context in which any error becomes a BuildError that names the function."""
+    """A context that turns any error into a BuildError that names the user's function."""
 
     def __init__(self, reference: str, arguments: Mapping[str, Any]) -> None:
         self.reference, self.arguments = reference, arguments
@@ -270,22 +282,22 @@ class _BlameOnFunction:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if not isinstance(error, Exception):
             return
-        said = " ".join(str(error).split())
-        given = ", ".join(f"{name}: {show(value)}" for name, value in self.arguments.items())
+        text = " ".join(str(error).split())[:_MAX_MESSAGE]
+        values = ", ".join(f"{name}: {show(value)}" for name, value in self.arguments.items())
         raise BuildError(
-            f"{self.reference}{f' with {given}' if given else ''} raised "
-            f"{type(error).__name__}: {said[:_TOLD]}"
+            f"{self.reference}{f' with {values}' if values else ''} raised "
+            f"{type(error).__name__}: {text}"
         ) from error
 
 
-Model = str | UserModel  # fcn, cnn, or what a function builds
+Model = str | UserModel  # "fcn", "cnn", or a user's function
 
 
 def find_model(name: str, fill: str | None, folders: Sequence[Path]) -> Model:
-    """Return the model that a search file names; a function is loaded from one of `folders`.
+    """Return the model that a search file names; load a user's function from one of `folders`.
 
     Raises:
-        FunctionError: There is none.
+        FunctionError: No such function is found.
     """
     if not is_function(name):
         return name

@@ -1,4 +1,4 @@
-"""Counting on a built network: what the closed forms of a plan must equal."""
+"""Count the weights and multiply-adds of a built network, which those of its plan must equal."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,17 +20,17 @@ def count_weights(model: nn.Module) -> int:
 
 @dataclass(frozen=True)
 class LayerCosts:
-    """What a forward pass through a built network showed."""
+    """The layers and costs of a built network, observed in a forward pass."""
 
-    layers: tuple[LayerPlan, ...]  # every module with weights of its own, in the model's order
+    layers: tuple[LayerPlan, ...]  # modules that hold weights or multiply, in the model's order
     out_shape: Shape  # of one example
 
     @classmethod
     def of(cls, model: nn.Module, input_shape: Shape) -> "LayerCosts":
-        """Count in a pass of two zero images on the model's device, in evaluation mode.
+        """Return the costs of `model`, from a pass of two zero images in evaluation mode.
 
-        `meta` will do. Multiply-adds are those of convolutions and linear layers. A tensor
-        that layers share counts for the first of them.
+        The pass runs on the model's device, which may be `meta`. Multiply-adds count convolutions
+        and linear layers. A tensor that layers share counts for the first of these layers.
         """
         shapes: dict[nn.Module, tuple[Shape, Shape, int]] = {}
 
@@ -58,11 +58,11 @@ class LayerCosts:
         seen: set[Tensor] = set()
         layers = []
         for name, layer in model.named_modules():
-            own = [w for w in layer.parameters(recurse=False) if w.requires_grad and w not in seen]
-            seen.update(own)
+            new = [w for w in layer.parameters(recurse=False) if w.requires_grad and w not in seen]
+            seen.update(new)
             in_shape, out_shape, macs = shapes.get(layer, ((), (), 0))
-            if own or macs:
-                weights = sum(weight.numel() for weight in own)
+            if new or macs:
+                weights = sum(weight.numel() for weight in new)
                 kind = type(layer).__name__
                 layers.append(
                     LayerPlan(name or "network", kind, in_shape, out_shape, weights, macs)
@@ -74,5 +74,5 @@ _MULTIPLYING = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 
 
 def count_macs(model: nn.Module, input_shape: Shape) -> int:
-    """Return the multiply-adds of convolutions and linear layers, as `LayerCosts` counts them."""
+    """Return the multiply-adds of a network's convolutions and linear layers for one example."""
     return sum(layer.macs for layer in LayerCosts.of(model, input_shape).layers)

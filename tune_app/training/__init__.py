@@ -1,1 +1,1 @@
-"""Plain PyTorch: epochs, optimizers, schedules, checkpoints. Knows nothing of Ray."""
+"""Train networks in plain PyTorch: epochs, optimizers, schedules, checkpoints. No Ray here."""

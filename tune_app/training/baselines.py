@@ -1,4 +1,4 @@
-"""What a network has to beat: classifiers of scikit-learn's kind, fitted outside Ray."""
+"""Fit baselines: classifiers of scikit-learn's kind that a network has to beat, outside Ray."""
 
 import time
 import warnings
@@ -32,32 +32,32 @@ def run_baselines(
     done: Collection[str] = (),
     on_done: Callable[[Row], None] | None = None,
 ) -> list[Row]:
-    """Return a row of measurements for each baseline, for knn one for each k; see `on_done`.
+    """Return a row of measurements for each baseline; for knn, one for each k.
 
-    Inputs are flattened, `(N, ...)` to `(N, features)`; labels are int64 `(N,)`. Fitted on all
-    of the training examples, with the fixed choices below. Bytes are taken as they are, 0 to 255,
-    but for the logistic regression.
+    Inputs are flattened, `(N, ...)` to `(N, features)`; labels are int64 `(N,)`. Every baseline is
+    fitted on all training examples with the fixed choices below. Bytes stay 0 to 255, except in
+    the logistic regression.
 
-    - knn: Euclidean distances, each neighbour one vote, a tie to the class that comes first: what
-      `KNeighborsClassifier` does, from one search for all k.
-    - logistic_regression: multinomial, L2 with C = 1, at most 200 iterations of L-BFGS, converged
-      or not; bytes divided by 255, other features standardised by the examples fitted on.
-    - random_forest: 100 trees, grown to the end; `seed` draws them.
+    - knn: Euclidean distances, one vote per neighbour, and ties go to the first class. This is
+      `KNeighborsClassifier`, but one neighbour search serves all k.
+    - logistic_regression: multinomial, L2 with C = 1, at most 200 iterations of L-BFGS, accepted
+      even if not converged; bytes are divided by 255, other features are standardised.
+    - random_forest: 100 fully grown trees, drawn by `seed`.
     - ridge: least squares on targets of ±1 for each class, L2 with alpha = 1 (`RidgeClassifier`).
 
     A row has `test_accuracy`, `train_accuracy`, and `cv_mean` and `cv_std` (sample standard
-    deviation) of the accuracies in a stratified cross-validation of the training examples, its
-    folds shuffled by `seed`. There are `cv_folds`: 5, or as many as the smallest class has
-    examples; where it has one, there is none. `seconds` is all that the row takes by itself,
-    `examples` how many it is fitted on. `on_done` is called with each row when it is there; those
-    whose `name` is in `done` are left out.
+    deviation) of the accuracies in a stratified cross-validation of the training examples with
+    folds shuffled by `seed`. `cv_folds` is 5, or the size of the smallest class if that is less;
+    with a class of one example there is no cross-validation. `seconds` is the time that the row
+    would take alone, `examples` the number of training examples. `on_done` is called with each
+    row as soon as it is measured; baselines whose `name` is in `done` are skipped.
 
     Raises:
-        SpaceError: The targets are numbers, or a k exceeds the examples to choose from.
+        SpaceError: The targets are numbers, or a k exceeds the number of examples.
     """
     if not np.issubdtype(y_train.dtype, np.integer):
         raise SpaceError(
-            "baselines: these targets are numbers, and baselines find classes; remove baselines"
+            "baselines: the targets are numbers, but baselines predict classes; remove baselines"
         )
     data = _Data(x_train, y_train, x_test, y_test, seed)
     rows = []
@@ -70,7 +70,7 @@ def run_baselines(
 
 
 class _Data:
-    """Flat examples, and the fold of each training example (None where it cannot be split)."""
+    """Flattened examples, and the fold of each training example (None if they cannot be split)."""
 
     def __init__(
         self, x_train: Array, y_train: Array, x_test: Array, y_test: Array, seed: int
@@ -143,7 +143,8 @@ def _knn_rows(ks: Sequence[int], data: _Data) -> Iterator[Row]:
         for_train, for_folds = nearest_by_fold(data.x_train, folds, most)
     searched = time.perf_counter() - begun
     for k in ks:
-        begun = time.perf_counter() - searched  # a row by itself would need the search, too
+        # Each k reuses one neighbour search, but computed alone it would need the search too.
+        begun = time.perf_counter() - searched
         test = _votes(data.y_train[for_test[:, :k]]) == data.y_test
         train = _votes(data.y_train[for_train[:, :k]]) == data.y_train
         scores = []
@@ -154,7 +155,7 @@ def _knn_rows(ks: Sequence[int], data: _Data) -> Iterator[Row]:
 
 
 def _votes(labels: Array) -> Array:
-    """Return the most frequent label of each row, `(N, k)` to `(N,)`; the least of several."""
+    """Return the most frequent label of each row, `(N, k)` to `(N,)`; the smallest in a tie."""
     classes, numbers = np.unique(labels, return_inverse=True)
     numbers = numbers.reshape(labels.shape)
     counts = np.zeros((len(labels), len(classes)), dtype=np.int64)
@@ -189,7 +190,7 @@ def _measured(
 
 
 def _build(name: str, data: _Data) -> Any:
-    """Return an estimator that was not fitted."""
+    """Return an estimator that is not fitted yet."""
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.linear_model import LogisticRegression, RidgeClassifier
     from sklearn.pipeline import make_pipeline
@@ -202,7 +203,7 @@ def _build(name: str, data: _Data) -> Any:
             return make_pipeline(scale, LogisticRegression(max_iter=ITERATIONS))
         case "random_forest":
             return RandomForestClassifier(TREES, random_state=data.seed, n_jobs=-1)
-    # In single precision its equations are ill-conditioned.
+    # Ridge solves normal equations, which are ill-conditioned in single precision.
     return make_pipeline(FunctionTransformer(_to_doubles), RidgeClassifier())
 
 

@@ -1,4 +1,4 @@
-"""Files of a trial: what it resumes from, and its best weights."""
+"""Read and write the files of a trial: its checkpoint for resuming, and its best weights."""
 
 import contextlib
 import os
@@ -16,9 +16,9 @@ State = dict[str, Any]
 
 
 class AtomicCheckpoint:
-    """What a trial resumes from: a file that is replaced as a whole, every few seconds at most.
+    """A checkpoint file to resume from, replaced as a whole and at most every few seconds.
 
-    The first `every_s` seconds write nothing: what is so young starts over as fast.
+    Nothing is written in the first `every_s` seconds: so young a trial can just start over.
     """
 
     def __init__(self, path: Path, every_s: float = 3.0) -> None:
@@ -27,17 +27,17 @@ class AtomicCheckpoint:
         self._written = time.monotonic()
 
     def load(self) -> State | None:
-        """Return the state last written, or None where there is none that can be read."""
+        """Return the state that was written last, or None if no readable state exists."""
         try:
             state = torch.load(self.path, map_location="cpu", weights_only=True)
-        except Exception:  # whatever torch makes of a damaged file: start over
+        except Exception:  # torch raises many kinds of errors for a damaged file: start over
             return None
         return state if isinstance(state, dict) else None
 
     def offer(self, make_state: Callable[[], State]) -> bool:
-        """Write `make_state()`, unless the last writing was less than `every_s` ago.
+        """Write `make_state()` unless the last write was less than `every_s` ago; return whether.
 
-        Returns whether it was written.
+        `make_state` is called only if its result is written.
         """
         if time.monotonic() - self._written < self.every_s:
             return False
@@ -47,18 +47,18 @@ class AtomicCheckpoint:
 
 
 def save_weights(path: Path, weights: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
-    """Write a state dict, and plain values about it, as a whole or not at all."""
+    """Write a state dict with plain values about it; a failure leaves the old file unchanged."""
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-    # Written for every best epoch, so not forced to the disk: a killed process loses nothing,
-    # a power cut at most the last seconds.
+    # Not forced to the disk, because every best epoch is written: a killed process loses nothing,
+    # and a power cut loses the last seconds at most.
     _replace(path, {"weights": plain, "meta": dict(meta)}, durable=False)
 
 
 def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return what `save_weights` wrote, on the CPU.
+    """Return the state dict and the values that `save_weights` wrote, on the CPU.
 
     Raises:
-        StorageError: There is no such file, or it cannot be read.
+        StorageError: The file does not exist or cannot be read.
     """
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)

@@ -1,4 +1,4 @@
-"""How long an epoch will take, from a few real steps."""
+"""Forecast the time of an epoch by timing a few real steps."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,10 +16,10 @@ VALIDATION_SHARE = 0.1
 def seconds_per_epoch(
     model: nn.Module, shape: DataShape, config: Mapping[str, Any], *, steps: int = 4
 ) -> float:
-    """Return the seconds that an epoch takes on this machine, a tenth for validation included.
+    """Return the seconds that an epoch takes on this machine, validation on a tenth included.
 
-    Trains `model` on its device for twice `steps` batches of noise, the second half of which is
-    timed. Uses as many threads as are set.
+    Trains `model` on its device with two epochs of `steps` batches of noise and times the second
+    epoch. Uses the number of threads that is set in this process.
     """
     device = next(model.parameters()).device
     count = min(steps * int(config["batch_size"]), shape.train_count)
@@ -38,7 +38,7 @@ def seconds_per_epoch(
         normalize=Normalize.of([0.5] * channels, [0.29] * channels, inputs[0], device),
         outputs=shape.outputs,
     )
-    # Small, so that no learning rate of a search diverges within some steps.
+    # A tiny learning rate, so that the noise cannot make the training diverge.
     two_epochs = {**config, "epochs": 2, "lr": 1e-6, "patience": None, "target_loss": None}
     _, timed = train_epochs(model, noise, two_epochs, seed=0)
     return timed.seconds * shape.train_count / count

@@ -1,4 +1,4 @@
-"""What a machine does best: its device, its kernels, its memory allocator."""
+"""Choose the device, the kernels and the memory settings that suit this machine best."""
 
 import contextlib
 import platform
@@ -11,20 +11,20 @@ import torch
 from torch import nn
 
 BACKENDS: Any = torch.backends  # whose switches torch's type stubs do not know
-# The route is oneDNN's where it is worth a change, at the accuracy of float32.
+# oneDNN's kernels are used where they are at least this much faster, at float32's accuracy.
 LEAST_SPEED_UP = 1.15
 MOST_RELATIVE_ERROR = 1e-5
 
 
 def pick_device() -> torch.device:
-    """Return the GPU that this process may use, else the CPU."""
+    """Return the GPU that this process may use, or the CPU if there is none."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def prepare_layout(model: nn.Module) -> None:
-    """Give a convolutional network the memory layout that it runs fastest in; values stay.
+    """Change a convolutional network to its fastest memory layout; the values do not change.
 
-    Channels last: 1.7 times faster on an epoch of a CNN of 17k weights on a CPU
+    The layout is channels last: an epoch of a CNN with 17k weights is 1.7 times faster on a CPU
     (benchmarks/training_step.py).
     """
     if any(isinstance(part, nn.Conv2d) for part in model.modules()):
@@ -32,12 +32,12 @@ def prepare_layout(model: nn.Module) -> None:
 
 
 def probe_kernels() -> dict[str, Any]:
-    """Return the kernels to train with on this machine, as `apply_kernels` takes them.
+    """Return the fastest kernels of this machine with float32's accuracy, for `apply_kernels`.
 
-    torch's switch for oneDNN's matrix products says "bf16", and what it does depends on the
-    processor: on AMD's with AVX-512 it computes in float32, twice as fast as the default; on
-    those with AMX really in bfloat16; on others nothing. So speed and error are measured, in
-    some hundredths of a second.
+    torch has a switch, called "bf16", for the matrix products of oneDNN. Its effect depends on
+    the processor: an AMD processor with AVX-512 then computes in float32, twice as fast as by
+    default; a processor with AMX really computes in bfloat16; on others nothing changes. So this
+    function measures speed and error, within a few hundredths of a second.
     """
     if not BACKENDS.mkldnn.is_available():
         return {"matmul": "default"}
@@ -62,14 +62,14 @@ def probe_kernels() -> dict[str, Any]:
         torch.set_num_threads(threads)
     error = float((results["onednn"] - exact).abs().max() / exact.abs().max())
     faster = seconds["default"] / seconds["onednn"] >= LEAST_SPEED_UP
-    same = torch.equal(results["default"], results["onednn"])  # the switch did nothing
+    same = torch.equal(results["default"], results["onednn"])  # the switch has no effect here
     if faster and not same and error <= MOST_RELATIVE_ERROR:
         return {"matmul": "onednn"}
     return {"matmul": "default"}
 
 
 def apply_kernels(kernels: Mapping[str, Any]) -> None:
-    """Use, in this process from now on, the kernels that `probe_kernels` found."""
+    """Use the kernels that `probe_kernels` found, in this process from now on."""
     BACKENDS.mkldnn.matmul.fp32_precision = "bf16" if kernels["matmul"] == "onednn" else "none"
 
 
@@ -85,7 +85,7 @@ def _matmul_route(route: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def full_precision() -> Iterator[None]:
-    """Compute float32 as float32 by the default kernels: no oneDNN route, no TF32."""
+    """Compute float32 in full precision with the default kernels: no oneDNN switch, no TF32."""
     backends: list[Any] = [
         BACKENDS.mkldnn.matmul,
         BACKENDS.mkldnn.conv,
@@ -103,22 +103,23 @@ def full_precision() -> Iterator[None]:
 
 
 def worker_env() -> dict[str, str]:
-    """Return what a training process needs in its environment before it starts.
+    """Return the environment variables that a training process needs before it starts.
 
-    glibc gives each buffer of a few MB back to the kernel when it is freed, and every step pays
-    for fresh pages; these settings make it keep them. Elsewhere there is nothing to set.
+    By default glibc returns each freed buffer of a few MB to the kernel, so every training step
+    pays for fresh memory pages. These settings make glibc keep the buffers. Other C libraries
+    need no settings.
     """
     if platform.libc_ver()[0] != "glibc":
         return {}
     return {
-        "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),  # the most that every glibc takes
+        "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),  # the largest value that every glibc accepts
         "MALLOC_TRIM_THRESHOLD_": str(2**32),
         "MALLOC_TOP_PAD_": str(256 * 2**20),
     }
 
 
 def processor_name() -> str:
-    """Return what this machine's processor is called."""
+    """Return the model name of this machine's processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""Loss and accuracy: what is minimised, and what is recorded."""
+"""Compute losses, accuracies and predictions, always in full precision where they are recorded."""
 
 from collections.abc import Callable
 
@@ -11,17 +11,18 @@ from tune_app.training.device import full_precision, prepare_layout
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
-# Best of 64 ... 2,560 for a CNN on one core of an AMD EPYC (Zen 3), torch 2.15; a GPU likes more.
+# The fastest of 64 ... 2,560 for a CNN on one core of an AMD EPYC (Zen 3) with torch 2.15. A GPU
+# is faster with larger batches.
 CPU_BATCH = 256
 GPU_BATCH = 2048
 
 
 def build_loss(name: str, label_smoothing: float = 0.0) -> Loss:
-    """Return a loss of outputs, float `(B, outputs)`, and targets, averaged over the batch.
+    """Return a function from outputs `(B, outputs)` and targets to the mean loss of a batch.
 
-    For labels, int64 `(B,)`: `cross_entropy` in nats, with smoothed labels, or `mse`, the mean
-    over all classes of the squared difference of the outputs' softmax and the one-hot labels. For
-    float targets, `(B, 1)`, it is the mean squared error whatever the name.
+    For labels, int64 `(B,)`: `cross_entropy` is in nats, with smoothed labels; `mse` is the mean
+    squared difference between the softmax of the outputs and the one-hot labels, over all
+    classes. For float targets `(B, 1)` the loss is the mean squared error, whatever the name.
     """
 
     def loss(outputs: Tensor, targets: Tensor) -> Tensor:
@@ -36,7 +37,7 @@ def build_loss(name: str, label_smoothing: float = 0.0) -> Loss:
 
 
 def measure(outputs: Tensor, targets: Tensor, loss: str) -> tuple[float, float | None]:
-    """Return the loss, labels not smoothed, and the accuracy, None for regression."""
+    """Return the loss without label smoothing, and the accuracy (None for regression)."""
     value = build_loss(loss)(outputs.double(), targets).item()
     if targets.is_floating_point():
         return value, None
@@ -46,21 +47,21 @@ def measure(outputs: Tensor, targets: Tensor, loss: str) -> tuple[float, float |
 def evaluate(
     model: nn.Module, x: Tensor, y: Tensor, normalize: Normalize, *, loss: str = "cross_entropy"
 ) -> tuple[float, float | None]:
-    """Return loss and accuracy of `model` on `x` and `y`, which are on its device.
+    """Return the loss and accuracy of `model` on `x` and `y`, which are on its device.
 
-    The outputs are those of `predict`.
+    The outputs come from `predict`, so the memory layout of `model` may change for good.
     """
-    outputs = predict(model, x, normalize)  # may bring weights into another memory layout, for good
+    outputs = predict(model, x, normalize)
     with torch.inference_mode():
         return measure(outputs, y, loss)
 
 
 def predict(model: nn.Module, x: Tensor, normalize: Normalize) -> Tensor:
-    """Return the outputs of `model`, float `(N, outputs)`, for all of `x`, which is on its device.
+    """Return the outputs of `model` for all of `x`, float `(N, outputs)`, on its device.
 
-    In float32 by the default kernels whatever training uses, in batches of a fixed size and in
-    the same memory layout: the same weights give the same numbers, on one machine with the same
-    number of threads. The model is left in the mode it was in.
+    Computes in float32 with the default kernels, whatever training uses, in batches of a fixed
+    size and in one memory layout. So the same weights give the same numbers on one machine with
+    the same number of threads. Restores the mode (training or evaluation) of `model`.
     """
     was_training = model.training
     prepare_layout(model)

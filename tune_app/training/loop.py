@@ -1,4 +1,9 @@
-"""The training loop: a generator of one result per epoch."""
+"""Run the training loop: a generator of one result per epoch.
+
+A generator, so that the caller decides between epochs: it can record a result, save weights, or
+stop by taking no more results. All chance comes from one seed, and the state after an epoch is
+complete, so that a resumed training computes the same bits as an uninterrupted one.
+"""
 
 import math
 import time
@@ -23,13 +28,13 @@ from tune_app.training.schedules import learning_rate
 StopReason = Literal["epochs", "patience", "target_loss"]
 OnStep = Callable[[Tensor], None]
 
-# The gradient's norm is taken at this many evenly spaced steps of an epoch, at most: at every
-# step it would cost 5 % of an epoch of a small network.
+# The gradient norm is measured at this many evenly spaced steps of an epoch at most: measuring at
+# every step would cost 5 % of an epoch of a small network.
 NORM_SAMPLES = 32
 
 
 class DivergedError(TuneAppError, ArithmeticError):
-    """The loss, or its gradient, is not finite any more."""
+    """The loss or its gradient is no longer finite."""
 
     def __init__(self, epoch: int) -> None:
         super().__init__(f"the loss was not finite in epoch {epoch}")
@@ -38,11 +43,11 @@ class DivergedError(TuneAppError, ArithmeticError):
 
 @dataclass(frozen=True)
 class EpochResult:
-    """What one finished epoch measured; None for what a training of one's own does not say."""
+    """The measurements of one finished epoch; None for what a user's training does not report."""
 
     epoch: int  # 1 after the first pass over the data
-    train_loss: float | None  # over the epoch's batches, each before its step; labels not smoothed
-    train_accuracy: float | None  # as train_loss; None for regression
+    train_loss: float | None  # mean over batches, each before its step; labels not smoothed
+    train_accuracy: float | None  # measured like train_loss; None for regression
     val_loss: float | None  # None without validation examples
     val_accuracy: float | None
     lr: float | None  # of the last step
@@ -51,7 +56,7 @@ class EpochResult:
 
 
 class Resumption(Protocol):
-    """Where training keeps what it can be resumed from."""
+    """The checkpoint of a training: loads the last state, and accepts a new one after an epoch."""
 
     def load(self) -> dict[str, Any] | None: ...
 
@@ -64,14 +69,14 @@ class TrainingData:
 
     x_train: Tensor
     y_train: Tensor
-    x_val: Tensor  # without examples in the final stage
+    x_val: Tensor  # empty in the final stage
     y_val: Tensor
     normalize: Normalize
     outputs: int
 
     @classmethod
     def from_search(cls, data: SearchData, device: torch.device) -> "TrainingData":
-        """Share `data`'s memory on a CPU; copy it to a GPU."""
+        """Return `data` on `device`: shares its memory on a CPU, copies it to a GPU."""
         x_train = as_tensor(data.x_train).to(device)
         return cls(
             x_train=x_train,
@@ -93,21 +98,21 @@ def train_epochs(
     checkpoint: Resumption | None = None,
     on_step: OnStep | None = None,
 ) -> Generator[EpochResult, None, StopReason]:
-    """Train `model`, which is on `data`'s device, in place; yield each epoch; return why it ended.
+    """Train `model` in place on the device of `data`; yield each epoch; return why it ended.
 
-    `config` holds the training parameters, complete. `patience` ends it after so many epochs
-    without a lower validation loss, where there are validation examples; `target_loss` at a
-    training loss of that or below.
+    `config` holds every training parameter. `patience` ends the training after that many epochs
+    without a lower validation loss (if there are validation examples); `target_loss` ends it at
+    that training loss or below.
 
-    `on_step` is called after the backward pass of every step with the batch's loss, labels smoothed
-    as in training; the gradients in `model` are then those before clipping.
+    `on_step` is called after the backward pass of every step with the loss of the batch (labels
+    smoothed as in training); the gradients in `model` are not clipped yet.
 
-    All chance comes from `seed`: on a CPU, the same model, data, config and seed give the same
-    bits, also when resumed from `checkpoint`, which is offered the state after each epoch was
-    taken. Sets torch's global generator. Stop taking results and training stops.
+    All chance comes from `seed`: on a CPU the same model, data, config and seed give the same
+    bits, also after resuming from `checkpoint`, which is offered the state after each result is
+    taken. Sets torch's global generator. Training stops when no more results are taken.
 
     Raises:
-        DivergedError: Nothing is yielded for the epoch that it names.
+        DivergedError: The loss is not finite; no result is yielded for that epoch.
     """
     prepare_layout(model)
     run = _Run(model, data, config, seed, precision, on_step)
@@ -121,7 +126,7 @@ def train_epochs(
 
 
 class _Run:
-    """A training and all that it goes on from."""
+    """A training in progress, with the complete state that the next epoch depends on."""
 
     def __init__(
         self,
@@ -132,7 +137,8 @@ class _Run:
         precision: str,
         on_step: OnStep | None,
     ) -> None:
-        # Streams of their own: a network initialised from the seed itself shares none of them.
+        # Derived seeds, so that neither stream repeats the numbers that initialised the network,
+        # which was seeded with `seed` itself.
         order_seed, global_seed = np.random.SeedSequence(seed).generate_state(2).tolist()
         torch.manual_seed(global_seed)
         self.order = torch.Generator().manual_seed(order_seed)
@@ -145,7 +151,7 @@ class _Run:
         self.augment: Augment | None = build_augment(config["augment"], data.x_train.shape[1:])
         self.epoch = 0
         self.train_loss = math.inf
-        self.best_loss = math.inf  # on the validation set
+        self.best_loss = math.inf  # lowest validation loss so far
         self.stale_epochs = 0
 
     def why_stop(self) -> StopReason | None:
@@ -185,10 +191,10 @@ class _Run:
         )
 
     def _train(self) -> tuple[float, float | None, float, float]:
-        """Train for an epoch; return loss, accuracy, last learning rate and gradient norm."""
+        """Train for one epoch; return loss, accuracy, last learning rate and gradient norm."""
         x, y, device = self.data.x_train, self.data.y_train, self.data.x_train.device
         size = min(self.config["batch_size"], len(x))
-        # A last batch of one is left out: batch norm has no deviation of one.
+        # A last batch of one example is left out: batch norm cannot compute a deviation of one.
         count = len(x) - 1 if len(x) % size == 1 and size > 1 else len(x)
         steps = -(-count // size)
         order = torch.randperm(len(x), generator=self.order)[:count].to(device)
@@ -215,7 +221,7 @@ class _Run:
         return loss, accuracy, lr, sum(norms) / len(norms)
 
     def _step(self, rows: Tensor, targets: Tensor, is_sample: bool) -> tuple[Tensor, Tensor | None]:
-        """Take one step; return the outputs before it and, for a sample, the gradient's norm."""
+        """Take one step; return the outputs before it and, if sampled, the gradient norm."""
         inputs = self.data.x_train.index_select(0, rows)
         if self.augment is not None:
             inputs = self.augment(inputs)
@@ -241,7 +247,7 @@ class _Run:
         return outputs.detach(), norm if is_sample else None
 
     def state(self) -> dict[str, Any]:
-        """Return all that the next epoch depends on; tensors are not copied."""
+        """Return the complete state that the next epoch depends on; tensors are not copied."""
         device = self.data.x_train.device
         return {
             "model": self.model.state_dict(),
@@ -269,8 +275,8 @@ class _Run:
 
 
 def as_tensor(array: Array) -> Tensor:
-    """Return a tensor that shares `array`'s memory; it must not be written to."""
+    """Return a tensor that shares `array`'s memory and must not be written to."""
     with warnings.catch_warnings():
-        # Arrays in Ray's object store are read-only, of which torch warns. Nothing here writes.
+        # torch warns about read-only arrays, like those in Ray's object store. Nothing writes here.
         warnings.filterwarnings("ignore", "The given NumPy array is not writ", UserWarning)
         return torch.from_numpy(array)

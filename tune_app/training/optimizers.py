@@ -1,4 +1,4 @@
-"""Optimizers by name."""
+"""Build the optimizers that a search file names."""
 
 import inspect
 from collections.abc import Iterable, Mapping
@@ -9,15 +9,15 @@ from torch import nn, optim
 
 
 def build_optimizer(weights: Iterable[nn.Parameter], config: Mapping[str, Any]) -> optim.Optimizer:
-    """Return the optimizer that `config` names, at its `lr`.
+    """Return the optimizer that `config` names, with its `lr`.
 
-    `momentum` is read by sgd and rmsprop, `nesterov` by sgd. `weight_decay` is decoupled in
-    adamw and added to the gradient in the others.
+    sgd and rmsprop read `momentum`; sgd reads `nesterov`. `weight_decay` is decoupled in adamw;
+    the others add it to the gradient.
     """
     momentum = config["momentum"]
-    # Fused: one kernel for all weights, on CPU and CUDA. A step of Adam on 50,890 weights takes
-    # 0.15 ms in place of 0.38 (a core of an AMD EPYC, Zen 3; torch 2.15; best of 7). RMSprop has
-    # none.
+    # A fused optimizer updates all weights in one kernel, on CPU and CUDA. A step of Adam on
+    # 50,890 weights takes 0.15 ms instead of 0.38 (one core of an AMD EPYC, Zen 3; torch 2.15;
+    # best of 7). RMSprop has no fused version.
     kind, options = {
         "sgd": (SGD, {"momentum": momentum, "nesterov": config["nesterov"] and momentum > 0}),
         "adam": (Adam, {}),
@@ -32,14 +32,14 @@ def build_optimizer(weights: Iterable[nn.Parameter], config: Mapping[str, Any]) 
 
 
 def _plain(kind: type[optim.Optimizer]) -> Any:
-    """Return `kind` without what torch.compile needs.
+    """Return the optimizer class `kind` without its wrappers for torch.compile.
 
-    Each of these methods imports all of torch's compiler when first called, only to tell it to
-    keep out: in every worker, for longer than `import torch` takes.
+    The wrappers import torch's whole compiler at the first call, only to switch it off. In every
+    worker this would take longer than `import torch`.
     """
     names = ("add_param_group", "zero_grad", "state_dict", "load_state_dict", "step")
     plain = {name: inspect.unwrap(getattr(kind, name)) for name in names}
-    plain["step"] = torch.no_grad()(plain["step"])  # which one of the wrappers also did
+    plain["step"] = torch.no_grad()(plain["step"])  # one of the removed wrappers did this too
     return type(kind.__name__, (kind,), plain)
 
 

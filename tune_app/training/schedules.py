@@ -1,4 +1,4 @@
-"""Learning rates as a function of the step, so that resuming needs no state."""
+"""Compute learning rates as a function of the step, so that resuming needs no scheduler state."""
 
 import math
 from collections.abc import Mapping
@@ -11,19 +11,19 @@ ONE_CYCLE_END = ONE_CYCLE_START / 1e4
 
 
 def learning_rate(config: Mapping[str, Any], step: int, steps_per_epoch: int) -> float:
-    """Return the learning rate of a step, 0 for the first of the training.
+    """Return the learning rate of step number `step`, counted from 0 over the whole training.
 
-    With e for the epochs that are complete, T for those of the training:
+    With e for the number of finished epochs and T for the number of epochs of the training:
 
     - `constant`: lr.
     - `exponential`: lr · lr_gamma^e.
-    - `step`: lr, times lr_gamma from T/2 on, and again from 3T/4 on.
-    - `cosine`: from lr to 0 by half a cosine, at each step.
-    - `one_cycle`: at each step by half cosines, from lr/25 up to lr over 30 % of the steps, then
-      down to lr/250000; PyTorch's OneCycleLR without a cycle of the momentum.
+    - `step`: lr, multiplied by lr_gamma from T/2 on, and again from 3T/4 on.
+    - `cosine`: half a cosine from lr to 0, changed at each step.
+    - `one_cycle`: half cosines, changed at each step: from lr/25 up to lr over 30 % of the steps,
+      then down to lr/250000. This is PyTorch's OneCycleLR without its cycle of the momentum.
 
-    Over `warmup_epochs` it rises in equal steps to lr, and the schedule acts on the rest of the
-    training; not so in `one_cycle`, which has a rise of its own.
+    During `warmup_epochs` the rate rises to lr in equal steps, and the schedule acts on the rest
+    of the training. `one_cycle` ignores `warmup_epochs`, because it starts with a rise already.
 
     >>> config = {"lr": 0.1, "lr_schedule": "cosine", "warmup_epochs": 0, "epochs": 2}
     >>> [round(learning_rate(config, step, 2), 3) for step in range(4)]
@@ -60,5 +60,5 @@ def _one_cycle(step: int, steps: int) -> float:
 
 
 def _between(start: float, end: float, share: float) -> float:
-    """Return the value after `share` of half a cosine from `start` to `end`."""
+    """Return the value at `share` (0 to 1) of half a cosine that goes from `start` to `end`."""
     return end + (start - end) * (1 + math.cos(math.pi * share)) / 2

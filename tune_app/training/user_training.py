@@ -1,11 +1,11 @@
-"""Training by a function of the user's own, in the place of `train_epochs`.
+"""Train with a user's function instead of `train_epochs`.
 
-A generator function, called as `function(model, data, config, seed=...)`; `precision` and
-`checkpoint`, as `train_epochs` takes them, are given where its signature names them. It trains
-`model` in place and yields once for each epoch, up to `config["epochs"]`: an EpochResult, or a
-mapping with what it knows of one, such as `{"train_loss": 0.31}`. What a mapping leaves out is
-filled in here: the epoch is counted, the time taken, and the validation split measured as
-`train_epochs` measures it, so that an export can be held against its record.
+The function is a generator, called as `function(model, data, config, seed=...)`; it also gets
+`precision` and `checkpoint`, as `train_epochs` takes them, if its signature names them. It trains
+`model` in place and yields once per epoch, up to `config["epochs"]` times: an EpochResult, or a
+mapping with some of its values, such as `{"train_loss": 0.31}`. This module fills in the values
+that a mapping leaves out: it counts the epoch, takes the time, and measures the validation split
+exactly as `train_epochs` does, so that an export can be checked against its record.
 """
 
 import contextlib
@@ -29,20 +29,20 @@ _NAMES = tuple(field.name for field in fields(EpochResult))
 
 @dataclass(frozen=True)
 class UserTraining:
-    """A function that trains, as a search file's `training` names it."""
+    """A user's training function, named by `training` in a search file."""
 
     reference: str
     function: Function
 
     def check(self) -> None:
-        """Check that the function yields.
+        """Check that the function is a generator function.
 
         Raises:
-            FunctionError: It does not.
+            FunctionError: It is not.
         """
         if not inspect.isgeneratorfunction(self.function):
             raise FunctionError(
-                f"{self.reference} is no generator function: it must yield once for each epoch"
+                f"{self.reference} is not a generator function; it must yield once per epoch"
             )
 
     def __call__(
@@ -55,30 +55,31 @@ class UserTraining:
         precision: str = "fp32",
         checkpoint: Resumption | None = None,
     ) -> Generator[EpochResult, None, Any]:
-        """Yield the function's epochs, completed; return what it returns.
+        """Yield the function's epochs with missing values filled in; return its return value.
 
         Raises:
-            FunctionError: It yields what is no epoch.
+            FunctionError: It yields something other than an epoch.
             DivergedError: A loss is not finite.
         """
-        given = {"seed": seed, "precision": precision, "checkpoint": checkpoint}
+        options = {"seed": seed, "precision": precision, "checkpoint": checkpoint}
         takes = inspect.signature(self.function).parameters
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in takes.values()):
-            given = {name: value for name, value in given.items() if name in takes}
-        prepare_layout(model)  # else it would be measuring that does
-        epochs = self.function(model, data, config, **given)
+            options = {name: value for name, value in options.items() if name in takes}
+        # Measuring changes the layout anyway; done up front, all epochs train in the same layout.
+        prepare_layout(model)
+        epochs = self.function(model, data, config, **options)
         count = 0
         with contextlib.closing(epochs):
             while True:
                 started = time.perf_counter()
                 try:
-                    said = next(epochs)
+                    yielded = next(epochs)
                 except StopIteration as stop:
                     return stop.value
-                if isinstance(said, EpochResult):
-                    result = said
+                if isinstance(yielded, EpochResult):
+                    result = yielded
                 else:
-                    measured = self._measured(said, count + 1, model, data, config["loss"])
+                    measured = self._measured(yielded, count + 1, model, data, config["loss"])
                     measured.setdefault("seconds", time.perf_counter() - started)
                     values: dict[str, Any] = dict.fromkeys(_NAMES) | measured
                     result = EpochResult(**values)
@@ -86,19 +87,19 @@ class UserTraining:
                 yield result
 
     def _measured(
-        self, said: Any, epoch: int, model: nn.Module, data: TrainingData, loss: str
+        self, yielded: Any, epoch: int, model: nn.Module, data: TrainingData, loss: str
     ) -> dict[str, Any]:
-        if not isinstance(said, Mapping):
+        if not isinstance(yielded, Mapping):
             raise FunctionError(
-                f"{self.reference} yielded {type(said).__name__}, expected an EpochResult or a "
+                f"{self.reference} yielded {type(yielded).__name__}, expected an EpochResult or a "
                 f"mapping with names among {', '.join(_NAMES)}"
             )
-        if unknown := [name for name in said if name not in _NAMES]:
+        if unknown := [name for name in yielded if name not in _NAMES]:
             raise FunctionError(
                 f"{self.reference} yielded {unknown[0]!r}, expected names among {', '.join(_NAMES)}"
             )
-        measured: dict[str, Any] = {"epoch": epoch, **said}
-        if len(data.x_val) and "val_loss" not in said:
+        measured: dict[str, Any] = {"epoch": epoch, **yielded}
+        if len(data.x_val) and "val_loss" not in yielded:
             val_loss, accuracy = evaluate(model, data.x_val, data.y_val, data.normalize, loss=loss)
             measured = {"val_loss": val_loss, "val_accuracy": accuracy, **measured}
         losses = (measured.get("train_loss"), measured.get("val_loss"))
