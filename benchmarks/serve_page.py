@@ -30,7 +30,15 @@ from typing import Any
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tune_app.config.files import parse_sweep
-from tune_app.results.store import EpochRecord, Store, SweepRecord, TrialRecord, open_store
+from tune_app.results.store import (
+    EpochRecord,
+    Resolved,
+    Store,
+    SweepRecord,
+    SweepStatus,
+    TrialRecord,
+    open_store,
+)
 
 NAME = "large"
 FILE = f"""\
@@ -86,10 +94,11 @@ def write_sweep(store: Store, trials: int) -> None:
     config = parse_sweep(FILE.replace("TRIALS", str(trials)), source="large.yaml")
     store.create_sweep(
         SweepRecord(
-            NAME, config.dataset.name, config.model, "complete", config.budgets, config.to_dict(),
+            NAME, config.dataset.name, config.model, SweepStatus.COMPLETE, config.budgets,
+            config.to_dict(),
             source=FILE, epochs_saved=12 * trials,
-            resolved={"task": "classification", "input_shape": [1, 28, 28], "outputs": 10,
-                      "classes": [str(one) for one in range(10)], "validation_count": 6_000},
+            resolved=Resolved(task="classification", input_shape=(1, 28, 28), outputs=10,
+                              classes=tuple(map(str, range(10))), validation_count=6_000),
         )
     )  # fmt: skip
     draws = random.Random(0)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tune_app.results.store import Store, SweepRecord, TrialRecord, open_store
+from tune_app.results.store import Resolved, Store, SweepRecord, TrialRecord, open_store
 
 CNN_SPACE = {
     "conv_layers": 3,
@@ -65,7 +65,7 @@ class FinalSweep:
             "status": "complete",
             "budgets": budgets,
             "config": {"parameters": CNN_SPACE, "objective": metric},
-            "resolved": {"task": task, "input_shape": [1, 28, 28], "outputs": 10},
+            "resolved": Resolved(task=task, input_shape=(1, 28, 28), outputs=10),
         }
         self.store.create_sweep(SweepRecord(name, "fashion_mnist", model, **(values | fields)))
         for number, count in enumerate(weights, start=1):

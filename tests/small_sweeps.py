@@ -11,7 +11,7 @@ from tune_app.config.user_functions import code_folder
 from tune_app.data.sets import load_search_data
 from tune_app.models.network import build_network, plan_network
 from tune_app.models.user_networks import find_model
-from tune_app.results.store import EpochRecord, SweepRecord, TrialRecord, open_store
+from tune_app.results.store import EpochRecord, Resolved, SweepRecord, TrialRecord, open_store
 from tune_app.training.checkpoints import save_weights
 from tune_app.training.device import probe_kernels
 from tune_app.training.loop import TrainingData, train_epochs
@@ -68,20 +68,20 @@ class Workshop:
                 config=self.config.to_dict(),
                 versions={"tune-app": "0.1.0", "torch": torch.__version__},
                 hardware={"gpus": []},
-                resolved={
-                    "precision": "fp32",
-                    "kernels": self.kernels,
-                    "task": self.data.task,
-                    "input_shape": list(self.data.input_shape),
-                    "input_dtype": self.data.x_train.dtype.name,
-                    "outputs": self.data.outputs,
-                    "classes": list(self.data.classes),
-                    "mean": list(self.data.mean),
-                    "std": list(self.data.std),
-                    "data_digest": self.data.digest,
-                    "train_count": len(self.data.x_train),
-                    "validation_count": len(self.data.x_val),
-                },
+                resolved=Resolved(
+                    precision="fp32",
+                    kernels=self.kernels,
+                    task=self.data.task,
+                    input_shape=self.data.input_shape,
+                    input_dtype=self.data.x_train.dtype.name,
+                    outputs=self.data.outputs,
+                    classes=self.data.classes,
+                    mean=self.data.mean,
+                    std=self.data.std,
+                    data_digest=self.data.digest,
+                    train_count=len(self.data.x_train),
+                    validation_count=len(self.data.x_val),
+                ),
             )
         )
 

@@ -44,7 +44,7 @@ def test_the_page_runs_as_it_stands(tmp_path, monkeypatch):
         built = [small((1, 8, 8), 10, **{n: c[n] for n in names}) for c in (row["config"], wider)]
         assert count_weights(built[0]) == row["weights"]
         assert count_weights(built[1]) > 20_000
-    described = sweep.record.resolved["functions"]["my_nets:small"]
+    described = sweep.record.resolved.functions["my_nets:small"]
     assert Path(described["file"]) == tmp_path / "my_nets.py"
     assert described["source"].startswith("def small(")
 

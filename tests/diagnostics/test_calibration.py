@@ -54,7 +54,7 @@ def test_a_network_is_shown_with_its_tables_and_the_reports_figures(bench):
     assert names[-2:] == ["calibration-t0001", "accuracy-by-class-t0001"]
     assert {"first-layer-t0001", "confusion-t0001"} <= set(names)
     confusion = found.tables["confusion"]
-    count = subject.sweep.resolved["validation_count"]
+    count = subject.sweep.resolved.validation_count
     assert confusion[["3", "5", "8"]].to_numpy().sum() == count
     right = np.trace(confusion[["3", "5", "8"]].to_numpy())
     assert right / count == pytest.approx(subject.trial.val_accuracy)

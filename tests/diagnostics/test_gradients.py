@@ -31,7 +31,7 @@ def test_by_epoch_is_what_the_record_has(bench):
 def test_steps_add_up_to_layers_and_epochs(bench):
     (subject,) = bench.subjects("digits", ["t0001"])
     table = gradients_by_step(subject, epochs=2)
-    steps = -(-subject.sweep.resolved["train_count"] // 64)
+    steps = -(-subject.sweep.resolved.train_count // 64)
     assert list(table["step"]) == list(range(1, 2 * steps + 1))
     assert list(table["epoch"]) == [1] * steps + [2] * steps
     layers = table[["grad_norm.hidden1", "grad_norm.output"]].to_numpy()
@@ -41,7 +41,7 @@ def test_steps_add_up_to_layers_and_epochs(bench):
     means = table.groupby("epoch")["grad_norm"].mean()
     assert steps <= 32
     assert list(means) == pytest.approx([epoch.grad_norm for epoch in recorded[:2]], rel=1e-6)
-    sizes = np.diff([*range(0, steps * 64, 64), subject.sweep.resolved["train_count"]])
+    sizes = np.diff([*range(0, steps * 64, 64), subject.sweep.resolved.train_count])
     loss = np.average(table["loss"][:steps], weights=sizes)
     assert loss == pytest.approx(recorded[0].train_loss, rel=1e-5)
 

@@ -9,7 +9,7 @@ from tune_app.diagnostics.studies.ranges import always_failing, edges
 from tune_app.diagnostics.studies.ranking_causes import chance_of_improving, diagnose_ranking
 from tune_app.errors import DiagnosisError
 from tune_app.results.importance_record import Importance
-from tune_app.results.store import SweepRecord, TrialRecord, open_store
+from tune_app.results.store import Resolved, SweepRecord, TrialRecord, open_store
 
 SPACE = """
 name: why
@@ -114,7 +114,7 @@ def sweep_of(store, trials):
             "cnn",
             status="complete",
             config=CONFIG.to_dict(),
-            resolved={"validation_count": 1_000},
+            resolved=Resolved(validation_count=1_000),
         )
     )
     for one in trials:

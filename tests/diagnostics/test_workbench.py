@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -95,7 +97,7 @@ def test_a_final_trial_trained_on_the_validation_examples_too(bench):
     store.update_trial("digits", "t0001", stage="final", source="t0002")
     (final,) = bench.subjects("digits", ["t0001"])
     both = store.get_sweep("digits").resolved
-    count = both["train_count"] + both["validation_count"]
+    count = both.train_count + both.validation_count
     assert [len(split) for split in final.splits()] == [count]
     with pytest.raises(DiagnosisError, match="test=True measures it on the test split"):
         final.examples("validation")
@@ -103,7 +105,7 @@ def test_a_final_trial_trained_on_the_validation_examples_too(bench):
 
 def test_other_data_than_it_was_trained_on_is_refused(bench):
     resolved = bench.store.get_sweep("digits").resolved
-    bench.store.update_sweep("digits", resolved={**resolved, "data_digest": "other"})
+    bench.store.update_sweep("digits", resolved=replace(resolved, data_digest="other"))
     (subject,) = bench.subjects("digits", ["t0001"])
     with pytest.raises(DataError, match="digits is not what sweep 'digits' was trained on"):
         subject.examples("train")

@@ -207,7 +207,7 @@ def test_the_tolerance_is_a_share_of_large_losses(recorded, measured, agrees):
 
 def test_data_that_changed_is_named_where_the_numbers_differ(store, tmp_path, folder):
     text = (folder / "config.yaml").read_text()
-    digest = store.get_sweep("small").resolved["data_digest"]
+    digest = store.get_sweep("small").resolved.data_digest
     (folder / "config.yaml").write_text(text.replace(digest, "0" * 64))
     change_metrics(folder, val_loss=0.5)
     result = command("evaluate", folder)

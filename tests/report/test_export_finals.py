@@ -173,7 +173,7 @@ def test_a_network_of_the_final_stage_reads_inputs_as_the_search_did(store, tmp_
     export_trial(store, "small", tmp_path / "best", budget=1_000)
     resolved = store.get_sweep("small").resolved
     origin = load_export(tmp_path / "best").origin
-    assert (list(origin.mean), list(origin.std)) == (resolved["mean"], resolved["std"])
+    assert (origin.mean, origin.std) == (resolved.mean, resolved.std)
 
 
 def test_the_command_says_which_network_it_wrote(storage, tmp_path):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from tune_app.results.store import SweepRecord
+from tune_app.results.store import SweepRecord, TrialStatus
 from tune_app.results.tables.layout import (
     exact_text,
     full_layout,
@@ -52,7 +52,8 @@ def a_row(number: int, **fields: Any) -> dict[str, Any]:
         "epochs": 10,
         "seconds": 1.2345 * number,
     }
-    return row | fields
+    row |= fields
+    return row | {"status": TrialStatus(row["status"])}
 
 
 def ranked(*rows: dict[str, Any]) -> list[dict[str, Any]]:

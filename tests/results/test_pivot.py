@@ -5,6 +5,7 @@ from statistics import mean, stdev
 import pytest
 
 from tune_app.errors import TuneAppError
+from tune_app.results.store import TrialStatus
 from tune_app.results.tables.pivot import pivot, pivot_cells
 from tune_app.results.tables.table_formats import to_csv, to_latex
 
@@ -13,7 +14,8 @@ def a_row(optimizer: str, lr: float, accuracy: float | None, **fields) -> dict:
     parameters = {"optimizer": optimizer, "lr": lr}
     row = {"status": "finished", "rank": 1, "val_accuracy": accuracy, "val_loss": 0.5}
     row |= {"parameters": parameters, "config": parameters | {"momentum": 0.9, "epochs": 3}}
-    return row | fields
+    row |= fields
+    return row | {"status": TrialStatus(row["status"])}
 
 
 ROWS = [

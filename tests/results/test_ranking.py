@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tune_app.results.ranking import best_so_far, pareto_front, rank_rows, with_ranks
+from tune_app.results.store import TrialStatus
 from tune_app.results.tables.trial_table import rank_frame
 
 NAN, INF = math.nan, math.inf
@@ -23,7 +24,8 @@ def a_row(number: int, accuracy: float | None, weights: int | None = 100, **fiel
         "val_accuracy": accuracy,
         "val_loss": None if accuracy is None else 1 - accuracy,
     }
-    return row | fields
+    row |= fields
+    return row | {"status": TrialStatus(row["status"])}
 
 
 def order(rows: list[dict]) -> list[int]:

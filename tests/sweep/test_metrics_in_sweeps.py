@@ -43,7 +43,7 @@ def answers(sweep, trial, root):
     model = build_network(config.model, trial.config, data.input_shape, data.outputs)
     path = sweep.store.checkpoint_path(trial)
     model.load_state_dict(load_weights(path)[0])
-    assert record.resolved["outputs"] == data.outputs
+    assert record.resolved.outputs == data.outputs
     return ready.y_val.numpy(), predict(model, ready.x_val, ready.normalize).numpy()
 
 

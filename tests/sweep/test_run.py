@@ -69,8 +69,8 @@ def test_every_trial_is_recorded_whole(launch):
     store = open_store(launch.storage)
     sweep = store.get_sweep("small")
     assert sweep.status == "complete"
-    assert sweep.resolved["precision"] == "fp32"
-    assert sweep.resolved["input_dtype"] == "uint8"
+    assert sweep.resolved.precision == "fp32"
+    assert sweep.resolved.input_dtype == "uint8"
     assert sweep.versions["ray"]
     assert sweep.hardware["cores"]
     assert sweep.owner is None

@@ -50,13 +50,13 @@ def retrain(
             y_val=data.y_val[:0],
         )
     sweep, trial = subject.sweep, subject.trial
-    shape, outputs = tuple(sweep.resolved["input_shape"]), sweep.resolved["outputs"]
+    shape, outputs = sweep.resolved.input_shape, sweep.resolved.outputs
     wanted = trial.epochs if epochs is None else epochs
     found: list[EpochResult] = []
     with _as_in_training(sweep, subject.config.resources.cpus_per_trial):
         torch.manual_seed(trial.seed)
         model = build_network(subject.model, trial.config, shape, outputs).to(subject.bench.device)
-        precision = sweep.resolved["precision"]
+        precision = sweep.resolved.precision
         if (train := _own_training(subject)) is None:
             on_step = None if watch is None else lambda loss: watch(model, loss)
             running = train_epochs(
@@ -91,7 +91,7 @@ def _as_in_training(sweep: SweepRecord, threads: int) -> Iterator[None]:
     kernels, count = BACKENDS.mkldnn.matmul.fp32_precision, torch.get_num_threads()
     with torch.random.fork_rng():
         torch.set_num_threads(threads)
-        apply_kernels(sweep.resolved["kernels"])
+        apply_kernels(sweep.resolved.kernels)
         try:
             yield
         finally:

@@ -98,7 +98,7 @@ class Subject:
 
     @property
     def is_regression(self) -> bool:
-        return bool(self.sweep.resolved["task"] == "regression")
+        return self.sweep.resolved.is_regression
 
     @property
     def loss(self) -> str:
@@ -181,7 +181,7 @@ class Subject:
             x, y = x[rows], y[rows]
         device = self.bench.device
         inputs = torch.from_numpy(np.ascontiguousarray(x)).to(device)
-        mean, std = self.sweep.resolved["mean"], self.sweep.resolved["std"]
+        mean, std = self.sweep.resolved.mean, self.sweep.resolved.std
         return SplitExamples(
             split=split,
             x=inputs,
@@ -202,7 +202,7 @@ class Subject:
 
     def _search_arrays(self, split: str) -> tuple[Array, Array]:
         data = self.bench.data(self.config.dataset)
-        if data.digest != self.sweep.resolved["data_digest"]:
+        if data.digest != self.sweep.resolved.data_digest:
             raise DataError(f"{data.name} is not what sweep '{self.sweep.name}' was trained on")
         if self.trial.stage != "final":
             return (data.x_train, data.y_train) if split == "train" else (data.x_val, data.y_val)

@@ -22,7 +22,7 @@ from tune_app.report.document.blocks import (
     paragraph,
     text,
 )
-from tune_app.results.store import Store, SweepRecord, TrialRecord
+from tune_app.results.store import Resolved, Store, SweepRecord, TrialRecord
 from tune_app.results.store.names import TEST_FILE
 from tune_app.results.tables.layout import exact_text, value_text
 
@@ -56,16 +56,16 @@ def data(sweep: SweepRecord, tested: int | None) -> Section:
     `tested` is how many test examples were answered, None where none were.
     """
     known, config = sweep.resolved, sweep.config["dataset"]
-    shape = " × ".join(map(str, known.get("input_shape", ())))
-    classes = [str(name) for name in known.get("classes", ())]
+    shape = " × ".join(map(str, known.input_shape))
+    classes = known.classes
     items = [
         ("Data set", text(Code(sweep.dataset), _options(config))),
-        ("Training", text(_examples(known.get("train_count")))),
-        ("Validation", text(_examples(known.get("validation_count")), _validation_kind(known))),
+        ("Training", text(_examples(known.train_count))),
+        ("Validation", text(_examples(known.validation_count), _validation_kind(known))),
         ("Test", text(_test_split(config, tested))),
         ("One example", text(shape and f"{shape} numbers")),
         ("Classes", text(f"{len(classes)}: {', '.join(classes)}" if classes else "")),
-        ("Digest", text(Code(known["data_digest"]) if known.get("data_digest") else "")),
+        ("Digest", text(Code(known.data_digest) if known.data_digest else "")),
     ]
     return Section("Data", (Facts(tuple(item for item in items if item[1])),))
 
@@ -164,12 +164,12 @@ def _test_split(config: dict[str, Any], count: int | None) -> str:
     return f"{counted(count, 'example')}, {kind}" if count else f"{kind}; not read"
 
 
-def _examples(count: int | None) -> str:
-    return "" if count is None else counted(count, "example")
+def _examples(count: int) -> str:
+    return counted(count, "example") if count else ""
 
 
-def _validation_kind(known: dict[str, Any]) -> str:
-    stratified = known.get("task") == "classification"
+def _validation_kind(known: Resolved) -> str:
+    stratified = known.task == "classification"
     return ", held out of the training set" + (
         ", the same share of each class" if stratified else ""
     )

@@ -52,7 +52,7 @@ def compare(sweeps: Sequence[SweepRecord], found: Sequence[Best]) -> list[Verdic
     examples alone makes uncertain (95 %, normal approximation, examples drawn apart).
     """
     sign = 1 if objective_of(sweeps[0])[1] == "min" else -1
-    counts = {sweep.name: int(sweep.resolved["validation_count"]) for sweep in sweeps}
+    counts = {sweep.name: sweep.resolved.validation_count for sweep in sweeps}
     verdicts = []
     budgets = dict.fromkeys(best.budget for best in found)
     for budget in sorted(budgets, key=lambda one: math.inf if one is None else one):
@@ -128,7 +128,7 @@ def _beyond_chance(first: Best, other: Best, counts: dict[str, int]) -> bool:
 def _incomparable(sweeps: Sequence[SweepRecord]) -> str | None:
     if len({objective_of(sweep) for sweep in sweeps}) > 1:
         return "they are ranked by different measures."
-    if len({sweep.resolved.get("data_digest") for sweep in sweeps}) > 1:
+    if len({sweep.resolved.data_digest for sweep in sweeps}) > 1:
         return "they are on different data, by its digest."
     asked = [
         {key: sweep.config["dataset"].get(key) for key in ("classes", "random_labels", "test")}

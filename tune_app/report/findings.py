@@ -170,7 +170,7 @@ def _tested(sweep: SweepRecord, budget: int | None, rows: Sequence[Mapping[str, 
 
 def _validated(sweep: SweepRecord, budget: int | None, row: Mapping[str, Any]) -> Best:
     metric, _ = objective_of(sweep)
-    count = sweep.resolved["validation_count"]
+    count = sweep.resolved.validation_count
     return Best(
         sweep=sweep.name,
         budget=budget,
@@ -263,5 +263,5 @@ def _tested_tables(
 
 
 def _network(sweep: SweepRecord, config: Mapping[str, Any]) -> str:
-    shape, outputs = sweep.resolved["input_shape"], sweep.resolved["outputs"]
+    shape, outputs = sweep.resolved.input_shape, sweep.resolved.outputs
     return architecture_text(sweep.model, config, shape, outputs)

@@ -19,18 +19,18 @@ from tune_app.report.document.blocks import (
     paragraph,
     text,
 )
-from tune_app.results.store import SweepRecord, TrialRecord
+from tune_app.results.store import SweepRecord, SweepStatus, TrialRecord, TrialStatus
 from tune_app.results.tables.layout import last_line
 
 _WORDS = {
-    "finished": "trained to their end",
-    "stopped": "stopped early by the scheduler",
-    "diverged": "diverged: their numbers were no longer finite",
-    "failed": "failed",
-    "timeout": "ended by their time limit",
-    "interrupted": "interrupted",
-    "running": "still training",
-    "pending": "not begun",
+    TrialStatus.FINISHED: "trained to their end",
+    TrialStatus.STOPPED: "stopped early by the scheduler",
+    TrialStatus.DIVERGED: "diverged: their numbers were no longer finite",
+    TrialStatus.FAILED: "failed",
+    TrialStatus.TIMEOUT: "ended by their time limit",
+    TrialStatus.INTERRUPTED: "interrupted",
+    TrialStatus.RUNNING: "still training",
+    TrialStatus.PENDING: "not begun",
 }
 _RUNG = re.compile(r"rung (\d+)")
 _SHOWN = 6
@@ -81,7 +81,7 @@ def epochs_saved(sweep: SweepRecord, search: Sequence[TrialRecord]) -> int:
     """Return the epochs that stopped trials did not train."""
     if sweep.epochs_saved is not None:
         return sweep.epochs_saved
-    stopped = (trial for trial in search if trial.status == "stopped")
+    stopped = (trial for trial in search if trial.status == TrialStatus.STOPPED)
     return sum(int(trial.config["epochs"]) - trial.epochs for trial in stopped)
 
 
@@ -106,7 +106,7 @@ def duration(seconds: float) -> str:
 
 def _state(sweep: SweepRecord) -> Text:
     reason = f" ({sweep.stop_reason})" if sweep.stop_reason else ""
-    if sweep.status == "complete":
+    if sweep.status == SweepStatus.COMPLETE:
         return text(f"complete{reason}")
     return text(f"{sweep.status}{reason}; what is reported here may still change")
 
@@ -114,7 +114,7 @@ def _state(sweep: SweepRecord) -> Text:
 def _rungs(search: Sequence[TrialRecord]) -> str:
     rungs: Counter[int] = Counter()
     for trial in search:
-        if trial.status == "stopped" and (found := _RUNG.match(trial.stop_reason or "")):
+        if trial.status == TrialStatus.STOPPED and (found := _RUNG.match(trial.stop_reason or "")):
             rungs[int(found[1])] += 1
     return joined([f"{counted(rung, 'epoch')}: {rungs[rung]}" for rung in sorted(rungs)])
 

@@ -31,7 +31,7 @@ def protocol(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> Section:
     finals = [trial for trial in trials if trial.stage == "final"]
     search = [trial for trial in trials if trial.stage == "search"]
     metric = metric_name(sweep)
-    validation = f"{sweep.resolved.get('validation_count', 0):,}"
+    validation = f"{sweep.resolved.validation_count:,}"
     told = [
         text(
             "The search trained on the training examples and judged by the validation examples "
@@ -157,7 +157,7 @@ def _shown(value: Any) -> str:
 
 
 def _surroundings(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> list[tuple[str, Text]]:
-    hardware, kernels = sweep.hardware, sweep.resolved.get("kernels") or {}
+    hardware, kernels = sweep.hardware, sweep.resolved.kernels
     commit = sweep.git_commit or ""
     memory = hardware.get("memory_bytes")
     parts = [
@@ -174,7 +174,7 @@ def _surroundings(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> list[tup
     if own:
         seeds += f", final trainings {', '.join(map(str, dict.fromkeys(own)))}"
     changed = " and uncommitted changes" if commit.endswith("+") else ""
-    precision = sweep.resolved.get("precision")
+    precision = sweep.resolved.precision
     trained = f"trained in {precision}, measured in fp32" if precision else ""
     return [
         ("Versions", text(versions)),

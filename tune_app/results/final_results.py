@@ -22,9 +22,6 @@ from tune_app.results.tables.trial_table import (
     trial_rows,
 )
 
-# The other trials of the final stage that have no test result may still get one.
-_ENDED_WITHOUT = ("failed", "diverged", "timeout", "stopped", "finished")
-
 
 def budget_label(budget: int | None) -> str:
     """Return a budget as `SweepRecord.final` names it: plain digits, or "all" without a limit."""
@@ -40,7 +37,7 @@ def final_metric(sweep: SweepRecord) -> tuple[str, str]:
     metric, mode = objective_of(sweep)
     if metric not in METRIC_HEADINGS:
         return metric.replace("val_", "test_"), mode
-    if sweep.resolved.get("task") == "regression":
+    if sweep.resolved.is_regression:
         return "test_loss", "min"
     return "test_accuracy", "max"
 
@@ -142,7 +139,8 @@ def _measured(
 ) -> dict[str, Any]:
     """Return what is known of a winner, but for its place among the others."""
     finished = [row for row in replicates if row["status"] == "finished" and is_number(row[metric])]
-    failed = [row for row in replicates if row["status"] in _ENDED_WITHOUT and row not in finished]
+    # The others without a test result may still get one.
+    failed = [row for row in replicates if row["status"].is_ended and row not in finished]
     trained = (finished or replicates or [source])[0]
     values = [row[metric] for row in finished]
     interval = confidence_interval(values)
@@ -174,7 +172,7 @@ def tested_too(sweep: SweepRecord) -> list[str]:
     """Return what was measured on the test split beside what winners are compared by."""
     metric, _ = final_metric(sweep)
     named = [f"test_{name}" for name in sweep.config.get("metrics", ())]
-    is_named = metric in named and sweep.resolved.get("task") != "regression"
+    is_named = metric in named and not sweep.resolved.is_regression
     return [name for name in (*(["test_accuracy"] if is_named else []), *named) if name != metric]
 
 

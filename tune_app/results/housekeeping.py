@@ -7,15 +7,12 @@ from pathlib import Path
 
 from tune_app.errors import StorageError
 from tune_app.hints import hint
-from tune_app.results.ranking import RANKED_STATUSES
 from tune_app.results.store.names import check_sweep_name
 from tune_app.results.store.records import SweepRecord, TrialRecord
+from tune_app.results.store.statuses import SweepStatus
 from tune_app.results.store.store import Store
 from tune_app.results.tables.trial_table import ranked_rows, table_budgets, trial_rows
 from tune_app.results.transfer.mirror import mirror_of
-
-# An interrupted trial's files are what `resume` continues from.
-_ENDED = ({*RANKED_STATUSES} | {"diverged", "failed"}) - {"interrupted"}
 
 
 @dataclass(frozen=True)
@@ -28,12 +25,13 @@ class Pruning:
 
 def request_stop(store: Store, name: str) -> bool:
     """Ask the process that runs a sweep to end it in order; False where nothing runs it."""
-    if store.get_sweep(name).status != "running":
+    if store.get_sweep(name).status != SweepStatus.RUNNING:
         return False
     mirror = mirror_of(store)
     if mirror is not None:
         mirror.ask_to_stop(name)
-    store.update_sweep(name, status="stopping")  # the process reads this with each heartbeat
+    # The process that runs it reads this with each heartbeat.
+    store.update_sweep(name, status=SweepStatus.STOPPING)
     return True
 
 
@@ -93,7 +91,7 @@ def plan_pruning(store: Store, sweep: SweepRecord, keep: int) -> Pruning:
         trial
         for trial in store.trials(sweep.name)
         if trial.stage == "search"
-        and trial.status in _ENDED
+        and trial.status.is_ended
         and trial.trial_id not in kept
         and store.trial_folder(sweep.name, trial.trial_id).exists()
     )

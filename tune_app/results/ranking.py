@@ -6,10 +6,6 @@ from typing import Any, TypeGuard
 
 Row = Mapping[str, Any]
 
-# `diverged` and `failed` trials have shown that they do not train, whatever an early epoch
-# measured; those `pending` and `running` have yet to show it.
-RANKED_STATUSES = ("finished", "stopped", "timeout", "interrupted")
-
 
 def rank_rows(
     rows: Iterable[Row], metric: str, mode: str, *, budget: int | None = None
@@ -80,7 +76,7 @@ def _best_first(rows: Iterable[Row], metric: str, mode: str, budget: int | None)
         row
         for row in rows
         if row["stage"] == "search"
-        and row["status"] in RANKED_STATUSES
+        and row["status"].is_ranked
         and is_number(row[metric])
         and fits(row, budget)
     ]

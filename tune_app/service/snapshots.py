@@ -8,15 +8,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from tune_app.results.store import Store, SweepRecord
+from tune_app.results.store import Store, SweepRecord, TrialStatus
 from tune_app.results.tables.trial_table import flatten, sweep_summary, trial_rows
 from tune_app.service.http.responses import digest
 
 FRESH_S = 1.0  # readers may see a sweep as it was so long ago
 SHARE = 0.05  # of its time that a server spends on reading one sweep again and again
 MOST_SWEEPS = 8  # whose trials are kept
-_UNDER_WAY = ("pending", "running")
-_ACTIVE = ("running", "stopping")
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,7 @@ class Glance:
     revision: str
 
     @cached_property
-    def statuses(self) -> Counter[str]:
+    def statuses(self) -> Counter[TrialStatus]:
         """How many trials of the search there are of each status."""
         return Counter(
             {row["status"]: row["trials"] for row in self.tally if row["stage"] == "search"}
@@ -38,7 +36,7 @@ class Glance:
     @property
     def ended(self) -> int:
         """How many trials of the search have ended."""
-        return sum(n for status, n in self.statuses.items() if status not in _UNDER_WAY)
+        return sum(n for status, n in self.statuses.items() if not status.is_under_way)
 
     @property
     def retraining(self) -> int | None:
@@ -47,7 +45,7 @@ class Glance:
         if not (self.is_active and has_one and self.ended >= self.planned):
             return None
         final = (row for row in self.tally if row["stage"] == "final")
-        return sum(int(row["trials"]) for row in final if row["status"] not in _UNDER_WAY)
+        return sum(int(row["trials"]) for row in final if not row["status"].is_under_way)
 
     @property
     def planned(self) -> int:
@@ -61,7 +59,7 @@ class Glance:
 
     @property
     def is_active(self) -> bool:
-        return self.record.status in _ACTIVE
+        return self.record.status.is_active
 
     @property
     def elapsed_s(self) -> float | None:

@@ -22,7 +22,6 @@ from tune_app.results.tables.trial_table import ranked_rows, table_budgets, tria
 from tune_app.sweep.ray_tune.engine import Ended
 from tune_app.sweep.search.feasible import Draw
 from tune_app.sweep.search.task_queue import JobQueue
-from tune_app.sweep.search.tune_searcher import ENDED
 from tune_app.sweep.session import Outcome, Session, budget_name, count_outcome
 from tune_app.sweep.signals import StopRequested, signal_name
 from tune_app.sweep.sweep_run import SweepRun
@@ -74,7 +73,7 @@ class FinalSession(Session):
         super().__init__(run)
         self._earlier = {t.trial_id: t for t in self.store.trials(self.name)}
         # As much longer as there is more to learn from.
-        self.trial_time_limit_s *= len(run.data.x_train) / self.record.resolved["train_count"]
+        self.trial_time_limit_s *= len(run.data.x_train) / self.record.resolved.train_count
 
     def _run_tune(self) -> Ended:
         jobs = list(self._jobs())
@@ -100,7 +99,7 @@ class FinalSession(Session):
                 if before is None:
                     count += 1
                     yield self._job(source, seed, count)
-                elif before.status not in ENDED:
+                elif not before.status.is_ended:
                     job = self._job(source, seed, before.number)
                     yield replace(
                         job, recorded=True, seconds=before.seconds, attempts=before.attempts
@@ -164,7 +163,7 @@ class FinalSession(Session):
         # The search's own end stands.
         search = [trial for trial in self._earlier.values() if trial.stage == "search"]
         all_drawn = len(search) >= self.config.search.trials
-        if all_drawn and all(trial.status in ENDED for trial in search):
+        if all_drawn and all(trial.status.is_ended for trial in search):
             return {"status": "complete", "stop_reason": None}
         return {"status": self.record.status, "stop_reason": self.record.stop_reason}
 

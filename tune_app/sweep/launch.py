@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from tune_app.config.sweep import SweepConfig
 from tune_app.config.user_functions import Function
 from tune_app.data.sets import DataShape, SearchData, data_shape, load_search_data
 from tune_app.errors import DataError
-from tune_app.results.store import SweepRecord, open_store
+from tune_app.results.store import Resolved, SweepRecord, open_store
 from tune_app.results.transfer.mirror import mirror_of
 from tune_app.sweep.progress import Announce, Watch
 from tune_app.sweep.provenance import git_commit, hardware, package_versions
@@ -47,15 +47,15 @@ def ray_and_data(
     config: SweepConfig,
     launch: Launch,
     signals: StopSignals,
-    resolved: dict[str, Any] | None = None,
-) -> Iterator[tuple[Cluster, SearchData, dict[str, Any]]]:
+    resolved: Resolved | None = None,
+) -> Iterator[tuple[Cluster, SearchData, Mapping[str, Any]]]:
     """Start or join Ray, and meanwhile read the data and measure the kernels."""
     loaded: dict[str, Any] = {}
 
     def prepare() -> None:
         try:
             loaded["data"] = load_search_data(config.dataset, launch.data_root)
-            loaded["kernels"] = resolved["kernels"] if resolved else probe_kernels()
+            loaded["kernels"] = resolved.kernels if resolved else probe_kernels()
         except Exception as error:
             loaded["error"] = error
 
@@ -102,7 +102,7 @@ def noted_again(record: SweepRecord, launch: Launch) -> SweepRecord:
 
 
 def require_same_data(data: SearchData, record: SweepRecord) -> None:
-    if data.digest != record.resolved["data_digest"]:
+    if data.digest != record.resolved.data_digest:
         raise DataError(
             f"the data of '{record.dataset}' changed since sweep '{record.name}' began; "
             "its trials could not be compared: run a new sweep"

@@ -1,5 +1,6 @@
 """A SweepConfig in, a finished sweep out: run one, or go on with one."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from tune_app.data.sets import SearchData, data_shape
 from tune_app.errors import SpaceError, SweepExistsError
 from tune_app.hints import hint
 from tune_app.results.housekeeping import require_files
-from tune_app.results.store import SweepRecord, open_store, this_process
+from tune_app.results.store import Resolved, SweepRecord, open_store, this_process
 from tune_app.results.store.names import resume_command
 from tune_app.sweep.final_run import with_final
 from tune_app.sweep.launch import (
@@ -206,7 +207,7 @@ def _record(
     config: SweepConfig,
     launch: Launch,
     data: SearchData,
-    kernels: dict[str, Any],
+    kernels: Mapping[str, Any],
     own: OwnFunctions,
 ) -> SweepRecord:
     # bf16 is taken only when asked for: on the processors measured so far it either does not
@@ -227,21 +228,21 @@ def _record(
         git_commit=noted["git_commit"],
         hardware=noted["hardware"],
         seed=config.search.seed,
-        resolved={
-            "precision": precision,
-            "kernels": kernels,
-            "task": data.task,
-            "input_shape": list(data.input_shape),
-            "input_dtype": data.x_train.dtype.name,
-            "outputs": data.outputs,
-            "classes": list(data.classes),
-            "mean": list(data.mean),
-            "std": list(data.std),
-            "data_digest": data.digest,
-            "train_count": len(data.x_train),
-            "validation_count": len(data.x_val),
-            **({"functions": functions} if functions else {}),
-        },
+        resolved=Resolved(
+            precision=precision,
+            kernels=kernels,
+            task=data.task,
+            input_shape=data.input_shape,
+            input_dtype=data.x_train.dtype.name,
+            outputs=data.outputs,
+            classes=data.classes,
+            mean=data.mean,
+            std=data.std,
+            data_digest=data.digest,
+            train_count=len(data.x_train),
+            validation_count=len(data.x_val),
+            functions=functions,
+        ),
         owner=this_process(),
         run_flags={
             "address": launch.address,

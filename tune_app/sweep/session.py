@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tune_app.errors import StorageError, TuneAppError, UnknownSweepError
-from tune_app.results.ranking import RANKED_STATUSES
 from tune_app.results.store import TrialRecord
 from tune_app.results.store.names import resume_command
 from tune_app.results.transfer.mirror import mirror_of
@@ -147,8 +146,8 @@ class Session(ABC):
             model=functions.model,
             metric=config.objective.metric,
             mode=config.objective.mode,
-            precision=self.record.resolved["precision"],
-            kernels=self.record.resolved["kernels"],
+            precision=self.record.resolved.precision,
+            kernels=self.record.resolved.kernels,
             threads=placement.cpus_per_trial,
             time_limit_s=self.trial_time_limit_s,
             weights_every=None if self.final else config.record.weights_every,
@@ -239,9 +238,7 @@ class SearchSession(Session):
             self.name,
             ended,
             trials,
-            usable=sum(
-                trial.status in RANKED_STATUSES and trial.best_epoch is not None for trial in trials
-            ),
+            usable=sum(trial.status.is_ranked and trial.best_epoch is not None for trial in trials),
             seconds=seconds,
         )
         rare = {budget_name(b): share for b, share in self.searcher.rare_budgets.items()}

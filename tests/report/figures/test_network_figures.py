@@ -167,7 +167,8 @@ def test_without_its_data_a_network_shows_what_its_weights_show(store, tmp_path)
 
 
 def test_data_that_changed_since_the_training_are_not_shown(store, tmp_path):
-    store.update_sweep("small", resolved={**store.get_sweep("small").resolved, "data_digest": "?"})
+    resolved = replace(store.get_sweep("small").resolved, data_digest="?")
+    store.update_sweep("small", resolved=resolved)
     told = []
     figures = figures_of(store, "small", "t0001", tmp_path, on_left_out=told.append)
     assert list(figures) == ["network", "first-layer"]

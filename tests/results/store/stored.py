@@ -4,7 +4,14 @@ import json
 import subprocess
 import sys
 
-from tune_app.results.store import EpochRecord, Store, SweepRecord, TrialRecord, open_store
+from tune_app.results.store import (
+    EpochRecord,
+    Resolved,
+    Store,
+    SweepRecord,
+    TrialRecord,
+    open_store,
+)
 
 SWEEP = SweepRecord(
     name="study",
@@ -18,7 +25,7 @@ SWEEP = SweepRecord(
     git_commit="abc",
     hardware={"cpus": 2},
     seed=3,
-    resolved={"precision": "fp32", "input_shape": [1, 8, 8]},
+    resolved=Resolved(precision="fp32", input_shape=(1, 8, 8)),
     run_flags={"data_root": "/data"},
     refused={"2000": 4},
     created=1000.0,

@@ -202,10 +202,10 @@ def _state_lines(sweep: SweepRecord, rows: Sequence[Mapping[str, Any]]) -> list[
     if sweep.status in ("interrupted", "stopped"):
         reason = f" ({printable(sweep.stop_reason)})" if sweep.stop_reason else ""
         return [f"{sweep.status}{reason}; go on with: tune-app resume {sweep.name}"]
-    if sweep.status not in ("running", "stopping"):
+    if not sweep.status.is_active:
         return []
     search = [row for row in rows if row["stage"] == "search"]
-    left = sum(row["status"] in ("pending", "running") for row in search)
+    left = sum(row["status"].is_under_way for row in search)
     planned = sweep.config.get("search", {}).get("trials")
     count = f"{len(search) - left}" + (f" of {planned}" if planned else "")
     beat = f", last heard of {age_text(sweep.heartbeat)}" if sweep.heartbeat else ""

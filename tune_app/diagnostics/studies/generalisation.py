@@ -8,7 +8,6 @@ from tune_app.diagnostics.diagnosis import Diagnosis
 from tune_app.diagnostics.figures.generalisation_figure import generalisation_figure
 from tune_app.diagnostics.workbench import Subject
 from tune_app.errors import DiagnosisError
-from tune_app.results.ranking import RANKED_STATUSES
 
 COLUMNS = ("train_loss", "train_accuracy", "held_out_loss", "held_out_accuracy")
 
@@ -29,7 +28,7 @@ def generalisation_table(subjects: Sequence[Subject], *, measure: bool = False) 
     rows = []
     for subject in subjects:
         trial = subject.trial
-        if trial.status not in RANKED_STATUSES:
+        if not trial.status.is_ranked:
             continue
         split = "test" if trial.stage == "final" else "validation"
         short = "test" if split == "test" else "val"

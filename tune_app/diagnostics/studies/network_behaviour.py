@@ -71,7 +71,7 @@ def network_claims(subject: Subject) -> Claims:
         answers=answers,
         bins=bins,
         error=calibration_error(bins),
-        by_class=accuracy_by_class(labels, answers.predicted, subject.sweep.resolved["classes"]),
+        by_class=accuracy_by_class(labels, answers.predicted, subject.sweep.resolved.classes),
     )
 
 
@@ -91,7 +91,7 @@ def diagnose_network(subjects: Sequence[Subject]) -> Diagnosis:
     bench, trial = subject.bench, subject.trial
     claims = network_claims(subject)
     labels, answers, by_class = claims.labels, claims.answers, claims.by_class
-    classes = subject.sweep.resolved["classes"]
+    classes = subject.sweep.resolved.classes
     left_out: list[str] = []
     figures = network_figures(
         bench.store,

@@ -61,7 +61,7 @@ def diagnose_random_labels(subjects: Sequence[Subject], *, epochs: int | None = 
             f"trials {subjects[0].full_name} and {subjects[1].full_name} both learnt "
             f"{table['labels'].iloc[0]} labels; name one, or one of each"
         )
-    chance = 1 / subjects[0].sweep.resolved["outputs"]
+    chance = 1 / subjects[0].sweep.resolved.outputs
     return Diagnosis(
         name="random_labels",
         title="True and random labels",

@@ -10,7 +10,7 @@ from tune_app.config.parameters import resolve_parameters
 from tune_app.config.space import Choice, FloatRange, IntRange, Parameter
 from tune_app.config.sweep import SweepConfig
 from tune_app.errors import SpaceError
-from tune_app.results.ranking import RANKED_STATUSES, rank_rows
+from tune_app.results.ranking import rank_rows
 from tune_app.results.store import TrialRecord
 from tune_app.results.tables.layout import value_text
 
@@ -35,7 +35,7 @@ def always_failing(trials: Sequence[TrialRecord], config: SweepConfig) -> pd.Dat
     ended = [
         trial
         for trial in trials
-        if trial.stage == "search" and trial.status in (*RANKED_STATUSES, *FAILED_STATUSES)
+        if trial.stage == "search" and (trial.status.is_ranked or _failed(trial))
     ]
     rows = []
     for name in config.space.varied:

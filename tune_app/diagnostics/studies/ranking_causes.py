@@ -123,7 +123,7 @@ def diagnose_ranking(
     failing = always_failing(trials, config)
     crowded = [edges(trials, config, budget) for budget in table_budgets(sweep)]
     at_edges = pd.concat([own for own in crowded if len(own)] or crowded[:1], ignore_index=True)
-    chances = outlook(rows, sweep, sweep.resolved.get("validation_count"))
+    chances = outlook(rows, sweep, sweep.resolved.validation_count or None)
     figures: list[ReportFigure] = []
     if any(one.shares for one in importance):
         figures.append(importance_figure(importance))

@@ -73,7 +73,7 @@ def sensitivity_table(
     for subject in subjects:
         network = subject.network()
         batch_size = min(
-            int(subject.trial.config["batch_size"]), int(subject.sweep.resolved["train_count"])
+            int(subject.trial.config["batch_size"]), subject.sweep.resolved.train_count
         )
         for examples in subject.splits(most, test=test):
             loss, accuracy = examples.measure(network)

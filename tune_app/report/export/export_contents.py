@@ -42,18 +42,18 @@ def to_search_file(choice: ExportChoice) -> SweepConfig:
         },
         search=SearchConfig(sampler="random", trials=1, seed=config.search.seed),
         scheduler=SchedulerConfig(type="none"),
-        resources=config.resources.model_copy(update={"precision": resolved["precision"]}),
+        resources=config.resources.model_copy(update={"precision": resolved.precision}),
         final=FinalConfig(top=1, seeds=sweep.final["seeds"]) if trial.stage == "final" else None,
         exported=ExportedNetwork(
             sweep=sweep.name,
             trial=trial.trial_id,
             seed=trial.seed,
-            input_shape=resolved["input_shape"],
-            outputs=resolved["outputs"],
-            classes=resolved["classes"],
-            mean=resolved["mean"],
-            std=resolved["std"],
-            data_digest=resolved["data_digest"],
+            input_shape=resolved.input_shape,
+            outputs=resolved.outputs,
+            classes=resolved.classes,
+            mean=resolved.mean,
+            std=resolved.std,
+            data_digest=resolved.data_digest,
         ),
     )
 
@@ -99,10 +99,10 @@ def to_metrics(choice: ExportChoice, digest: str) -> dict[str, Any]:
         "split": "test" if trial.stage == "final" else "validation",
         "objective": config.objective.metric,
         "device": "cuda" if on_gpu else "cpu",
-        "precision": sweep.resolved["precision"],
-        "kernels": sweep.resolved["kernels"],
+        "precision": sweep.resolved.precision,
+        "kernels": sweep.resolved.kernels,
         "input_dtype": input_dtype(sweep),
-        "data_digest": sweep.resolved["data_digest"],
+        "data_digest": sweep.resolved.data_digest,
         "weights_digest": digest,
         "versions": sweep.versions,
         "git_commit": sweep.git_commit,
@@ -133,14 +133,14 @@ def input_dtype(sweep: SweepRecord) -> str:
     Raises:
         ExportError: It was not recorded, and is not clear from the set's name.
     """
-    recorded: str | None = sweep.resolved.get("input_dtype")
-    if recorded is None:  # by a version that did not
+    recorded = sweep.resolved.input_dtype
+    if not recorded:  # by a version that did not
         if sweep.dataset == "arrays":
             raise ExportError(
                 f"the record of sweep '{sweep.name}' is of an early version, which did not note "
                 "whether its inputs are bytes: run it anew"
             )
-        return "uint8" if len(sweep.resolved["input_shape"]) == 3 else "float32"
+        return "uint8" if len(sweep.resolved.input_shape) == 3 else "float32"
     return recorded
 
 

@@ -157,9 +157,8 @@ def _facts(choice: ExportChoice, metrics: Mapping[str, Any]) -> list[tuple[str, 
         facts["test loss of this network"] = trial.test_loss
     else:
         if trial.val_accuracy is not None:
-            interval = wilson_interval(
-                trial.val_accuracy, choice.sweep.resolved["validation_count"]
-            )
+            count = choice.sweep.resolved.validation_count
+            interval = wilson_interval(trial.val_accuracy, count)
             facts["validation accuracy"] = trial.val_accuracy
             facts["its 95 % interval"] = _range(interval)
             facts["macro-F1"] = "`tune-app evaluate .` measures it"
@@ -191,8 +190,8 @@ def _winner_facts(choice: ExportChoice) -> dict[str, object]:
 
 def _data(choice: ExportChoice, config: SweepConfig, origin: ExportedNetwork) -> str:
     resolved = choice.sweep.resolved
-    counts = f"{resolved['train_count']:,} examples to learn from and "
-    counts += f"{resolved['validation_count']:,} for validation"
+    counts = f"{resolved.train_count:,} examples to learn from and "
+    counts += f"{resolved.validation_count:,} for validation"
     lines = [f"{config.dataset.name}: {counts}."]
     chosen = config.dataset.model_dump(exclude_defaults=True, exclude={"name"})
     if chosen:
@@ -219,8 +218,8 @@ def _search_protocol(choice: ExportChoice, config: SweepConfig) -> list[str]:
     trial, resolved = choice.trial, choice.sweep.resolved
     interval = ["The interval is Wilson's, for other examples of the kind."]
     return [
-        f"The search saw the training set only: {resolved['train_count']:,} examples to learn "
-        f"from, and {resolved['validation_count']:,} held out for validation, which all numbers "
+        f"The search saw the training set only: {resolved.train_count:,} examples to learn "
+        f"from, and {resolved.validation_count:,} held out for validation, which all numbers "
         "above are of. The test split was not read.",
         f"They were measured in float32 after epoch {trial.best_epoch} of the {trial.epochs} that "
         f"were trained, the best one by {config.objective.metric}. `tune-app evaluate .` measures "
@@ -231,7 +230,7 @@ def _search_protocol(choice: ExportChoice, config: SweepConfig) -> list[str]:
 
 def _final_protocol(choice: ExportChoice, config: SweepConfig) -> list[str]:
     trial, resolved = choice.trial, choice.sweep.resolved
-    learnt = resolved["train_count"] + resolved["validation_count"]
+    learnt = resolved.train_count + resolved.validation_count
     return [
         f"{config.objective.metric} chose the configuration, among {choice.searched} trials of a "
         "search that did not read the test split.",

@@ -189,7 +189,7 @@ def _best_weights(store: Store, trial: TrialRecord) -> dict[str, Tensor]:
     """
     which = f"trial {trial.trial_id} of sweep '{trial.sweep}'"
     another = hint("choose_trial", sweep=trial.sweep)
-    if trial.status in ("pending", "running"):
+    if trial.status.is_under_way:
         raise ExportError(f"{which} is {trial.status}: wait for its end", hint=another)
     if trial.best_epoch is None:
         raise ExportError(f"{which} {trial.status} before it had any weights to keep", hint=another)

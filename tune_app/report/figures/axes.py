@@ -22,7 +22,6 @@ from tune_app.results.tables.trial_table import objective_of
 
 Row = Mapping[str, Any]
 
-EARLY = ("stopped", "timeout", "interrupted")
 _CHARACTERS_PER_INCH = 15  # of a legend
 _HANDLE_WIDTH = 8  # characters: a legend's handle, and the room around it
 _FENCE = 3.0  # interquartile ranges: farther out, Tukey (1977) calls a value "far out"

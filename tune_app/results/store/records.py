@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from tune_app.config.sweep import SweepConfig
 
+from tune_app.results.store.resolved import Resolved
+from tune_app.results.store.statuses import SweepStatus, TrialStatus
+
 
 @dataclass(frozen=True)
 class SweepRecord:
@@ -21,7 +24,7 @@ class SweepRecord:
     name: str
     dataset: str
     model: str
-    status: str = "running"  # running, stopping, complete, stopped, interrupted
+    status: SweepStatus = SweepStatus.RUNNING
     budgets: tuple[int, ...] = ()  # ascending; empty: no limit
     config: dict[str, Any] = field(default_factory=dict)  # the whole search file, as read
     source: str = ""  # its text
@@ -30,7 +33,7 @@ class SweepRecord:
     git_commit: str | None = None
     hardware: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
-    resolved: dict[str, Any] = field(default_factory=dict)  # precision, device, kernels, data, ...
+    resolved: Resolved = field(default_factory=Resolved)
     run_flags: dict[str, Any] = field(default_factory=dict)  # what `resume` repeats
     created: float = field(default_factory=time.time)
     updated: float = field(default_factory=time.time)
@@ -47,6 +50,9 @@ class SweepRecord:
     final: dict[str, Any] = field(default_factory=dict)
     baselines: tuple[dict[str, Any], ...] = ()  # what they measured, a row each
     test_readings: tuple[dict[str, Any], ...] = ()  # when the test split was read, and for what
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "status", SweepStatus(self.status))
 
     @cached_property
     def sweep_config(self) -> "SweepConfig":
@@ -75,7 +81,7 @@ class TrialRecord:
     trial_id: str
     number: int  # 1 for the first drawn; the order of every listing
     stage: str = "search"  # search, final
-    status: str = "pending"
+    status: TrialStatus = TrialStatus.PENDING
     budget: int | None = None  # the one it was drawn for
     weights: int | None = None
     macs: int | None = None  # multiply-adds for one example
@@ -103,6 +109,9 @@ class TrialRecord:
     error: str | None = None
     checkpoint: str | None = None
     node: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "status", TrialStatus(self.status))
 
     def measured(self, metric: str) -> float | None:
         """Return a metric by its name, one that the search file adds too; None without it."""
@@ -153,4 +162,14 @@ def record_from_json(kind: type[R], values: Mapping[str, Any]) -> R:
         for name, value in values.items()
         if name in known
     }
+    if "resolved" in given:
+        given["resolved"] = Resolved.from_json(given["resolved"])
     return kind(**given)
+
+
+def record_to_json(record: Record) -> dict[str, Any]:
+    """Return a record as `record_from_json` takes it, field by field."""
+    values = {one.name: getattr(record, one.name) for one in fields(record)}
+    if isinstance(record, SweepRecord):
+        values["resolved"] = record.resolved.to_json()
+    return values

@@ -11,6 +11,7 @@ from dataclasses import fields
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from tune_app.results.store.records import EpochRecord, Record, SweepRecord, TrialRecord
+from tune_app.results.store.resolved import Resolved
 
 # A change of a record class needs a new version, and a step that brings older files to it.
 RECORD_VERSION = 3
@@ -35,13 +36,14 @@ _CONSTRAINTS: dict[type[Record], tuple[str, ...]] = {
         " ON UPDATE CASCADE ON DELETE CASCADE",
     ),
 }
+_AS_JSON = (dict, tuple, Resolved)
 _SQL_TYPES = {int: "BIGINT", float: "DOUBLE PRECISION", bool: "BOOLEAN"}
 
 R = TypeVar("R", SweepRecord, TrialRecord, EpochRecord)
 
 
 def _column_types(record: type[Record]) -> dict[str, tuple[type, bool]]:
-    """Map each field to its bare type (dict and tuple are kept as JSON) and whether it may lack."""
+    """Map each field to its bare type (some are kept as JSON) and whether it may lack."""
     columns = {}
     hints = get_type_hints(record)
     for column in fields(record):
@@ -117,7 +119,7 @@ def encode(record: type[Record], values: Mapping[str, Any]) -> dict[str, Any]:
     row = {}
     for name, value in values.items():
         plain = _plain(value)
-        if kinds[name][0] in (dict, tuple) and plain is not None:
+        if kinds[name][0] in _AS_JSON and plain is not None:
             plain = json.dumps(plain, allow_nan=False)
         elif isinstance(plain, str):
             plain = plain.encode(errors="replace").decode().replace("\0", "?")
@@ -139,6 +141,7 @@ _DECODE: dict[type, Callable[[Any], Any]] = {
     dict: json.loads,
     tuple: lambda text: tuple(json.loads(text)),
     bool: bool,
+    Resolved: lambda text: Resolved.from_json(json.loads(text)),
 }
 # Only what is kept as something else: a sweep has thousands of trials.
 _DECODERS = {
@@ -153,6 +156,8 @@ def _plain(value: Any) -> Any:
         return float(value) if math.isfinite(value) else None
     if value is None or isinstance(value, str | int):
         return value
+    if isinstance(value, Resolved):
+        return _plain(value.to_json())
     if isinstance(value, Mapping):
         return {str(key): _plain(entry) for key, entry in value.items()}
     if isinstance(value, Sequence):

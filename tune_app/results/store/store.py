@@ -27,8 +27,8 @@ from tune_app.results.store.schema import (
     insert_statement,
     to_row,
 )
+from tune_app.results.store.statuses import SweepStatus, TrialStatus
 
-UNDER_WAY = ("pending", "running")
 SCORE_COLUMNS = (
     *("trial_id", "number", "stage", "status", "budget", "weights"),
     *("val_accuracy", "val_loss", "metrics"),
@@ -206,7 +206,7 @@ class Store:
     def update_trial(self, sweep: str, trial_id: str, /, **fields: Any) -> None:
         """Change fields of a trial; `epochs` only ever rises."""
         # Files go when a trial has ended, so its end must not be forgotten.
-        durable = fields.get("status", "running") not in UNDER_WAY
+        durable = not TrialStatus(fields.get("status", TrialStatus.RUNNING)).is_under_way
         with self._database.write(durable=durable) as connection:
             self._change_trial(connection, sweep, trial_id, fields)
 
@@ -236,12 +236,13 @@ class Store:
 
         Milliseconds, whatever the number of trials; any change of a trial changes it.
         """
-        return self._database.rows(
+        rows = self._database.rows(
             "SELECT stage, status, COUNT(*) AS trials, CAST(SUM(epochs) AS BIGINT) AS epochs,"
             " SUM(seconds) AS seconds, MIN(started) AS started, MAX(ended) AS ended"
             " FROM trials WHERE sweep = :sweep GROUP BY stage, status ORDER BY stage, status",
             sweep=sweep,
         )
+        return [{**row, "status": TrialStatus(row["status"])} for row in rows]
 
     # ------------------------------------------------------------------ epochs
 
@@ -273,7 +274,7 @@ class Store:
     def _trial_rows(
         self, sweep: str, columns: str = "*", condition: str = "", **values: Any
     ) -> list[dict[str, Any]]:
-        interrupted = self.get_sweep(sweep).status == "interrupted"
+        interrupted = self.get_sweep(sweep).status == SweepStatus.INTERRUPTED
         rows = self._database.rows(
             f"SELECT {columns} FROM trials WHERE sweep = :sweep {condition}"
             " ORDER BY stage DESC, number, trial_id",  # those of the search first
@@ -281,8 +282,9 @@ class Store:
             **values,
         )
         for row in rows:
-            if interrupted and row["status"] in UNDER_WAY:
-                row["status"] = "interrupted"
+            row["status"] = TrialStatus(row["status"])
+            if interrupted and row["status"].is_under_way:
+                row["status"] = TrialStatus.INTERRUPTED
         return rows
 
     def _epochs(self, sweep: str, condition: str = "", **values: Any) -> list[EpochRecord]:
@@ -354,8 +356,8 @@ def _update(
 
 
 def _as_read(sweep: SweepRecord) -> SweepRecord:
-    if sweep.status in ("running", "stopping") and not is_alive(sweep.owner, sweep.heartbeat):
-        return replace(sweep, status="interrupted")
+    if sweep.status.is_active and not is_alive(sweep.owner, sweep.heartbeat):
+        return replace(sweep, status=SweepStatus.INTERRUPTED)
     return sweep
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from tune_app.config.budget import format_budget
 from tune_app.results.store.records import SweepRecord
+from tune_app.results.store.statuses import TrialStatus
 from tune_app.results.tables.trial_table import (
     HEADINGS,
     METRIC_HEADINGS,
@@ -22,7 +23,6 @@ from tune_app.results.tables.trial_table import (
 
 EARLY_MARK = "*"
 EARLY_NOTE = f"{EARLY_MARK} ended before its last epoch, and counted with its best one"
-_EARLY = ("stopped", "timeout", "interrupted")
 _TEXT_COLUMNS = ("trial_id", "stage", "status")
 
 
@@ -220,4 +220,5 @@ def _early_notes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def ended_early(row: Mapping[str, Any]) -> bool:
     """Tell whether a ranked trial ended before its last epoch."""
-    return row.get("status") in _EARLY and row["rank"] is not None
+    status: TrialStatus | None = row.get("status")  # a winner of the final stage has none
+    return status is not None and status.is_early and row["rank"] is not None

@@ -100,7 +100,7 @@ def published_layout(
 
 def _network_row(sweep: SweepRecord, row: Mapping[str, Any]) -> dict[str, Any]:
     config, resolved = row["config"], sweep.resolved
-    shape, outputs = resolved.get("input_shape", ()), resolved.get("outputs", 1)
+    shape, outputs = resolved.input_shape, resolved.outputs or 1
     return {
         "id": row["trial_id"],
         "sweep": sweep.name,

@@ -11,6 +11,7 @@ from tune_app.errors import TuneAppError
 from tune_app.results.ranking import rank_rows, with_ranks
 from tune_app.results.store.names import did_you_mean
 from tune_app.results.store.records import EpochRecord, SweepRecord, TrialRecord
+from tune_app.results.store.statuses import TrialStatus
 from tune_app.results.store.store import Store
 
 if TYPE_CHECKING:
@@ -150,7 +151,9 @@ def rank_frame(
     """
     needed = ["trial_id", "number", "stage", "status", "weights", metric]
     plain = trials[needed].astype(object).where(trials[needed].notna(), None)
-    places = plain.assign(place=range(len(plain))).to_dict("records")
+    records = plain.assign(place=range(len(plain))).to_dict("records")
+    # A column of texts in pandas forgets that they are statuses.
+    places = [{**row, "status": TrialStatus(row["status"])} for row in records]
     ranked = rank_rows(places, metric, mode, budget=budget)  # type: ignore[arg-type]
     return trials.iloc[[row["place"] for row in ranked]].assign(
         rank=[row["rank"] for row in ranked]

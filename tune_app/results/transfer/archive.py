@@ -15,7 +15,7 @@ from typing import Any
 
 from tune_app.errors import StorageError
 from tune_app.results.store import Store, SweepRecord, TrialRecord
-from tune_app.results.store.records import EpochRecord, record_from_json
+from tune_app.results.store.records import EpochRecord, record_from_json, record_to_json
 from tune_app.results.store.schema import RECORD_VERSION
 
 BEGIN, END = "-----BEGIN TUNE-APP SWEEP-----", "-----END TUNE-APP SWEEP-----"
@@ -69,9 +69,9 @@ def sweep_to_json(store: Store, name: str) -> dict[str, Any]:
     """Return all that the record has of a sweep, as `take_sweep` takes it."""
     return {
         "version": RECORD_VERSION,
-        "sweep": vars(store.get_sweep(name)),
-        "trials": [vars(trial) for trial in store.trials(name)],
-        "epochs": [vars(epoch) for epoch in store.all_epochs(name)],
+        "sweep": record_to_json(store.get_sweep(name)),
+        "trials": [record_to_json(trial) for trial in store.trials(name)],
+        "epochs": [record_to_json(epoch) for epoch in store.all_epochs(name)],
     }
 
 

@@ -2,12 +2,18 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from tune_app.errors import StorageError
-from tune_app.results.store.records import EpochRecord, SweepRecord, TrialRecord, record_from_json
+from tune_app.results.store.records import (
+    EpochRecord,
+    SweepRecord,
+    TrialRecord,
+    record_from_json,
+    record_to_json,
+)
 from tune_app.results.store.store import Store
 
 ONE_MACHINES = ("run_flags", "owner", "heartbeat")
@@ -20,11 +26,11 @@ def to_shared(store: Store, name: str, *, most_epochs: int | None = None) -> dic
     A history is columns, numbers rounded to seven significant digits. With more than `most_epochs`
     in all there is none. What holds on one machine only is left out.
     """
-    trials = [asdict(trial) for trial in store.trials(name)]
+    trials = [record_to_json(trial) for trial in store.trials(name)]
     if most_epochs is None or sum(trial["epochs"] for trial in trials) <= most_epochs:
         for trial in trials:
             trial["history"] = _columns(store.epochs(name, trial["trial_id"]))
-    sweep = asdict(store.get_sweep(name))
+    sweep = record_to_json(store.get_sweep(name))
     return {
         "sweep": {key: value for key, value in sweep.items() if key not in ONE_MACHINES},
         "trials": trials,

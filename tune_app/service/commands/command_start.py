@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("tune_app.service")
 LOG_TAIL = 4_000  # characters of what a command said that are kept as its message
-ACTIVE = ("running", "stopping")  # of a sweep, as read
 
 
 class State(StrEnum):
@@ -152,7 +151,7 @@ class ClusterJobs:
 
     def runs(self, job: Command, sweep: SweepRecord) -> bool:
         # Its pid is not known here; but a sweep that somebody runs is not taken into the queue.
-        return sweep.status in ACTIVE
+        return sweep.status.is_active
 
     def state(self, job: Command) -> State:
         try:

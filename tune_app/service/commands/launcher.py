@@ -21,7 +21,7 @@ from tune_app.errors import (
 from tune_app.hints import Door
 from tune_app.results.store import Store, SweepRecord, is_of_this_host
 from tune_app.service.commands.command_queue import Command, CommandQueue
-from tune_app.service.commands.command_start import ACTIVE, State, starter_of
+from tune_app.service.commands.command_start import State, starter_of
 from tune_app.service.pages.equivalent_commands import run_arguments
 from tune_app.service.settings import Settings
 
@@ -142,7 +142,7 @@ class Launcher:
             active = {
                 sweep.name: self._cores_of(sweep.sweep_config)
                 for sweep in self.store.list_sweeps(archived=True)
-                if sweep.status in ACTIVE and self._takes_room(sweep)
+                if sweep.status.is_active and self._takes_room(sweep)
             }
             jobs = self.jobs()
             active |= {job.name: job.cores for job in jobs if job.status == "starting"}

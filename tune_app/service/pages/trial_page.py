@@ -57,10 +57,9 @@ def trial_facts(row: Mapping[str, Any], record: SweepRecord) -> dict[str, list[t
 
 def trial_layers(row: Mapping[str, Any], record: SweepRecord) -> dict[str, Any] | None:
     """Return a trial's network by layers, and in a few characters; None if it cannot be told."""
-    known = record.resolved
-    if not {"input_shape", "outputs"} <= set(known):
+    shape, outputs = record.resolved.input_shape, record.resolved.outputs
+    if not shape or not outputs:
         return None
-    shape, outputs = tuple(known["input_shape"]), known["outputs"]
     try:
         plan = plan_network(record.model, row["config"], shape, outputs)
         text = architecture_text(record.model, row["config"], shape, outputs)

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
+from tune_app.results.store.records import record_to_json
 from tune_app.results.tables.sweep_tables import trial_detail
 from tune_app.results.tables.table_formats import to_csv, to_json
 from tune_app.service.context import ContextOf
@@ -62,7 +63,8 @@ def get_sweep(request: Request, context: ContextOf, name: SweepPath) -> Response
     record = glance.record
 
     def build() -> str:
-        detail = {key: getattr(record, key) for key in DETAILS}
+        values = record_to_json(record)
+        detail = {key: values[key] for key in DETAILS}
         return to_json({**glance.to_json(), **detail})
 
     return context.cache.answer(request, glance.revision, build)

@@ -17,6 +17,7 @@ from ray.tune.experiment import Trial
 from tune_app.errors import TuneAppError
 from tune_app.results.store.names import TEST_FILE
 from tune_app.results.store.records import EpochRecord, TrialRecord
+from tune_app.results.store.statuses import TrialStatus
 from tune_app.results.store.store import Store
 from tune_app.sweep.storage_uploads import Uploads
 from tune_app.sweep.trial.tasks import DriverOnly, Ledger, TrialTask, job_of, message_of
@@ -133,7 +134,7 @@ class Recorder(DriverOnly, Callback):
             number=job.number,
             stage=job.stage,
             source=job.source,
-            status="pending",
+            status=TrialStatus.PENDING,
             budget=draw.budget,
             weights=draw.weights,
             macs=draw.macs,

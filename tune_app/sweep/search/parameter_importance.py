@@ -22,7 +22,7 @@ from optuna.trial import FrozenTrial, create_trial
 
 from tune_app.config.sweep import Objective, SweepConfig
 from tune_app.results.importance_record import Importance
-from tune_app.results.ranking import RANKED_STATUSES, is_number
+from tune_app.results.ranking import is_number
 from tune_app.results.store import Store, SweepRecord, TrialRecord
 from tune_app.results.tables.trial_table import table_budgets
 from tune_app.sweep.search.samplers import to_distribution, to_study
@@ -55,9 +55,7 @@ def importance_among(
     """Return what mattered among `trials`, by one of METHODS."""
     metric = config.objective.metric
     scored = [
-        trial
-        for trial in trials
-        if trial.status in RANKED_STATUSES and is_number(trial.measured(metric))
+        trial for trial in trials if trial.status.is_ranked and is_number(trial.measured(metric))
     ]
     compared, left_out = _comparable(scored, config, every=method == "fanova")
     reason = _reason_against(scored, compared, metric)

@@ -26,7 +26,6 @@ from tune_app.sweep.search.samplers import BudgetSampler, startup_draws
 from tune_app.sweep.trial.tasks import DriverOnly, Ledger, TrialTask
 
 MOST_COUNTED = 3_000  # combinations of a discrete space
-ENDED = ("finished", "stopped", "diverged", "failed", "timeout")
 
 
 @dataclass(frozen=True)
@@ -145,7 +144,7 @@ class BudgetSearcher(DriverOnly, Searcher):
         live.value = record.measured(self.config.objective.metric)
         live.score = None if live.value is None else self._sign * live.value
         live.curve = best_so_far_by_epoch(epochs, self.config.objective)
-        if record.status not in ENDED:
+        if not record.status.is_ended:
             self._unfinished.append(job)
             return
         self.ledger.remembered += 1
@@ -158,7 +157,7 @@ class BudgetSearcher(DriverOnly, Searcher):
         One that this space cannot draw, or that never had a result, teaches nothing.
         """
         value = record.measured(self.config.objective.metric)
-        if record.stage != "search" or record.status not in ENDED or value is None:
+        if record.stage != "search" or not record.status.is_ended or value is None:
             return
         for budget in self.feasible.budgets:
             if not self._could_draw(record.parameters, budget):

@@ -98,11 +98,11 @@ def network_figures(
         network = trained_network(store, sweep, trial)
         if not is_function(sweep.model):
             plan = trial_plan(sweep, trial)
-            layer = first_layer(plan, network.state_dict(), sweep.resolved["classes"])
+            layer = first_layer(plan, network.state_dict(), sweep.resolved.classes)
             figures.append(first_layer_figure(layer, name=subject.name("first-layer")))
-    if sweep.resolved["task"] == "classification":
+    if not sweep.resolved.is_regression:
         return figures + _answer_figures(subject, network)
-    if network is not None and sweep.resolved["input_shape"] == [1]:
+    if network is not None and sweep.resolved.input_shape == (1,):
         with subject.leaving_out("fitted function"):
             figures.append(_before_and_after(subject, network))
     return figures
@@ -140,7 +140,7 @@ def _answer_figures(subject: _Subject, network: nn.Module | None) -> list[Report
     """Return what shows a classifier's answers: confusions, surest errors, first predictions."""
     figures: list[ReportFigure] = []
     sweep, split = subject.sweep, subject.split
-    classes = sweep.resolved["classes"]
+    classes = sweep.resolved.classes
     with subject.leaving_out(f"answers to the {split} split"):
         shown = _test_split(subject) if split == "test" else _validation_split(subject, network)
         if shown is None:
@@ -184,7 +184,7 @@ def _validation_split(subject: _Subject, network: nn.Module | None) -> _Shown | 
 def _test_split(subject: _Subject) -> _Shown:
     labels, answers = test_answers(subject.store, subject.trial)
     images = None
-    if len(subject.sweep.resolved["input_shape"]) == 3 and subject.on_test_reading is not None:
+    if len(subject.sweep.resolved.input_shape) == 3 and subject.on_test_reading is not None:
         with subject.leaving_out("images of the test split"):
             images = _test_images(subject, labels, subject.on_test_reading)
     return _Shown(labels, answers, images)
@@ -201,7 +201,7 @@ def _test_images(subject: _Subject, labels: Array, on_test_reading: Say) -> Arra
 
 def _search_data(sweep: SweepRecord, data_root: Path) -> SearchData:
     data = load_search_data(sweep.sweep_config.dataset, data_root)
-    if data.digest != sweep.resolved["data_digest"]:
+    if data.digest != sweep.resolved.data_digest:
         raise DataError(f"{data.name} is not what sweep '{sweep.name}' was trained on")
     return data
 

@@ -81,7 +81,7 @@ def network_outputs(network: nn.Module, x: Array, sweep: SweepRecord) -> Tensor:
     Float (N, outputs): logits, or a regression's values.
     """
     inputs = torch.tensor(np.ascontiguousarray(x))
-    mean, std = sweep.resolved["mean"], sweep.resolved["std"]
+    mean, std = sweep.resolved.mean, sweep.resolved.std
     normalize = Normalize.of(mean, std, inputs[0], inputs.device)
     return predict(network, inputs, normalize)
 
@@ -107,4 +107,4 @@ def test_answers(store: Store, trial: TrialRecord) -> tuple[Array, Answers]:
 
 
 def _ends(sweep: SweepRecord) -> tuple[tuple[int, ...], int]:
-    return tuple(sweep.resolved["input_shape"]), sweep.resolved["outputs"]
+    return sweep.resolved.input_shape, sweep.resolved.outputs

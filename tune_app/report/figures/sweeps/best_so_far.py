@@ -19,11 +19,10 @@ from tune_app.report.figures.axes import (
 )
 from tune_app.report.figures.frame import ReportFigure
 from tune_app.report.figures.style import Theme, new_figure, ordered_marks, short_number
-from tune_app.results.ranking import RANKED_STATUSES, best_so_far, fits
+from tune_app.results.ranking import best_so_far, fits
 from tune_app.results.store import SweepRecord
 from tune_app.results.tables.trial_table import objective_of, table_budgets
 
-_UNDER_WAY = ("pending", "running")
 _LABELS = {
     "trials": "trials ended",
     "epochs": "epochs trained",
@@ -51,7 +50,7 @@ def progress_numbers(rows: Sequence[Row], sweep: SweepRecord) -> ProgressNumbers
     it is ranked.
     """
     metric, mode = objective_of(sweep)
-    ended = [row for row in rows if row["stage"] == "search" and row["status"] not in _UNDER_WAY]
+    ended = [row for row in rows if row["stage"] == "search" and not row["status"].is_under_way]
     ended.sort(key=lambda row: (row["ended"] or row["started"] or row["created"], row["number"]))
     return ProgressNumbers(
         trials=tuple(range(1, len(ended) + 1)),
@@ -66,7 +65,7 @@ def progress_numbers(rows: Sequence[Row], sweep: SweepRecord) -> ProgressNumbers
 
 def _score(row: Row, metric: str, budget: int | None) -> float | None:
     score: float | None = row[metric]
-    return score if row["status"] in RANKED_STATUSES and fits(row, budget) else None
+    return score if row["status"].is_ranked and fits(row, budget) else None
 
 
 def progress_figure(rows: Sequence[Row], sweep: SweepRecord) -> ReportFigure:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 
 from tune_app.config.budget import format_budget
-from tune_app.report.figures.axes import EARLY, Row, scored_rows
+from tune_app.report.figures.axes import Row, scored_rows
 from tune_app.results.ranking import is_number, pareto_front
 from tune_app.results.store import SweepRecord
 from tune_app.results.tables.trial_table import objective_of
@@ -118,7 +118,7 @@ def _has_cost(row: Row, cost: str) -> bool:
 
 def _points(ranked: Sequence[Row], metric: str, cost: str) -> tuple[Point, ...]:
     return tuple(
-        Point(row["trial_id"], row[cost], row[metric], row["status"] in EARLY) for row in ranked
+        Point(row["trial_id"], row[cost], row[metric], row["status"].is_early) for row in ranked
     )
 
 

@@ -10,7 +10,6 @@ from matplotlib.lines import Line2D
 
 from tune_app.config.budget import format_budget
 from tune_app.report.figures.axes import (
-    EARLY,
     ParameterScale,
     Row,
     draw_hidden,
@@ -73,7 +72,7 @@ def slice_numbers(rows: Sequence[Row], sweep: SweepRecord) -> list[Slice]:
                 row[metric],
                 row["number"],
                 row["budget"],
-                row["status"] in EARLY,
+                row["status"].is_early,
             )
             for row in ranked
             if (value := parameter_value(row, scale.name)) is not None or None in scale.values

@@ -1,0 +1,57 @@
+"""Everything that a sweep settled when it began, before its first trial.
+
+It is kept apart from the search file: `auto` stands there, and here what it came to.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """The precision, the kernels and the data that all trials of a sweep share.
+
+    A default means that the record does not say: early versions did not note everything.
+    """
+
+    precision: str = ""  # "fp32", "bf16"
+    kernels: Mapping[str, Any] = field(default_factory=dict)  # see training/device.py
+    task: str = ""  # "classification", "regression"
+    input_shape: tuple[int, ...] = ()  # of one example
+    input_dtype: str = ""  # as the data set holds its inputs: "uint8", "float32"
+    outputs: int = 0  # classes, or values of a regression
+    classes: tuple[str, ...] = ()  # their names; none of a regression
+    mean: tuple[float, ...] = ()  # of each channel or feature, over the training examples
+    std: tuple[float, ...] = ()
+    data_digest: str = ""
+    train_count: int = 0
+    validation_count: int = 0
+    # The user's own model and training functions: name -> file, its SHA-256, source text.
+    functions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def is_regression(self) -> bool:
+        """Whether the sweep predicts values, not classes."""
+        return self.task == "regression"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the record says, as JSON keeps it."""
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in values.items()
+            # No classes are a statement where the task is known: a regression has none.
+            if value or (name == "classes" and self.task)
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Return what a record says, passing over what only another version notes."""
+        known = {one.name for one in fields(cls)}
+        given: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in values.items()
+            if name in known and value is not None
+        }
+        return cls(**given)

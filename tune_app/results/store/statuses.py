@@ -1,0 +1,78 @@
+"""How a trial or a sweep stands, and what follows from it: the only list of statuses there is.
+
+They are strings, so a database column, JSON and a message show `finished`.
+"""
+
+from enum import StrEnum
+from typing import Self
+
+
+class _Status(StrEnum):
+    @classmethod
+    def _missing_(cls, value: object) -> Self:
+        """Keep a text of a damaged record that is no status; it is neither ended nor ranked."""
+        member = str.__new__(cls, value)
+        member._name_ = member._value_ = str(value)
+        return member
+
+
+class TrialStatus(_Status):
+    """How a trial stands."""
+
+    PENDING = "pending"  # drawn, and not begun
+    RUNNING = "running"
+    FINISHED = "finished"  # trained to its last epoch
+    STOPPED = "stopped"  # early, by the scheduler
+    DIVERGED = "diverged"  # its numbers were no longer finite
+    FAILED = "failed"
+    TIMEOUT = "timeout"
+    INTERRUPTED = "interrupted"  # with its sweep, which can be resumed
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether the trial waits for its turn or is being trained."""
+        return self in _UNDER_WAY
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether the trial is never trained again; `resume` continues an interrupted one."""
+        return self in _ENDED
+
+    @property
+    def is_early(self) -> bool:
+        """Whether the trial ended before its last epoch; it is ranked by its best one."""
+        return self in _EARLY
+
+    @property
+    def is_ranked(self) -> bool:
+        """Whether the trial has a place in the ranking, where it has a result."""
+        return self in _RANKED
+
+
+_UNDER_WAY = {TrialStatus.PENDING, TrialStatus.RUNNING}
+_EARLY = {TrialStatus.STOPPED, TrialStatus.TIMEOUT, TrialStatus.INTERRUPTED}
+# Diverged and failed trials have shown that they do not train, whatever an early epoch measured;
+# those under way have yet to show it.
+_RANKED = {TrialStatus.FINISHED, *_EARLY}
+# The files of an interrupted trial are what `resume` continues from, so it has not ended.
+_ENDED = {*_RANKED, TrialStatus.DIVERGED, TrialStatus.FAILED} - {TrialStatus.INTERRUPTED}
+
+
+class SweepStatus(_Status):
+    """How a sweep stands."""
+
+    RUNNING = "running"
+    STOPPING = "stopping"  # asked to stop, and not there yet
+    COMPLETE = "complete"
+    STOPPED = "stopped"  # on request, or by its time limit
+    INTERRUPTED = "interrupted"  # by a signal, an error, or the death of its process
+
+    @property
+    def is_active(self) -> bool:
+        """Whether a process runs the sweep, as far as the record says."""
+        return self in (SweepStatus.RUNNING, SweepStatus.STOPPING)
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether no process runs the sweep; all but a complete one can be resumed."""
+        return self in (SweepStatus.COMPLETE, SweepStatus.STOPPED, SweepStatus.INTERRUPTED)
