@@ -1,10 +1,10 @@
 # %% [markdown]
 # # 1 · A first sweep
 #
-# Which small convolutional network reads scikit-learn's 8 × 8 digits best if it may have at most
-# 2,000 weights, or 5,000? This notebook asks that in one search file, reads the answer, and ends
-# with a network that was tested once. The data set comes with scikit-learn; nothing is
-# downloaded.
+# Which small convolutional network reads scikit-learn's 8 × 8 digits best with at most 2,000
+# weights? And with at most 5,000? This notebook puts both questions into one search file, reads
+# the answers, and ends with a network that was tested exactly once. The data set comes with
+# scikit-learn, so nothing is downloaded.
 
 # %%
 import tempfile
@@ -12,15 +12,16 @@ from pathlib import Path
 
 import tune_app
 
-storage = tempfile.mkdtemp()  # a folder of your own would keep what is found
+storage = tempfile.mkdtemp()  # use a permanent folder to keep the results
 
 # %% [markdown]
 # ## The search file
 #
-# A plain value is a constant, a mapping says what varies, and both ends of a range are included.
-# `budgets` are limits on the number of weights, each with a ranking of its own. In `fill` mode
-# the number of channels is not searched but solved: the largest that fits. So networks of one
-# budget differ in shape and training, not in size.
+# Under `parameters`, a plain value is a constant, and a mapping describes what varies. Ranges
+# include both ends. `budgets` are limits on the number of weights, and each budget has its own
+# ranking. In `fill` mode the number of channels is not searched: tune-app computes the largest
+# number that fits. Networks of one budget therefore differ in shape and training, but hardly in
+# size.
 
 # %%
 search_file = Path(storage, "first.yaml")
@@ -43,8 +44,8 @@ config = tune_app.load_sweep_file(search_file)
 print(f"varied: {', '.join(config.space.varied)}; up to {config.epochs} epochs")
 
 # %% [markdown]
-# A mistake does not wait until a trial fails. All problems of a file are told together, each with
-# its line and the way out:
+# Mistakes are found before any trial starts. All problems of a file are reported together, each
+# with its line and how to fix it:
 
 # %%
 mistaken = search_file.read_text().replace("conv_layers", "conv_layer").replace("9", "nine")
@@ -58,10 +59,10 @@ except tune_app.SweepFileError as error:
 # %% [markdown]
 # ## Running it
 #
-# `run_sweep` does what `tune-app run first.yaml` does. While it runs, the cell shows the live
-# table in one place. Trials that look hopeless after 3 epochs end there (ASHA, among networks of
-# the same budget only); the winner of each budget is trained again at the end, three times, and
-# tested.
+# `run_sweep` does the same as `tune-app run first.yaml`. While it runs, the cell shows a table
+# that is updated in place. ASHA stops trials that look hopeless after 3 epochs; it compares them
+# only with networks of the same budget. At the end, the winner of each budget is trained three
+# more times and tested.
 
 # %%
 sweep = tune_app.run_sweep(search_file, storage=storage)
@@ -69,15 +70,16 @@ sweep = tune_app.run_sweep(search_file, storage=storage)
 # %% [markdown]
 # ## The answer
 #
-# A table per budget. *accuracy* is on validation examples, at the trial's best epoch; a star
-# marks trials that were stopped early. A network that fits 2k fits 5k too and may be ranked in
-# both.
+# There is one table for each budget. *accuracy* is measured on validation examples at the trial's
+# best epoch. A star marks trials that were stopped early. A network that fits 2k also fits 5k, so
+# it can appear in both rankings.
 
 # %%
 sweep.ranked(top=5)
 
 # %% [markdown]
-# The rows are plain dicts with every number unrounded, and `frame()` gives them to pandas:
+# The rows are plain dicts with unrounded numbers, and `frame()` returns them as a pandas
+# DataFrame:
 
 # %%
 best = sweep.best(budget="5k")
@@ -85,16 +87,17 @@ print(f"{best.trial_id}: {best.weights:,} weights, val_accuracy {best.val_accura
 sweep.ranked("5k").frame()[["trial_id", "weights", "conv_layers", "batch_norm", "lr", "epochs"]]
 
 # %% [markdown]
-# What does a weight buy? Each mark is a trial; the line joins those that no smaller network
-# beats.
+# How much does accuracy gain from more weights? Each mark is a trial. The line connects the
+# trials that no smaller network beats.
 
 # %%
 figures = sweep.figures()
 figures["pareto"]
 
 # %% [markdown]
-# The learning curves of the best trials tell whether more epochs would help. Dashed lines are of
-# the training data, measured while the weights changed, so they may lie above the solid ones.
+# The learning curves of the best trials show whether more epochs would help. Dashed lines belong
+# to the training data. They are measured while the weights still change during an epoch, so they
+# can look worse than the solid lines of the validation data.
 
 # %%
 figures["learning-curves"]
@@ -102,23 +105,25 @@ figures["learning-curves"]
 # %% [markdown]
 # ## How good is it really?
 #
-# The numbers above flatter: the winner is the luckiest of several on the examples that chose it.
-# That is why the file asks for a final stage. It trains each budget's winner on training and
-# validation examples together, with fresh seeds, and measures the test split once per seed.
+# The numbers above are too optimistic, because the winner is the luckiest of several networks on
+# the very examples that chose it. That is why the search file asks for a final stage. It trains
+# each budget's winner on training and validation examples together, with fresh seeds, and
+# measures the test split once for each seed.
 
 # %%
 sweep.tested()
 
 # %% [markdown]
-# Publish these: mean ± standard deviation over seeds, and the 95 % interval of the mean. With
-# three seeds the interval is wide, and rightly so; `tune-app final first --seeds 10` would narrow
-# it.
+# These are the numbers to publish: mean ± standard deviation over seeds, and the 95 % interval of
+# the mean. With only three seeds the interval is rightly wide; `tune-app final first --seeds 10`
+# would narrow it.
 #
-# ## Taking the network along
+# ## Exporting the network
 #
-# An export is a folder with weights, configuration, numbers and a model card. Read back, it takes
-# examples as the data set has them, bytes or floats, and normalises them itself. A final stage
-# exists, so the network exported is one of its replicates: the first seed, not the luckiest.
+# An export is a folder with the weights, the configuration, the results and a model card. The
+# loaded network takes examples as the data set stores them, as bytes or floats, and normalises
+# them itself. Because there is a final stage, the export contains one of its replicates: the one
+# with the first seed, not the luckiest one.
 
 # %%
 exported = sweep.export(Path(storage, "best"), budget="5k")
@@ -136,7 +141,7 @@ print("read: ", network(inputs).argmax(1).tolist())
 print("label:", labels[:10].tolist())
 
 # %% [markdown]
-# The ten images are among those that it may have learnt from: this shows how a network is called,
-# not how good it is.
+# These ten images may be among those that the network was trained on. The cell shows how to call
+# the network, not how good it is.
 #
 # **Next**: [a real study on FashionMNIST](02_fashion_mnist_budgets.ipynb), read from its record.

@@ -1,10 +1,10 @@
 # %% [markdown]
 # # 2 · Which network for which budget, and how sure?
 #
-# Two studies on FashionMNIST are committed in this repository: fully connected networks under
-# 50k, 100k and 200k weights, and convolutional ones under 10k to 100k. They took hours on two
-# cores. Reading them takes seconds and needs neither Ray nor the data set: a sweep is a record,
-# and this notebook reads two. Run it in a clone of the repository.
+# This repository contains the records of two studies on FashionMNIST: fully connected networks
+# with up to 50k, 100k and 200k weights, and convolutional networks with up to 10k, 20k, 50k and
+# 100k. They ran for hours on two cores. Reading them takes seconds and needs neither Ray nor the
+# data set, because everything is in the record. Run this notebook in a clone of the repository.
 
 # %%
 import tempfile
@@ -19,9 +19,9 @@ fcn = storage.add(studies / "budgets_fcn" / "record.json")
 cnn = storage.add(studies / "budgets_cnn" / "record.json")
 
 # %% [markdown]
-# ## What was asked
+# ## What the studies searched
 #
-# A record holds the search file as it was read, versions, hardware, seeds, and why each trial
+# A record contains the search file, versions, hardware, seeds, and the reason why each trial
 # ended.
 
 # %%
@@ -36,24 +36,25 @@ for sweep in (fcn, cnn):
     )
 
 # %% [markdown]
-# ## What the search ranked
+# ## What the search found
 #
-# In `fill` mode the widths are solved for the budget, so *share* is close to 100 % and networks
-# of a budget differ in depth, taper and training. 17 of these 24 trials were stopped early; a
-# star marks them, with what they had reached by then.
+# In `fill` mode the widths are computed to fill the budget. *share* is therefore close to 100 %,
+# and the networks of one budget differ in depth, taper and training. Of these 24 trials, 17 were
+# stopped early. A star marks them, and their numbers are those that they had reached when they
+# were stopped.
 
 # %%
 fcn.ranked("200k", top=4)
 
 # %% [markdown]
-# These are validation numbers of single trainings, the best of many. They choose; they do not
-# measure. How much they flatter can be seen below, in the column *validation accuracy* beside the
-# test.
+# These are validation results of single training runs, and each is the best of many. They are
+# good for choosing a network, but not for measuring it. The column *flattered by* in the second
+# table below shows how much too high they are, compared with the test.
 #
 # ## What the test says
 #
-# Each budget's winner was trained five times more, with fresh seeds, on training and validation
-# examples together, and each of these networks was tested once.
+# Each budget's winner was trained five more times on training and validation examples together,
+# with fresh seeds. Each of these networks was tested once.
 
 # %%
 fcn.tested("200k")
@@ -67,10 +68,10 @@ columns = ["study", "budget", "trial_id", "val_accuracy", "test_mean", "test_std
 winners[columns].round(4)
 
 # %% [markdown]
-# Validation promised more than the test kept, every time, although the tested networks had learnt
-# from more examples. The gap is 1.6 to 5 standard deviations over seeds, and more where the five
-# seeds agree as closely as at 100k: the price of having chosen, and of 6,000 validation examples
-# being a sample.
+# In every row the validation accuracy was higher than the test accuracy, although the tested
+# networks had learnt from more examples. The gap is 1.6 to 5 standard deviations over seeds, and
+# more at 100k, where the five seeds agree closely. It has two causes: the winner was chosen by
+# its validation accuracy, and 6,000 validation examples are only a sample.
 #
 # ## Which network for which budget?
 
@@ -78,10 +79,11 @@ winners[columns].round(4)
 storage.compare("budgets_fcn", "budgets_cnn")
 
 # %% [markdown]
-# A star is the best mean of its budget; `=` would mark one that Welch's t-test, corrected by
-# Holm, cannot tell from it. Where both kinds were tested, at 50k and 100k, the convolutional
-# network wins by 3.5 and 2.9 percentage points, with spreads over seeds of a quarter of a point
-# or less: at five seeds there is no doubt. More striking, it wins across budgets:
+# A star marks the best mean of a budget. `=` would mark a mean that cannot be distinguished from
+# the best by Welch's t-test with Holm's correction. At 50k and 100k, where both kinds of networks
+# were tested, the convolutional network wins by 3.5 and 2.9 percentage points. The spread over
+# seeds is at most a quarter of a point, so five seeds leave no doubt. Even more striking, the
+# convolutional network also wins across budgets:
 
 # %%
 from scipy import stats
@@ -95,9 +97,9 @@ print(f"FCN, {large['weights']:,} weights: {large['test_mean']:.4f} ± {large['t
 print(f"difference {gap:.4f}, Welch's p = {p_value:.2g}")
 
 # %% [markdown]
-# A twentieth of the weights, after a fifth of the epochs, and still 0.4 points better; how sure
-# that is, p says. What the convolutional network pays is time: weights that are used at every
-# place of the image cost as many multiply-adds.
+# The convolutional network has a twentieth of the weights, trained for a fifth of the epochs, and
+# is still 0.4 points better. The p-value shows how sure that is. The price is computing time:
+# each weight is used at every position of the image, which costs that many more multiply-adds.
 
 # %%
 both = pd.concat([sweep.trials().frame() for sweep in (fcn, cnn)])
@@ -105,21 +107,23 @@ chosen = both[both["stage"] == "final"].groupby(["sweep", "budget", "source"])
 chosen[["weights", "macs", "seconds", "test_accuracy"]].mean().round(4)
 
 # %% [markdown]
-# *budget* is here the one that a trial was drawn for: `budgets_cnn` has no row for 100k, because
-# the winner under 100k is the network that was drawn for 50k. Three trials at that size found
-# none that uses the other half to advantage: a statement about the search as much as about
+# Here *budget* is the one that a trial was drawn for. `budgets_cnn` has no row for 100k, because
+# the winner at 100k is the network that was drawn for 50k. The three trials drawn for 100k found
+# no way to benefit from the additional weights. That says as much about the search as about the
 # networks.
 #
-# ## How sure, then?
+# ## How sure is all this?
 #
-# Three kinds of doubt, from small to large:
+# There are three sources of doubt, from the smallest to the largest:
 #
-# 1. **Seeds.** The interval of each mean is about ±0.2 points. That is what five seeds give.
-# 2. **Test examples.** 10,000 of them put ±0.5 points (Wilson's interval) on an accuracy of 0.92,
-#    for other examples of the kind; but all networks were tested on the same ones, so this blurs
-#    a difference far less than a level.
+# 1. **Seeds.** The interval of each mean is about ±0.2 points. That is the precision of five
+#    seeds.
+# 2. **Test examples.** With 10,000 of them, an accuracy of 0.92 has an interval of ±0.5 points
+#    (Wilson's). That is how far it may change on other examples of the same kind. However, all
+#    networks were tested on the same examples, so a difference between two networks is much less
+#    uncertain than each accuracy.
 # 3. **The search.** Each winner is the best of a handful of configurations. Another search may
-#    find a better one; the record says how far this one went.
+#    find a better one. The record shows how far this search went.
 
 # %%
 cnn.figures()["pareto"]
@@ -128,8 +132,8 @@ cnn.figures()["pareto"]
 cnn.figures()["rungs"]
 
 # %% [markdown]
-# The rungs show the work: of three trials for each budget, the last after 3 epochs was stopped,
-# and two went on to the end. With 12 and 24 trials these studies are small. `tune-app resume
-# budgets_cnn --trials 40` would extend one where its storage is.
+# The rungs show how early stopping worked: of the three trials for each budget, the worst after 3
+# epochs was stopped, and the other two continued to the end. With 12 and 24 trials, these studies
+# are small. `tune-app resume budgets_cnn --trials 40` would extend one, if you have its storage.
 #
 # **Next**: [a model and data of your own](03_own_model_and_data.ipynb).

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 3 · A model and data of your own
 #
-# Nothing binds a search to our two kinds of networks. A function that returns an `nn.Module`
-# takes part as it is: its weights are counted before anything is trained, so budgets hold for it
-# too.
+# A search is not limited to the two built-in kinds of networks. Any function that returns an
+# `nn.Module` can take part. Its weights are counted before anything is trained, so weight budgets
+# work for it too.
 
 # %%
 import tempfile
@@ -17,8 +17,9 @@ storage = tempfile.mkdtemp()
 # %% [markdown]
 # ## Fifteen lines under a budget of 20,000 weights
 #
-# Depthwise-separable convolutions with a gate on each channel. The function takes the shape of an
-# input, the number of outputs, and whatever it likes of the searched parameters, by name.
+# This network has depthwise-separable convolutions with a gate on each channel. The function
+# receives the shape of an input, the number of outputs, and those of the searched parameters that
+# its signature names.
 
 
 # %%
@@ -42,13 +43,13 @@ def gated(input_shape, outputs, channels=16, depth=2, kernel=3):
 
 
 # %% [markdown]
-# A parameter that the function does not take is a mistake, told before anything runs:
+# A parameter that the function does not accept is reported as a mistake before anything runs:
 
 # %%
 search = {
     "name": "gated",
     "dataset": {"name": "digits", "validation": 0.2},
-    "model": "own:gated",  # a name to begin with; the function itself is given below
+    "model": "my_nets:gated",  # any name; the function itself is passed below
     "budgets": ["20k"],
     "fill": "channels",
     "parameters": {
@@ -72,8 +73,8 @@ sweep = tune_app.run_sweep(search, model=gated, storage=storage)
 sweep.ranked("20k")
 
 # %% [markdown]
-# `fill: channels` solved the width by bisection: every network is as close to 20,000 weights as
-# whole channels allow. One more channel would be over:
+# `fill: channels` found the number of channels by bisection. Every network is as close to 20,000
+# weights as a whole number of channels allows; one more channel would exceed the budget:
 
 # %%
 best = sweep.best("20k")
@@ -86,10 +87,10 @@ for width in (channels, channels + 1):
 # %% [markdown]
 # ## Data of your own
 #
-# A pair of tensors takes the place of a data set. Here are 1,500 points of two kinds, a ring
-# around a cloud; only one in ten lies on the ring. Accuracy is a poor judge of that: a network
-# that never says "ring" is right nine times in ten. So the search is told to judge by F1,
-# averaged over both classes, and to note the area under the ROC curve beside it.
+# A pair of tensors can replace a data set. Here they hold 1,500 points of two classes: a ring
+# around a cloud. Only one point in ten lies on the ring, so accuracy is a poor measure: a network
+# that never answers "ring" is right nine times in ten. The search therefore uses F1 as its
+# objective, averaged over both classes, and also records the area under the ROC curve.
 
 # %%
 generator = torch.Generator().manual_seed(0)
@@ -122,9 +123,9 @@ rings = tune_app.run_sweep(
 rings.ranked(top=3)
 
 # %% [markdown]
-# `dataset.path` was filled in: the tensors are written beside the record under the digest of
-# their values, so that the sweep can be resumed and its exports evaluated. What the best network
-# learnt:
+# `dataset.path` was filled in automatically. The tensors are saved next to the record, in a file
+# named by the digest of their values, so that the sweep can be resumed and its exports can be
+# evaluated. This is what the best network learnt:
 
 # %%
 import matplotlib.pyplot as plt
@@ -138,15 +139,15 @@ chance = network(grid).softmax(1)[:, 1].reshape(200, 200)
 figure, axes = plt.subplots(figsize=(4.6, 4), layout="constrained")
 shown = axes.contourf(side, side, chance.T, levels=10, cmap="Blues", vmin=0, vmax=1)
 for label, color, name in ((0, "0.45", "cloud"), (1, "tab:orange", "ring")):
-    own = points[labels == label]
-    axes.scatter(*own.T, s=4, color=color, label=name)
+    members = points[labels == label]
+    axes.scatter(*members.T, s=4, color=color, label=name)
 axes.set(xlim=(-4, 4), ylim=(-4, 4), aspect="equal")
 axes.legend(loc="upper left")
 figure.colorbar(shown, label="chance of the ring")
 plt.show()
 
 # %% [markdown]
-# Bad data is refused with what and where, before a trial runs:
+# Bad data is rejected before any trial runs, and the message says what is wrong and where:
 
 # %%
 points[17, 1] = torch.nan
@@ -158,7 +159,7 @@ except tune_app.TuneAppError as error:
     print(error)
 
 # %% [markdown]
-# Training may be your own too: a generator in the place of the loop, see [own
+# You can also replace the training loop by a generator of your own; see [own
 # models](../docs/own-models.md).
 #
 # **Next**: [looking into a trained network](04_looking_into_a_network.ipynb).

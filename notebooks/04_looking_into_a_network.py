@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 4 · Looking into a trained network
 #
-# A number says how often a network is right. It does not say where it errs, whether its
-# confidence can be believed, or how it got there. Every trial of a sweep keeps its weights, so it
-# can be asked.
+# The accuracy says how often a network is right. It does not say where the network makes
+# mistakes, whether its confidence can be trusted, or how training got there. Every trial of a
+# sweep keeps its weights, so these questions can be answered afterwards.
 
 # %%
 import tempfile
@@ -28,47 +28,49 @@ sweep = tune_app.run_sweep(
         },
         "search": {"sampler": "grid"},
         "scheduler": {"type": "none"},
-        "record": {"weights_every": 1},  # keep the weights of every epoch, for the paths below
+        "record": {"weights_every": 1},  # keep the weights of every epoch for the paths below
     },
     storage=storage,
 )
 sweep.ranked()
 
 # %% [markdown]
-# Four trainings of one network: two optimizers, two learning rates. The sets of weights they end
-# in may be near each other or far apart; first the best of them by itself.
+# These are four training runs of the same network, with two optimizers and two learning rates.
+# Their final weights may be close to each other or far apart. But first we look at the best of
+# them alone.
 #
-# ## What it sees, errs in and claims
+# ## What the network sees, and where it is wrong
 #
-# All of this is measured on validation examples. The test split is for the final stage alone; a
-# diagnostic reads it only when told to, and that is recorded.
+# All of this is measured on validation examples. The test split is reserved for the final stage.
+# A diagnostic reads it only on request, and that is recorded.
 
 # %%
 network = sweep.diagnose("network")
 network
 
 # %% [markdown]
-# The numbers behind each figure are DataFrames. Which digits are hard?
+# The numbers behind each figure are available as DataFrames. Which digits are hard?
 
 # %%
 print(", ".join(network.tables))
 network.tables["accuracy-by-class"].sort_values("accuracy").head(4).round(3)
 
 # %% [markdown]
-# ## How it got there
+# ## How training got there
 #
-# A path of the weights through training, thousands of dimensions, drawn in the two in which the
-# paths of all four trainings move most. They start apart: each trial has a seed of its own.
+# During training, the weights follow a path through a space of thousands of dimensions. The
+# figure shows the two directions in which the paths of all four trials move most. They start
+# apart because each trial has its own seed.
 
 # %%
 sweep.diagnose("paths")
 
 # %% [markdown]
-# ## Are two solutions the same one?
+# ## Are two solutions the same?
 #
-# Walk from one trial's weights to another's in a straight line, and measure on the way. A hill
-# between them says that the two trainings found different valleys: averaging their weights would
-# give a bad network, although both are good.
+# We move along a straight line from the weights of one trial to those of another, and measure on
+# the way. A hill in between means that the two runs ended in different valleys. The average of
+# their weights would then be a bad network, although both networks are good.
 
 # %%
 first, second = (row["trial_id"] for row in sweep.ranked(top=2))
@@ -81,15 +83,16 @@ line.tables["interpolate"].iloc[::5].round(3)
 # %% [markdown]
 # ## Size of gradients, and sharpness
 #
-# The gradient's norm was recorded in every epoch anyway. It falls as the loss does; where it does
-# not, the learning rate keeps the weights bouncing.
+# Every sweep records the norm of the gradient in each epoch. It falls together with the loss.
+# Where it does not, the learning rate is so high that the weights keep bouncing.
 
 # %%
 sweep.diagnose("gradients").figures[0]
 
 # %% [markdown]
-# All of these are commands too, with files in place of outputs: `tune-app diagnose interpolate
-# looked_into t0001 t0002 --to DIR`. Curvature, sensitivity to the batch size and memorisation of
-# random labels are in [diagnostics](../docs/diagnostics.md).
+# All of these diagnostics are also commands, which write files instead: `tune-app diagnose
+# interpolate looked_into t0001 t0002 --to DIR`. The page on [diagnostics](../docs/diagnostics.md)
+# explains these and three more: curvature, sensitivity to the batch size, and memorisation of
+# random labels.
 #
 # **Next**: [from the laptop to a cluster](05_laptop_to_cluster.ipynb).

@@ -1,10 +1,11 @@
 # %% [markdown]
 # # 5 · From the laptop to a cluster
 #
-# The engine is Ray, and nothing in a search file says where it runs. Without an address a sweep
-# starts Ray on this machine and ends it afterwards. With one it joins the cluster there:
-# `--address`, `RAY_ADDRESS`, or `address=` in Python. This notebook starts a cluster of one small
-# node with Ray's own command, as an administrator would, and runs one file in both ways.
+# Sweeps run on Ray, and a search file does not say where. Without an address, a sweep starts Ray
+# on this machine and stops it at the end. With an address it joins the cluster there. You can set
+# the address with `--address`, with `RAY_ADDRESS`, or with `address=` in Python. This notebook
+# starts a cluster of one small node with Ray's own command, as an administrator would, and runs
+# the same file in both ways.
 
 # %%
 import os
@@ -34,8 +35,9 @@ scheduler: {type: none}
 # %% [markdown]
 # ## A cluster
 #
-# Whoever reaches Ray's ports can run programs on the cluster. So it gets a token, and listens on
-# this machine only. Workers would join with `ray start --address HEAD:PORT` and the same token.
+# Anyone who can reach Ray's ports can run programs on the cluster. This one therefore gets a
+# token and listens only on this machine. Workers would join it with `ray start --address
+# HEAD:PORT` and the same token.
 
 # %%
 os.environ["RAY_AUTH_MODE"] = "token"
@@ -52,9 +54,10 @@ start += ["--object-store-memory=100000000"]
 cluster = subprocess.Popen(start, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 # %% [markdown]
-# ## The same file there
+# ## The same file on the cluster
 #
-# A cluster that cannot be reached is told within seconds; here we wait until the head answers.
+# If a cluster cannot be reached, `run_sweep` fails within seconds. Here we first wait until the
+# head answers.
 
 # %%
 import time
@@ -72,14 +75,15 @@ there = tune_app.run_sweep(search_file, storage=storage, address=address)
 there.ranked()
 
 # %% [markdown]
-# The record says which node trained each trial, and what the cluster had:
+# The record contains the node of each trial and the resources of the cluster:
 
 # %%
 nodes = {row["node"] for row in there.trials()}
 print(f"{len(nodes)} node; {len(there.trials())} trials {there.status}")
 
 # %% [markdown]
-# The sweep has left the cluster, which runs on for others. This one was ours, so it goes.
+# The sweep has disconnected from the cluster, which keeps running for others. We started this
+# cluster only for the notebook, so we stop it.
 
 # %%
 cluster.send_signal(signal.SIGTERM)
@@ -87,10 +91,11 @@ cluster.wait(timeout=30)
 print("the cluster has ended")
 
 # %% [markdown]
-# ## And here
+# ## The same file on this machine
 #
-# The same file, no address, another name. All chance comes from the seeds in the file, so the
-# same configurations are drawn and, on the same kind of processor, the same accuracies come out.
+# Now we run the same file without an address and under another name. All random choices come from
+# the seeds in the file. The same configurations are therefore drawn, and on the same kind of
+# processor the accuracies are the same too.
 
 # %%
 config = tune_app.load_sweep_file(search_file).model_copy(update={"name": "here"})
@@ -99,12 +104,12 @@ for one, other in zip(there.trials(), here.trials(), strict=True):
     print(f"{one['trial_id']}  {one['val_accuracy']:.4f}  {other['val_accuracy']:.4f}")
 
 # %% [markdown]
-# ## The laptop may leave
+# ## Running without your laptop
 #
-# With an address trials are trained there, but the process that draws configurations and keeps the
-# record stays here; where it ends, the sweep is interrupted, and `resume` goes on.
-# `tune-app submit` sends the search file instead, as a job: all of it runs on the cluster, and
-# results are fetched when it is over.
+# With an address, trials train on the cluster, but the main process, which draws configurations
+# and writes the record, runs on your machine. If it ends, the sweep is interrupted, and `resume`
+# continues it. `tune-app submit` instead sends the search file to the cluster as a job.
+# Everything then runs there, and you fetch the results when it has finished.
 #
 # ```
 # export RAY_API_SERVER_ADDRESS=http://HEAD:8265
@@ -114,15 +119,15 @@ for one, other in zip(there.trials(), here.trials(), strict=True):
 # tune-app jobs fetch ID --to tune_results
 # ```
 #
-# Jobs are taken by the dashboard of the cluster's head, and need Ray's extra `default` on both
-# sides (`pip install "tune-app[cluster]"`). The head above was started without one, so this part is
-# not run here.
+# The dashboard of the cluster's head accepts the jobs. It needs Ray's extra `default` on both
+# sides (`pip install '.[cluster]'` in a clone of the repository). The head above was started
+# without a dashboard, so this part is not run here.
 
 # %% [markdown]
-# ## Larger ones
+# ## Larger clusters
 #
-# `docker/` in the repository has what a cluster needs. On one host, three commands start a head
-# with workers, run a sweep in it, and print the token of the dashboard:
+# The folder `docker/` of the repository has what you need for larger clusters. On one host, three
+# commands start a head with workers, run a sweep on them, and print the dashboard's token:
 #
 # ```
 # docker compose --file docker/compose.yaml up --detach --build
@@ -131,6 +136,6 @@ for one, other in zip(there.trials(), here.trials(), strict=True):
 # docker compose --file docker/compose.yaml exec ui tune-app token --show
 # ```
 #
-# For Slurm, Kubernetes and machines reached by ssh, with ports and tokens, see
-# [clusters](../docker/README.md). A sweep that is cut off goes on where it was, on a cluster too:
-# `tune-app resume NAME --address HEAD:6379`.
+# See [clusters](../docker/README.md) for Slurm, Kubernetes and machines reached by ssh, and for
+# ports and tokens. An interrupted sweep can be resumed on a cluster too: `tune-app resume NAME
+# --address HEAD:6379`.
