@@ -1,12 +1,20 @@
 import platform
 import time
+import weakref
 
 import pytest
 import torch
 from torch import nn
 
 from tune_app.training import device
-from tune_app.training.device import apply_kernels, prepare_layout, probe_kernels, worker_env
+from tune_app.training.device import (
+    DeviceMemoryError,
+    apply_kernels,
+    prepare_layout,
+    probe_kernels,
+    readable_memory_errors,
+    worker_env,
+)
 
 
 def test_a_probe_is_quick_and_leaves_everything_as_it_was():
@@ -76,3 +84,26 @@ def test_glibc_is_told_to_keep_its_memory():
 def test_elsewhere_the_environment_is_left_alone(monkeypatch):
     monkeypatch.setattr(platform, "libc_ver", lambda: ("", ""))
     assert worker_env() == {}
+
+
+def test_a_full_gpu_is_an_error_that_says_what_to_do():
+    text = "CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has a total capacity of 16 GiB"
+    with pytest.raises(DeviceMemoryError) as raised, readable_memory_errors():
+        raise torch.OutOfMemoryError(text)
+    assert str(raised.value) == (
+        "the GPU has too little free memory for this training; 20.00 GiB more were needed at "
+        "once. Use a smaller batch_size, a smaller network, or fewer trials at a time on the GPU"
+    )
+
+
+def test_a_full_gpu_keeps_nothing_of_the_training_that_filled_it():
+    kept = []
+
+    def train():
+        network = nn.Linear(2, 2)
+        kept.append(weakref.ref(network))
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    with pytest.raises(DeviceMemoryError), readable_memory_errors():
+        train()
+    assert kept[0]() is None

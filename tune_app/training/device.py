@@ -2,7 +2,9 @@
 
 import contextlib
 import platform
+import re
 import time
+import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,10 +12,16 @@ from typing import Any
 import torch
 from torch import nn
 
+from tune_app.errors import TuneAppError
+
 BACKENDS: Any = torch.backends  # whose switches torch's type stubs do not know
 # oneDNN's kernels are used where they are at least this much faster, at float32's accuracy.
 LEAST_SPEED_UP = 1.15
 MOST_RELATIVE_ERROR = 1e-5
+
+
+class DeviceMemoryError(TuneAppError, MemoryError):
+    """A GPU has too little free memory for a training."""
 
 
 def pick_device() -> torch.device:
@@ -71,6 +79,26 @@ def probe_kernels() -> dict[str, Any]:
 def apply_kernels(kernels: Mapping[str, Any]) -> None:
     """Use the kernels that `probe_kernels` found, in this process from now on."""
     BACKENDS.mkldnn.matmul.fp32_precision = "bf16" if kernels["matmul"] == "onednn" else "none"
+
+
+@contextlib.contextmanager
+def readable_memory_errors() -> Iterator[None]:
+    """Turn torch's error of a full GPU into a DeviceMemoryError, and free what led to it.
+
+    Frees the local variables of the functions that the error came through, and gives the memory
+    that torch keeps for later back to the GPU, where other processes may train.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        wanted = re.search(r"Tried to allocate ([\d.]+ \w+)", str(error))
+        traceback.clear_frames(error.__traceback__)
+        torch.cuda.empty_cache()
+        amount = f"; {wanted[1]} more were needed at once" if wanted else ""
+        raise DeviceMemoryError(
+            f"the GPU has too little free memory for this training{amount}. Use a smaller "
+            "batch_size, a smaller network, or fewer trials at a time on the GPU"
+        ) from None
 
 
 @contextlib.contextmanager

@@ -38,10 +38,19 @@ def build_loss(name: str, label_smoothing: float = 0.0) -> Loss:
 
 def measure(outputs: Tensor, targets: Tensor, loss: str) -> tuple[float, float | None]:
     """Return the loss without label smoothing, and the accuracy (None for regression)."""
-    value = build_loss(loss)(outputs.double(), targets).item()
+    value, accuracy = measured(outputs, targets, loss)
+    return value.item(), None if targets.is_floating_point() else accuracy.item()
+
+
+def measured(outputs: Tensor, targets: Tensor, loss: str) -> tuple[Tensor, Tensor]:
+    """Return the two numbers of `measure` as tensors, without waiting for a GPU.
+
+    The accuracy is NaN for regression.
+    """
+    value = build_loss(loss)(outputs.double(), targets)
     if targets.is_floating_point():
-        return value, None
-    return value, (outputs.argmax(1) == targets).double().mean().item()
+        return value, torch.full_like(value, torch.nan)
+    return value, (outputs.argmax(1) == targets).double().mean()
 
 
 def evaluate(

@@ -88,6 +88,58 @@ class TrainingData:
         )
 
 
+def batch_plan(config: Mapping[str, Any], examples: int) -> tuple[int, int, int]:
+    """Return the batch size, the examples that an epoch uses, and its steps.
+
+    A last batch of one example is left out: batch norm cannot compute a deviation of one.
+    """
+    size = min(int(config["batch_size"]), examples)
+    count = examples - 1 if examples % size == 1 and size > 1 else examples
+    return size, count, -(-count // size)
+
+
+class Progress:
+    """How far a training is, and whether it has to end."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self.config = config
+        self.epoch = 0  # the last one that is complete
+        self.train_loss = math.inf
+        self.best_loss = math.inf  # lowest validation loss so far
+        self.stale_epochs = 0
+
+    def note(self, train_loss: float, val_loss: float | None) -> None:
+        """Count an epoch with these losses.
+
+        Raises:
+            DivergedError: One of them is not finite.
+        """
+        self.epoch += 1
+        if not math.isfinite(train_loss + (val_loss or 0.0)):
+            raise DivergedError(self.epoch)
+        self.train_loss = train_loss
+        if val_loss is not None:
+            self.stale_epochs = 0 if val_loss < self.best_loss else self.stale_epochs + 1
+            self.best_loss = min(val_loss, self.best_loss)
+
+    def why_stop(self) -> StopReason | None:
+        patience, target = self.config["patience"], self.config["target_loss"]
+        if target is not None and self.train_loss <= target:
+            return "target_loss"
+        if patience is not None and self.stale_epochs >= patience:
+            return "patience"
+        return "epochs" if self.epoch >= self.config["epochs"] else None
+
+    def state(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self._NAMES}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        for name in self._NAMES:
+            setattr(self, name, state[name])
+
+    _NAMES = ("epoch", "train_loss", "best_loss", "stale_epochs")
+
+
 def train_epochs(
     model: nn.Module,
     data: TrainingData,
@@ -118,7 +170,7 @@ def train_epochs(
     run = _Run(model, data, config, seed, precision, on_step)
     if checkpoint is not None and (state := checkpoint.load()) is not None:
         run.load_state(state)
-    while (reason := run.why_stop()) is None:
+    while (reason := run.progress.why_stop()) is None:
         yield run.next_epoch()
         if checkpoint is not None:
             checkpoint.offer(run.state)
@@ -149,22 +201,10 @@ class _Run:
         self.optimizer = build_optimizer(self.weights, config)
         self.loss: Loss = build_loss(config["loss"], config["label_smoothing"])
         self.augment: Augment | None = build_augment(config["augment"], data.x_train.shape[1:])
-        self.epoch = 0
-        self.train_loss = math.inf
-        self.best_loss = math.inf  # lowest validation loss so far
-        self.stale_epochs = 0
-
-    def why_stop(self) -> StopReason | None:
-        patience, target = self.config["patience"], self.config["target_loss"]
-        if target is not None and self.train_loss <= target:
-            return "target_loss"
-        if patience is not None and self.stale_epochs >= patience:
-            return "patience"
-        return "epochs" if self.epoch >= self.config["epochs"] else None
+        self.progress = Progress(config)
 
     def next_epoch(self) -> EpochResult:
         started = time.perf_counter()
-        self.epoch += 1
         train_loss, train_accuracy, lr, grad_norm = self._train()
         data = self.data
         val_loss: float | None = None
@@ -173,14 +213,9 @@ class _Run:
             val_loss, val_accuracy = evaluate(
                 self.model, data.x_val, data.y_val, data.normalize, loss=self.config["loss"]
             )
-        if not math.isfinite(train_loss + (val_loss or 0.0)):
-            raise DivergedError(self.epoch)
-        self.train_loss = train_loss
-        if val_loss is not None:
-            self.stale_epochs = 0 if val_loss < self.best_loss else self.stale_epochs + 1
-            self.best_loss = min(val_loss, self.best_loss)
+        self.progress.note(train_loss, val_loss)
         return EpochResult(
-            epoch=self.epoch,
+            epoch=self.progress.epoch,
             train_loss=train_loss,
             train_accuracy=train_accuracy,
             val_loss=val_loss,
@@ -193,16 +228,13 @@ class _Run:
     def _train(self) -> tuple[float, float | None, float, float]:
         """Train for one epoch; return loss, accuracy, last learning rate and gradient norm."""
         x, y, device = self.data.x_train, self.data.y_train, self.data.x_train.device
-        size = min(self.config["batch_size"], len(x))
-        # A last batch of one example is left out: batch norm cannot compute a deviation of one.
-        count = len(x) - 1 if len(x) % size == 1 and size > 1 else len(x)
-        steps = -(-count // size)
+        size, count, steps = batch_plan(self.config, len(x))
         order = torch.randperm(len(x), generator=self.order)[:count].to(device)
         targets = y.index_select(0, order)
         outputs = torch.empty(count, self.data.outputs, device=device)
         sample_every = -(-steps // NORM_SAMPLES)
         norms = []
-        first_step = (self.epoch - 1) * steps
+        first_step = self.progress.epoch * steps
         lr = self.config["lr"]
         self.model.train()
         for step in range(steps):
@@ -214,11 +246,15 @@ class _Run:
             batch_outputs, norm = self._step(order[rows], targets[rows], is_sample)
             outputs[rows] = batch_outputs
             if norm is not None:
-                norms.append(norm.item())
-                if not math.isfinite(norms[-1]):
-                    raise DivergedError(self.epoch)
+                norms.append(norm)
+                # On a GPU only after the epoch: reading a number waits for all steps before it.
+                if norm.is_cpu and not math.isfinite(norm):
+                    break
+        mean_norm = torch.stack(norms).double().mean().item()
+        if not math.isfinite(mean_norm):
+            raise DivergedError(self.progress.epoch + 1)
         loss, accuracy = measure(outputs, targets, self.config["loss"])
-        return loss, accuracy, lr, sum(norms) / len(norms)
+        return loss, accuracy, lr, mean_norm
 
     def _step(self, rows: Tensor, targets: Tensor, is_sample: bool) -> tuple[Tensor, Tensor | None]:
         """Take one step; return the outputs before it and, if sampled, the gradient norm."""
@@ -255,10 +291,7 @@ class _Run:
             "order": self.order.get_state(),
             "cpu_generator": torch.get_rng_state(),
             "gpu_generator": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
-            "epoch": self.epoch,
-            "train_loss": self.train_loss,
-            "best_loss": self.best_loss,
-            "stale_epochs": self.stale_epochs,
+            **self.progress.state(),
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
@@ -268,10 +301,7 @@ class _Run:
         torch.set_rng_state(state["cpu_generator"])
         if state["gpu_generator"] is not None:
             torch.cuda.set_rng_state(state["gpu_generator"], self.data.x_train.device)
-        self.epoch = state["epoch"]
-        self.train_loss = state["train_loss"]
-        self.best_loss = state["best_loss"]
-        self.stale_epochs = state["stale_epochs"]
+        self.progress.load_state(state)
 
 
 def as_tensor(array: Array) -> Tensor:
