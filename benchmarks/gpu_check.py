@@ -64,6 +64,7 @@ def main() -> int:
         begun = time.perf_counter()
         if begun - started > 60 * arguments.minutes:
             bench.note_failure(name, "left out: no time left")
+            write(record, bench, started, arguments.json)
             continue
         with Utilisation(device) as utilisation:
             try:
@@ -74,12 +75,17 @@ def main() -> int:
         seconds = time.perf_counter() - begun
         record["sections"][name] = {"seconds": round(seconds, 2), **utilisation.summary()}
         print(f"{name}: {seconds:.1f} s", flush=True)
-        record |= {"checks": bench.checks, "timings": bench.timings, "profile": bench.profile}
-        record["seconds"] = round(time.perf_counter() - started, 1)
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        write(record, bench, started, arguments.json)
     show(record)
     return 0 if all(check["ok"] for check in bench.checks) else 1
+
+
+def write(record: dict[str, Any], bench: Bench, started: float, path: Path) -> None:
+    """Bring the record up to date, and the file: who is cut short loses only one section."""
+    record |= {"checks": bench.checks, "timings": bench.timings, "profile": bench.profile}
+    record["seconds"] = round(time.perf_counter() - started, 1)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 def machine(device: torch.device) -> dict[str, Any]:

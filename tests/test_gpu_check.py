@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-ABSENT = ("ray", "optuna", "torchvision", "torchmetrics", "tensorboardX", "onnx", "matplotlib")
+ABSENT = ("ray", "optuna", "torchmetrics", "tensorboardX")
 BLOCK = f"""
 import sys
 
