@@ -5,7 +5,7 @@ it. Here the networks' weights are stacked along a new first axis, and each kern
 them at once.
 """
 
-from tune_app.training.members.network import stack_key
-from tune_app.training.members.run import Member, MemberRun
+from tune_app.training.members.member_run import Member, MemberRun
+from tune_app.training.members.stacked_network import stack_key
 
 __all__ = ["Member", "MemberRun", "stack_key"]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from tune_app.training.members.network import StackedNetwork
+from tune_app.training.members.stacked_network import StackedNetwork
 
 # On a GPU a call per network and step would cost more than the step, so the masks of this many
 # steps are drawn at once. A constant, so that a network's masks depend on nothing but its seed.

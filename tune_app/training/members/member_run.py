@@ -19,10 +19,14 @@ from tune_app.training.loop import (
     TrainingData,
     batch_plan,
 )
-from tune_app.training.members.network import StackedNetwork, release
-from tune_app.training.members.noise import DropoutNoise
-from tune_app.training.members.optimizers import StackedOptimizer, optimizer_state, read_slots
-from tune_app.training.members.step import StackedStep
+from tune_app.training.members.dropout_noise import DropoutNoise
+from tune_app.training.members.stacked_network import StackedNetwork, release
+from tune_app.training.members.stacked_optimizers import (
+    StackedOptimizer,
+    optimizer_state,
+    read_slots,
+)
+from tune_app.training.members.stacked_step import StackedStep
 from tune_app.training.schedules import learning_rate
 
 Ending = StopReason | DivergedError | Literal["stopped"]

@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tune_app.training.loop import TrainingData, batch_plan
-from tune_app.training.members.network import StackedNetwork
-from tune_app.training.members.noise import DropoutNoise
-from tune_app.training.members.optimizers import StackedOptimizer
+from tune_app.training.members.dropout_noise import DropoutNoise
+from tune_app.training.members.stacked_network import StackedNetwork
+from tune_app.training.members.stacked_optimizers import StackedOptimizer
 
 GRAPH_WARM_UPS = 3  # as PyTorch's documentation of CUDA graphs advises
 CLIP_EPSILON = 1e-6  # as in torch.nn.utils.clip_grads_with_norm_
