@@ -79,7 +79,7 @@ class Endless:
     metric = mode = None
 
     def suggest(self, trial_id):
-        return {"job": trial_id}
+        return {"task": trial_id}
 
     def on_trial_complete(self, trial_id, result=None, error=False):
         pass

@@ -21,31 +21,31 @@ def searcher_of(text: str, **changes) -> BudgetSearcher:
     config = parse_sweep(text, source="search.yaml", overrides=list(changes.items()))
     feasible = FeasibleSpace(config, *DIGITS)
     return BudgetSearcher(
-        config, feasible, Ledger(), directory=lambda trial: f"/x/{trial}", on_draw=lambda job: None
+        config, feasible, Ledger(), directory=lambda trial: f"/x/{trial}", on_draw=lambda task: None
     )
 
 
 def drive(searcher: BudgetSearcher, *, status: str = "finished") -> list:
     """Run a whole search without Tune: every trial scores by its learning rate."""
-    jobs = []
-    while (config := searcher.suggest(f"ray{len(jobs)}")) != "FINISHED":
-        job = config["job"]
-        jobs.append(job)
-        live = searcher.ledger.trials[job.trial_id]
-        live.value = -abs(np.log10(job.draw.config["lr"]) + 2)
+    tasks = []
+    while (config := searcher.suggest(f"ray{len(tasks)}")) != "FINISHED":
+        task = config["task"]
+        tasks.append(task)
+        live = searcher.ledger.trials[task.trial_id]
+        live.value = -abs(np.log10(task.draw.config["lr"]) + 2)
         live.curve = {1: live.value}
-        searcher.ledger.end(job.trial_id, status, None)
-        searcher.on_trial_complete(f"ray{len(jobs) - 1}", {})
-    return jobs
+        searcher.ledger.end(task.trial_id, status, None)
+        searcher.on_trial_complete(f"ray{len(tasks) - 1}", {})
+    return tasks
 
 
 def test_no_draw_of_a_whole_search_is_over_budget_with_nested_conditions():
     searcher = searcher_of(NESTED, **{"search.trials": 90})
-    jobs = drive(searcher)
-    assert len(jobs) == 90
-    assert all(job.draw.weights <= job.draw.budget for job in jobs)
-    assert Counter(job.draw.budget for job in jobs) == {1_000: 30, 3_000: 30, 9_000: 30}
-    by_method = Counter(job.sampler for job in jobs)
+    tasks = drive(searcher)
+    assert len(tasks) == 90
+    assert all(task.draw.weights <= task.draw.budget for task in tasks)
+    assert Counter(task.draw.budget for task in tasks) == {1_000: 30, 3_000: 30, 9_000: 30}
+    by_method = Counter(task.sampler for task in tasks)
     assert by_method["startup"] == 12
     assert by_method["tpe"] > 70
     assert sum(searcher.refused.values()) > 0
@@ -53,10 +53,10 @@ def test_no_draw_of_a_whole_search_is_over_budget_with_nested_conditions():
 
 def test_the_studies_are_told_what_was_trained():
     searcher = searcher_of(NESTED, **{"search.trials": 30})
-    jobs = drive(searcher)
+    tasks = drive(searcher)
     for budget in (1_000, 3_000, 9_000):
         told = searcher.study(budget).get_trials()
-        drawn = [job.draw for job in jobs if job.draw.budget == budget]
+        drawn = [task.draw for task in tasks if task.draw.budget == budget]
         lists = {"[]": (), "[16]": (16,), "[64, 32]": (64, 32)}
         assert [
             {k: lists[v] if k == "head_widths" else v for k, v in trial.params.items()}
@@ -66,8 +66,8 @@ def test_the_studies_are_told_what_was_trained():
 
 
 def test_tpe_acts_in_every_study_of_24_trials_over_3_budgets():
-    jobs = drive(searcher_of(NESTED, **{"search.trials": 24}))
-    methods = Counter((job.draw.budget, job.sampler) for job in jobs)
+    tasks = drive(searcher_of(NESTED, **{"search.trials": 24}))
+    methods = Counter((task.draw.budget, task.sampler) for task in tasks)
     assert methods == {
         (budget, method): 4 for budget in (1_000, 3_000, 9_000) for method in ("startup", "tpe")
     }
@@ -101,9 +101,9 @@ def test_the_same_seed_draws_the_same_trials():
         drive(searcher_of(NESTED, **{"search.trials": 24, "search.seed": seed}))
         for seed in (7, 7, 8)
     )
-    assert [job.draw for job in first] == [job.draw for job in second]
-    assert [job.seed for job in first] == [job.seed for job in second]
-    assert [job.draw for job in first] != [job.draw for job in other]
+    assert [task.draw for task in first] == [task.draw for task in second]
+    assert [task.seed for task in first] == [task.seed for task in second]
+    assert [task.draw for task in first] != [task.draw for task in other]
 
 
 def test_tpe_finds_a_better_learning_rate_than_random():
@@ -114,8 +114,8 @@ def test_tpe_finds_a_better_learning_rate_than_random():
                 NESTED,
                 **{"search.trials": 60, "search.sampler": method, "search.seed": seed},
             )
-            jobs = drive(searcher)
-            scores += [abs(np.log10(job.draw.config["lr"]) + 2) for job in jobs[-15:]]
+            tasks = drive(searcher)
+            scores += [abs(np.log10(task.draw.config["lr"]) + 2) for task in tasks[-15:]]
         return np.mean(scores)
 
     assert mean_score("tpe") < 0.75 * mean_score("random")
@@ -129,10 +129,10 @@ def test_own_configurations_come_first_and_partial_ones_are_completed():
             "search.start_with": [{"lr": 0.05, "kernel_size": 3}, {"conv_layers": 3}],
         },
     )
-    jobs = drive(searcher)
-    assert [job.sampler for job in jobs[:3]] == ["start_with", "start_with", "startup"]
-    assert jobs[0].draw.parameters["lr"] == 0.05
-    assert jobs[1].draw.parameters["conv_layers"] == 3
+    tasks = drive(searcher)
+    assert [task.sampler for task in tasks[:3]] == ["start_with", "start_with", "startup"]
+    assert tasks[0].draw.parameters["lr"] == 0.05
+    assert tasks[1].draw.parameters["conv_layers"] == 3
 
 
 def test_an_own_configuration_that_fits_no_budget_is_refused():
@@ -162,36 +162,36 @@ search: {sampler: grid, trials: 100}
 
 def test_a_grid_is_drawn_once_and_counts_what_does_not_fit():
     searcher = searcher_of(GRID)
-    jobs = drive(searcher)
-    assert searcher.trials == len(jobs) == 6
-    assert {(job.draw.parameters["width"], job.draw.budget) for job in jobs} == {
+    tasks = drive(searcher)
+    assert searcher.trials == len(tasks) == 6
+    assert {(task.draw.parameters["width"], task.draw.budget) for task in tasks} == {
         (8, 1_000),
         (32, 5_000),
     }
-    assert {job.sampler for job in jobs} == {"grid"}
+    assert {task.sampler for task in tasks} == {"grid"}
 
 
 def test_a_grid_that_is_cut_short_is_cut_in_every_budget():
     text = GRID.replace("  width: {choice: [8, 32, 200]}\n", "") + "budget_mode: fill\n"
-    jobs = drive(searcher_of(text, **{"search.trials": 4}))
-    assert Counter(job.draw.budget for job in jobs) == {1_000: 2, 5_000: 2}
+    tasks = drive(searcher_of(text, **{"search.trials": 4}))
+    assert Counter(task.draw.budget for task in tasks) == {1_000: 2, 5_000: 2}
 
 
 def test_a_discrete_space_is_not_drawn_beyond_what_it_holds():
     searcher = searcher_of(GRID, **{"search.sampler": "tpe", "search.trials": 50})
-    jobs = drive(searcher)
-    assert searcher.trials == len(jobs) == 6
+    tasks = drive(searcher)
+    assert searcher.trials == len(tasks) == 6
     assert searcher.exhausted
 
 
 def test_draws_go_on_elsewhere_after_a_resume():
     first = searcher_of(NESTED, **{"search.sampler": "random", "search.trials": 6})
-    drawn = {job.draw.key for job in drive(first)}
+    drawn = {task.draw.key for task in drive(first)}
     second = searcher_of(NESTED, **{"search.sampler": "random", "search.trials": 6})
     for budget in (1_000, 3_000, 9_000):
         second._drawn[budget] = 0
         second._samplers[budget].skip(2)
-    assert not drawn & {job.draw.key for job in drive(second)}
+    assert not drawn & {task.draw.key for task in drive(second)}
 
 
 def test_steps_are_drawn_as_the_numbers_that_the_file_means():
@@ -215,8 +215,8 @@ def test_in_fill_mode_a_grid_is_drawn_for_each_budget():
 
 def test_a_small_space_is_not_drawn_twice_before_it_is_exhausted():
     searcher = searcher_of(GRID, **{"search.sampler": "tpe", "search.trials": 6})
-    jobs = drive(searcher)
-    assert len({(job.draw.budget, job.draw.key) for job in jobs}) == 6
+    tasks = drive(searcher)
+    assert len({(task.draw.budget, task.draw.key) for task in tasks}) == 6
 
 
 def test_distributions_have_the_same_ends_as_the_ranges():
@@ -231,23 +231,23 @@ def test_distributions_have_the_same_ends_as_the_ranges():
 
 def test_another_sweeps_trials_teach_the_studies_they_suit():
     teacher = searcher_of(NESTED, **{"search.trials": 30})
-    jobs = drive(teacher)
+    tasks = drive(teacher)
     pupil = searcher_of(NESTED, **{"search.trials": 3, "search.seed": 5})
-    for job in jobs:
-        live = teacher.ledger.trials[job.trial_id]
+    for task in tasks:
+        live = teacher.ledger.trials[task.trial_id]
         record = TrialRecord(
             sweep="teacher",
-            trial_id=job.trial_id,
-            number=job.number,
+            trial_id=task.trial_id,
+            number=task.number,
             status="finished",
-            budget=job.draw.budget,
-            parameters=json.loads(json.dumps(job.draw.parameters)),
+            budget=task.draw.budget,
+            parameters=json.loads(json.dumps(task.draw.parameters)),
             val_accuracy=live.value,
         )
         pupil.learn(record, [])
     taught = {budget: len(pupil.study(budget).get_trials()) for budget in (1_000, 3_000, 9_000)}
     assert taught == {1_000: 10, 3_000: 10, 9_000: 10}
-    assert {job.sampler for job in drive(pupil)} == {"tpe"}
+    assert {task.sampler for task in drive(pupil)} == {"tpe"}
     narrow = searcher_of(NESTED.replace("float: [1e-4, 1e-1]", "float: [0.5, 0.6]"))
     narrow.learn(record, [])
     assert not any(narrow.study(budget).get_trials() for budget in (1_000, 3_000, 9_000))

@@ -91,15 +91,15 @@ def live_table(progress: SweepProgress) -> Group:
     table.add_column("trial")
     trials = list(progress.ledger.trials.values())
     for budget in progress.budgets:
-        drawn = [live for live in trials if live.job.draw.budget == budget]
+        drawn = [live for live in trials if live.task.draw.budget == budget]
         states = Counter(live.status for live in drawn)
         best = best_of(progress, budget)
         table.add_row(
             "none" if budget is None else format_budget(budget),
             *(str(states[state] or "·") for state in STATES),
             "·" if best is None else f"{best.value:.4f}",
-            "" if best is None else f"{best.job.draw.weights:,}",
-            "" if best is None else best.job.trial_id,
+            "" if best is None else f"{best.task.draw.weights:,}",
+            "" if best is None else best.task.trial_id,
         )
     return Group(table, Text(plain_line(progress), style="dim"))
 
@@ -135,9 +135,9 @@ def best_of(progress: SweepProgress, budget: int | None) -> LiveTrial | None:
         for live in list(progress.ledger.trials.values())
         if live.score is not None
         and live.status not in ("diverged", "failed")
-        and (budget is None or live.job.draw.weights <= budget)
+        and (budget is None or live.task.draw.weights <= budget)
     ]
-    return max(fitting, key=lambda live: (live.score, -live.job.draw.weights), default=None)
+    return max(fitting, key=lambda live: (live.score, -live.task.draw.weights), default=None)
 
 
 def seconds_left(progress: SweepProgress, elapsed: float) -> float | None:

@@ -57,8 +57,8 @@ def forecast_search(
     from tune_app.data.sets import data_shape
     from tune_app.sweep.ray_tune.cluster import cpu_count
     from tune_app.sweep.search.forecast import forecast
-    from tune_app.sweep.trial.user_code import find_own
+    from tune_app.sweep.trial.user_code import find_user_functions
 
     shape = data_shape(config.dataset, data_root)
-    model = find_own(config, folders).model
+    model = find_user_functions(config, folders).model
     return shape, forecast(config, shape, samples=samples, cpus=cpus or cpu_count(), model=model)

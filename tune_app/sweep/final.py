@@ -21,7 +21,7 @@ from tune_app.results.store import Store, SweepRecord, TrialRecord
 from tune_app.results.tables.trial_table import ranked_rows, table_budgets, trial_rows
 from tune_app.sweep.ray_tune.engine import Ended
 from tune_app.sweep.search.feasible import Draw
-from tune_app.sweep.search.task_queue import JobQueue
+from tune_app.sweep.search.task_queue import TaskQueue
 from tune_app.sweep.session import Outcome, Session, budget_name, count_outcome
 from tune_app.sweep.signals import StopRequested, signal_name
 from tune_app.sweep.sweep_run import SweepRun
@@ -76,16 +76,16 @@ class FinalSession(Session):
         self.trial_time_limit_s *= len(run.data.x_train) / self.record.resolved.train_count
 
     def _run_tune(self) -> Ended:
-        jobs = list(self._jobs())
+        tasks = list(self._tasks())
         ended = Ended("complete", None)
-        if jobs:
-            queue = JobQueue(jobs, self.recorder.ledger, on_start=self.recorder.add)
+        if tasks:
+            queue = TaskQueue(tasks, self.recorder.ledger, on_start=self.recorder.add)
             ended = self._tune(queue)
         if ended.status == "complete":
             self._run_baselines()
         return ended
 
-    def _jobs(self) -> Iterable[TrialTask]:
+    def _tasks(self) -> Iterable[TrialTask]:
         """Yield what is left to train: first each winner's first seed, then the second, ..."""
         winners = self.record.final.get("winners", {})
         sources = dict.fromkeys(trial_id for ids in winners.values() for trial_id in ids)
@@ -98,14 +98,14 @@ class FinalSession(Session):
                 before = done.get((trial_id, seed))
                 if before is None:
                     count += 1
-                    yield self._job(source, seed, count)
+                    yield self._task(source, seed, count)
                 elif not before.status.is_ended:
-                    job = self._job(source, seed, before.number)
+                    task = self._task(source, seed, before.number)
                     yield replace(
-                        job, recorded=True, seconds=before.seconds, attempts=before.attempts
+                        task, recorded=True, seconds=before.seconds, attempts=before.attempts
                     )
 
-    def _job(self, source: TrialRecord, seed: int, number: int) -> TrialTask:
+    def _task(self, source: TrialRecord, seed: int, number: int) -> TrialTask:
         trial_id = f"f{number:04d}"
         assert source.weights is not None
         draw = Draw(

@@ -16,7 +16,7 @@ from tune_app.sweep.ray_tune.engine import OUT_OF_TIME
 from tune_app.sweep.session import Outcome
 from tune_app.sweep.signals import StopSignals
 from tune_app.sweep.sweep_run import SweepRun
-from tune_app.sweep.trial.user_code import find_recorded
+from tune_app.sweep.trial.user_code import find_recorded_functions
 
 
 def run_final(
@@ -47,7 +47,7 @@ def run_final(
     wanted = config.final or FinalConfig()
     wanted = wanted.model_copy(update={"top": top or wanted.top, "seeds": seeds or wanted.seeds})
     record = with_final_plan(store, record, wanted, budgets)
-    functions = find_recorded(store, record, config, launch)
+    functions = find_recorded_functions(store, record, config, launch)
     with (
         StopSignals() as signals,
         ray_and_data(config, launch, signals, record.resolved) as (cluster, data, _),

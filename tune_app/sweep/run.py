@@ -22,18 +22,18 @@ from tune_app.sweep.launch import (
 )
 from tune_app.sweep.ray_tune.placement import plan_placement
 from tune_app.sweep.search.feasible import FeasibleSpace
-from tune_app.sweep.search.predefined import grid_draws, own_configurations
+from tune_app.sweep.search.predefined import grid_draws, predefined_draws
 from tune_app.sweep.search.smallest_network import require_budgets
 from tune_app.sweep.session import Outcome, SearchSession
 from tune_app.sweep.signals import StopSignals
 from tune_app.sweep.sweep_run import SweepRun
 from tune_app.sweep.trial.user_code import (
-    OwnFunctions,
-    describe_own,
-    find_own,
-    find_recorded,
-    keep_code,
-    name_own,
+    UserFunctions,
+    copy_user_code,
+    describe_user_functions,
+    find_recorded_functions,
+    find_user_functions,
+    name_user_functions,
 )
 from tune_app.training.metric_functions import require_metrics
 
@@ -85,10 +85,12 @@ def run_sweep(config: SweepConfig, launch: Launch) -> Outcome:
     """
     if launch.announce is not None:
         launch.announce(config)
-    config = name_own(config, launch.model, launch.train)
+    config = name_user_functions(config, launch.model, launch.train)
     with StopSignals() as signals:
         named(config, launch.storage)
-        functions = find_own(config, launch.folders, model=launch.model, train=launch.train)
+        functions = find_user_functions(
+            config, launch.folders, model=launch.model, train=launch.train
+        )
         feasible = _feasible(config, launch, functions)
         require_budgets(feasible)
         config = _complete(config, feasible)
@@ -99,7 +101,7 @@ def run_sweep(config: SweepConfig, launch: Launch) -> Outcome:
             plan_placement(config.resources, cluster.nodes)
             record = _record(config, launch, data, kernels, functions)
             store.create_sweep(record)
-            keep_code(store, config.name, functions)
+            copy_user_code(store, config.name, functions)
             run = SweepRun(
                 config=config,
                 record=record,
@@ -147,8 +149,8 @@ def resume_sweep(
         raise SpaceError(f"sweep '{name}' has {drawn} trials already", hint=hint("more_trials"))
     store.refuse_if_live(name)
     require_files(store, name)
-    config = name_own(config, launch.model, launch.train)
-    functions = find_recorded(store, record, config, launch)
+    config = name_user_functions(config, launch.model, launch.train)
+    functions = find_recorded_functions(store, record, config, launch)
     with StopSignals() as signals:
         feasible = _feasible(config, launch, functions)
         require_budgets(feasible)
@@ -168,7 +170,7 @@ def resume_sweep(
             return with_final(run, SearchSession(run, feasible).run())
 
 
-def _feasible(config: SweepConfig, launch: Launch, own: OwnFunctions) -> FeasibleSpace:
+def _feasible(config: SweepConfig, launch: Launch, functions: UserFunctions) -> FeasibleSpace:
     shape = data_shape(config.dataset, launch.data_root)
     if shape.task == "regression" and config.objective.metric == "val_accuracy":
         raise SpaceError(
@@ -176,7 +178,7 @@ def _feasible(config: SweepConfig, launch: Launch, own: OwnFunctions) -> Feasibl
             "use val_loss"
         )
     require_metrics(config.metrics, shape.task, shape.outputs)
-    return FeasibleSpace(config, shape.input_shape, shape.outputs, own.model)
+    return FeasibleSpace(config, shape.input_shape, shape.outputs, functions.model)
 
 
 def _complete(config: SweepConfig, feasible: FeasibleSpace) -> SweepConfig:
@@ -195,7 +197,7 @@ def _complete(config: SweepConfig, feasible: FeasibleSpace) -> SweepConfig:
                 update={"search": search.model_copy(update={"trials": count})}
             )
     else:
-        own_configurations(config, feasible)
+        predefined_draws(config, feasible)
     path = config.dataset.path and Path(config.dataset.path).expanduser()
     if path and path.exists():  # else it is under the data root; see data.user_files.find_path
         dataset = config.dataset.model_copy(update={"path": str(path.absolute())})
@@ -208,14 +210,14 @@ def _record(
     launch: Launch,
     data: SearchData,
     kernels: Mapping[str, Any],
-    own: OwnFunctions,
+    functions: UserFunctions,
 ) -> SweepRecord:
     # bf16 is taken only when asked for: on the processors measured so far it either does not
     # help (no native bf16) or its cost in accuracy at small sizes is unknown.
     precision = "fp32" if config.resources.precision == "auto" else config.resources.precision
     noted = surroundings(launch)
-    functions = describe_own(own)
-    code = {"code": [str(folder) for folder in own.folders]} if functions else {}
+    described = describe_user_functions(functions)
+    code = {"code": [str(folder) for folder in functions.folders]} if described else {}
     return SweepRecord(
         name=config.name,
         dataset=config.dataset.name,
@@ -241,7 +243,7 @@ def _record(
             data_digest=data.digest,
             train_count=len(data.x_train),
             validation_count=len(data.x_val),
-            functions=functions,
+            functions=described,
         ),
         owner=this_process(),
         run_flags={

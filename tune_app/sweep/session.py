@@ -17,7 +17,7 @@ from tune_app.sweep.ray_tune.placement import Placement, plan_placement
 from tune_app.sweep.ray_tune.recorder import Recorder
 from tune_app.sweep.schedule.asha import Rungs, rung_key, rungs_of
 from tune_app.sweep.search.feasible import FeasibleSpace
-from tune_app.sweep.search.task_queue import JobQueue
+from tune_app.sweep.search.task_queue import TaskQueue
 from tune_app.sweep.search.tune_searcher import BudgetSearcher, best_so_far_by_epoch
 from tune_app.sweep.signals import StopRequested
 from tune_app.sweep.storage_uploads import uploads_of
@@ -116,7 +116,7 @@ class Session(ABC):
             )
         return self._outcome(ended, time.time() - started)
 
-    def _tune(self, searcher: BudgetSearcher | JobQueue) -> Ended:
+    def _tune(self, searcher: BudgetSearcher | TaskQueue) -> Ended:
         """Run Tune over all that `searcher` has."""
         run, config = self.context, self.config
         placement = plan_placement(config.resources, run.cluster.nodes)
@@ -154,7 +154,7 @@ class Session(ABC):
             metrics=config.metrics,
             final=self.final,
             train_epochs=functions.train,
-            depot=run.cluster.depot,
+            file_transfer=run.cluster.file_transfer,
         )
 
     def _close(self, ended: Ended) -> None:

@@ -8,7 +8,7 @@ from tune_app.results.store import Store, SweepRecord
 from tune_app.sweep.launch import Launch
 from tune_app.sweep.ray_tune.cluster import Cluster
 from tune_app.sweep.signals import StopSignals
-from tune_app.sweep.trial.user_code import OwnFunctions
+from tune_app.sweep.trial.user_code import UserFunctions
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class SweepRun:
     cluster: Cluster
     data: SearchData
     signals: StopSignals
-    functions: OwnFunctions
+    functions: UserFunctions
 
     @property
     def name(self) -> str:

@@ -19,7 +19,7 @@ from tune_app.hints import hint
 from tune_app.sweep.ray_tune.nodes import PACKAGE, Needs, alive_nodes, check_nodes
 from tune_app.sweep.ray_tune.placement import Node
 from tune_app.sweep.signals import signals_deferred
-from tune_app.sweep.trial.file_transfer import FileTransfer, StorageMark, marked, open_depot
+from tune_app.sweep.trial.file_transfer import FileTransfer, StorageMark, marked, open_file_transfer
 from tune_app.training.device import worker_env
 
 # What Ray says where its own processes took more than 30 s, as on a machine with much else to do.
@@ -52,7 +52,7 @@ class Cluster:
 
     nodes: tuple[Node, ...]  # at the start
     local: bool  # started by us, for this sweep
-    depot: FileTransfer | None = None  # where workers may be on other machines
+    file_transfer: FileTransfer | None = None  # where workers may be on other machines
 
     def look(self) -> Sequence[Node]:
         """Return the nodes that there are now."""
@@ -110,12 +110,12 @@ def ray_cluster(
             else:
                 _start(object_store_bytes)
         if not address:
-            depot = (
+            file_transfer = (
                 needs
                 and needs.url
                 and FileTransfer(StorageMark(str(needs.storage.resolve())), url=needs.url)
             )
-            yield Cluster(tuple(alive_nodes()), local=True, depot=depot or None)
+            yield Cluster(tuple(alive_nodes()), local=True, file_transfer=file_transfer or None)
             return
         with _on_cluster(needs, partial(_send_package, address)) as cluster:
             yield cluster
@@ -150,8 +150,8 @@ def _on_cluster(
                 "that is installed there, or install this one"
             )
         with signals_deferred():
-            depot = stack.enter_context(open_depot(mark, needs.url))
-        yield Cluster(tuple(nodes), local=False, depot=depot)
+            file_transfer = stack.enter_context(open_file_transfer(mark, needs.url))
+        yield Cluster(tuple(nodes), local=False, file_transfer=file_transfer)
 
 
 def _cannot_send() -> None:

@@ -22,7 +22,7 @@ from tune_app.sweep.progress import SweepProgress
 from tune_app.sweep.ray_tune.placement import GPUS, Admission
 from tune_app.sweep.ray_tune.recorder import Recorder
 from tune_app.sweep.schedule.asha import BudgetAsha, Rungs
-from tune_app.sweep.search.task_queue import JobQueue
+from tune_app.sweep.search.task_queue import TaskQueue
 from tune_app.sweep.search.tune_searcher import BudgetSearcher
 from tune_app.sweep.signals import StopSignals, signal_name
 from tune_app.sweep.sweep_run import SweepRun
@@ -56,7 +56,7 @@ class Ended:
 class StagePlan:
     """What a stage of a sweep gives to Tune."""
 
-    searcher: BudgetSearcher | JobQueue
+    searcher: BudgetSearcher | TaskQueue
     recorder: Recorder
     settings: TrialSettings
     progress: SweepProgress

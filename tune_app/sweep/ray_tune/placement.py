@@ -13,7 +13,7 @@ from tune_app.sweep.trial.tasks import DriverOnly
 
 TRIALS_PER_GPU = 4
 LOOK_EVERY_S = 2.0  # at what nodes there are
-GPUS = "gpus"  # what Tune's config says of a trial beside its job
+GPUS = "gpus"  # what Tune's config says of a trial beside its task
 
 
 @dataclass(frozen=True)

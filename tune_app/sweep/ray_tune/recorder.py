@@ -20,7 +20,7 @@ from tune_app.results.store.records import EpochRecord, TrialRecord
 from tune_app.results.store.statuses import TrialStatus
 from tune_app.results.store.store import Store
 from tune_app.sweep.storage_uploads import Uploads
-from tune_app.sweep.trial.tasks import DriverOnly, Ledger, TrialTask, job_of, message_of
+from tune_app.sweep.trial.tasks import DriverOnly, Ledger, TrialTask, message_of, task_of
 from tune_app.sweep.trial.trainable import HANG_FILE
 
 RETRY_AFTER_S = (0.1, 0.5, 2.0)
@@ -58,8 +58,8 @@ class Recorder(DriverOnly, Callback):
     def on_trial_start(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
-        job = job_of(trial)
-        live = self.ledger.trials[job.trial_id]
+        task = task_of(trial)
+        live = self.ledger.trials[task.trial_id]
         live.attempts += 1
         live.status = "running"
         live.started = live.started or time.time()
@@ -72,7 +72,7 @@ class Recorder(DriverOnly, Callback):
             "stop_reason": None,
             "error": None,
         }
-        self._write(partial(self.store.update_trial, self.sweep, job.trial_id, **fields))
+        self._write(partial(self.store.update_trial, self.sweep, task.trial_id, **fields))
 
     def on_trial_result(
         self,
@@ -82,24 +82,24 @@ class Recorder(DriverOnly, Callback):
         result: dict[str, Any],
         **info: Any,
     ) -> None:
-        job, message = job_of(trial), message_of(result)
+        task, message = task_of(trial), message_of(result)
         if "epoch" in message:
-            self._record_epoch(job, message)
+            self._record_epoch(task, message)
         if message.get("of_all"):
             self.failure = message["stop_reason"]
         if "test" in message:
-            self.ledger.trials[job.trial_id].test = message["test"]
+            self.ledger.trials[task.trial_id].test = message["test"]
         if "status" in message:
             status, reason = message["status"], message["stop_reason"]
-            self.ledger.end(job.trial_id, status, reason, message["error"])
+            self.ledger.end(task.trial_id, status, reason, message["error"])
 
     def on_trial_complete(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
-        job = job_of(trial)
+        task = task_of(trial)
         # Ended without a word: the trial's own report of its end never came.
-        self.ledger.end(job.trial_id, "failed", "ended without reporting how")
-        self._record_end(job)
+        self.ledger.end(task.trial_id, "failed", "ended without reporting how")
+        self._record_end(task)
 
     def on_trial_recover(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
@@ -112,28 +112,28 @@ class Recorder(DriverOnly, Callback):
     def on_trial_error(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
-        job = job_of(trial)
-        hang = Path(job.directory) / HANG_FILE
+        task = task_of(trial)
+        hang = Path(task.directory) / HANG_FILE
         if hang.exists() and hang.stat().st_size:
-            self.ledger.end(job.trial_id, "timeout", "hung past its time limit", hang.read_text())
+            self.ledger.end(task.trial_id, "timeout", "hung past its time limit", hang.read_text())
         else:
             error = _text_of(trial)
-            self.ledger.end(job.trial_id, "failed", "its worker process died", error)
-        self._record_end(job)
+            self.ledger.end(task.trial_id, "failed", "its worker process died", error)
+        self._record_end(task)
 
     # -- what the sweep calls -------------------------------------------------------------------
 
-    def add(self, job: TrialTask) -> None:
+    def add(self, task: TrialTask) -> None:
         """Write a new trial before it runs; one that is queued again is there already."""
-        if job.recorded:
+        if task.recorded:
             return
-        draw = job.draw
+        draw = task.draw
         record = TrialRecord(
             sweep=self.sweep,
-            trial_id=job.trial_id,
-            number=job.number,
-            stage=job.stage,
-            source=job.source,
+            trial_id=task.trial_id,
+            number=task.number,
+            stage=task.stage,
+            source=task.source,
             status=TrialStatus.PENDING,
             budget=draw.budget,
             weights=draw.weights,
@@ -141,8 +141,8 @@ class Recorder(DriverOnly, Callback):
             fill_share=draw.fill_share,
             parameters=draw.parameters,
             config=draw.config,
-            sampler=job.sampler,
-            seed=job.seed,
+            sampler=task.sampler,
+            seed=task.seed,
             created=time.time(),
         )
         self._write(lambda: self.store.add_trial(record))
@@ -166,13 +166,13 @@ class Recorder(DriverOnly, Callback):
         if self.store.get_sweep(self.sweep).status == "stopping":
             self.stop_requested = True
 
-    def _record_epoch(self, job: TrialTask, result: dict[str, Any]) -> None:
-        live = self.ledger.trials[job.trial_id]
+    def _record_epoch(self, task: TrialTask, result: dict[str, Any]) -> None:
+        live = self.ledger.trials[task.trial_id]
         live.epochs = max(live.epochs, result["epoch"])
         self.ledger.epochs_run += 1
         record = EpochRecord(
             sweep=self.sweep,
-            trial_id=job.trial_id,
+            trial_id=task.trial_id,
             epoch=result["epoch"],
             attempt=live.attempts,
             started=result["started"],
@@ -197,14 +197,14 @@ class Recorder(DriverOnly, Callback):
                 "val_loss": result["best_val_loss"],
                 "val_accuracy": result["best_val_accuracy"],
                 "metrics": result["best_metrics"],
-                "checkpoint": f"{job.directory}/{result['checkpoint']}",
+                "checkpoint": f"{task.directory}/{result['checkpoint']}",
             }
         if result["value"] is not None:
             live.curve[result["epoch"]] = result["value"]
         self._write(lambda: self.store.record_epoch(record, **fields))
 
-    def _record_end(self, job: TrialTask) -> None:
-        live = self.ledger.trials[job.trial_id]
+    def _record_end(self, task: TrialTask) -> None:
+        live = self.ledger.trials[task.trial_id]
         fields = {
             "status": live.status,
             "stop_reason": live.stop_reason,
@@ -212,20 +212,20 @@ class Recorder(DriverOnly, Callback):
             "ended": time.time(),
             **live.test,
         }
-        written = self._write(partial(self.store.update_trial, self.sweep, job.trial_id, **fields))
+        written = self._write(partial(self.store.update_trial, self.sweep, task.trial_id, **fields))
         if written and live.status != "interrupted":
             # A file that stays is no reason to disturb Tune, which would train the trial again.
             with contextlib.suppress(OSError, TuneAppError):
-                self._remove_leftovers(job)
+                self._remove_leftovers(task)
 
-    def _remove_leftovers(self, job: TrialTask) -> None:
+    def _remove_leftovers(self, task: TrialTask) -> None:
         """Drop an ended trial's checkpoint, and weights that the record does not name."""
-        checkpoint = self.store.get_trial(self.sweep, job.trial_id).checkpoint
+        checkpoint = self.store.get_trial(self.sweep, task.trial_id).checkpoint
         if self.uploads is not None:
-            self.uploads.trial_ended(job.trial_id, checkpoint)
+            self.uploads.trial_ended(task.trial_id, checkpoint)
             return
         kept = checkpoint and self.store.sweep_folder(self.sweep) / checkpoint
-        for path in Path(job.directory).glob("*"):
+        for path in Path(task.directory).glob("*"):
             if path != kept and path.is_file() and path.name != TEST_FILE:
                 path.unlink(missing_ok=True)
 

@@ -16,7 +16,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from tune_app.config.sweep import SweepConfig
-from tune_app.sweep.trial.tasks import DriverOnly, Ledger, job_of, message_of
+from tune_app.sweep.trial.tasks import DriverOnly, Ledger, message_of, task_of
 
 
 @dataclass
@@ -94,17 +94,17 @@ class BudgetAsha(DriverOnly, FIFOScheduler):
         self._keeper.keep(trial.placement_group_factory)
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
-        job, message = job_of(trial), message_of(result)
+        task, message = task_of(trial), message_of(result)
         if "status" in message:
             return str(TrialScheduler.STOP)
         if self.rungs is None or "epoch" not in message:
             return str(TrialScheduler.CONTINUE)
         reason = self.rungs.judge(
-            job.rung_key, job.trial_id, int(message["epoch"]), float(message["score"])
+            task.rung_key, task.trial_id, int(message["epoch"]), float(message["score"])
         )
         if reason is None:
             return str(TrialScheduler.CONTINUE)
-        self.ledger.end(job.trial_id, "stopped", reason)
+        self.ledger.end(task.trial_id, "stopped", reason)
         return str(TrialScheduler.STOP)
 
 

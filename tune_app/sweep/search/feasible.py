@@ -23,7 +23,7 @@ from tune_app.models.network import plan_network
 from tune_app.models.user_networks import Model
 
 SURVEY_DRAWS = 1000
-OWN_SURVEY_DRAWS = 100  # of a model of one's own, which takes some 20 ms to be counted
+USER_MODEL_SURVEY_DRAWS = 100  # of a model of one's own, which takes some 20 ms to be counted
 RARE_SHARE = 0.01  # of random draws that fit a budget; below it a search is told so
 SOLVED_FROM = {"fcn": ("layers", "taper"), "cnn": ("conv_layers", "channel_growth")}
 REJECTIONS = 200  # random draws that are tried before a walk
@@ -86,7 +86,7 @@ class FeasibleSpace:
         self.space = config.space
         self.model: Model = config.model if model is None else model
         self._kind, self._more = config.model, config.training is not None
-        self._draws = SURVEY_DRAWS if isinstance(self.model, str) else OWN_SURVEY_DRAWS
+        self._draws = SURVEY_DRAWS if isinstance(self.model, str) else USER_MODEL_SURVEY_DRAWS
         self.fill = config.budget_mode == "fill"
         self.max_macs = config.max_macs
         self.budgets: tuple[int | None, ...] = config.budgets or (None,)

@@ -52,7 +52,7 @@ def _grid(feasible: FeasibleSpace, budget: int | None) -> list[dict[str, Any]]:
     return [chosen for _, chosen in partial]
 
 
-def own_configurations(config: SweepConfig, feasible: FeasibleSpace) -> list[Draw]:
+def predefined_draws(config: SweepConfig, feasible: FeasibleSpace) -> list[Draw]:
     """Return the draws of `search.start_with`, what they leave open drawn at random.
 
     In cap mode each is drawn once, for the smallest budget that it fits; in fill mode once for

@@ -21,9 +21,9 @@ from tune_app.config.sweep import Objective, SweepConfig
 from tune_app.results.store.records import EpochRecord, TrialRecord
 from tune_app.sweep.schedule.asha import rung_key
 from tune_app.sweep.search.feasible import RARE_SHARE, Draw, FeasibleSpace
-from tune_app.sweep.search.predefined import grid_draws, own_configurations
+from tune_app.sweep.search.predefined import grid_draws, predefined_draws
 from tune_app.sweep.search.samplers import BudgetSampler, startup_draws
-from tune_app.sweep.trial.tasks import DriverOnly, Ledger, TrialTask
+from tune_app.sweep.trial.tasks import TASK, DriverOnly, Ledger, TrialTask
 
 MOST_COUNTED = 3_000  # combinations of a discrete space
 
@@ -75,7 +75,7 @@ class BudgetSearcher(DriverOnly, Searcher):
         self._waiting: deque[Planned] = deque()
         self._unfinished: deque[TrialTask] = deque()
         self._asked: dict[str, tuple[int | None, optuna.Trial]] = {}  # by trial id
-        self._jobs: dict[str, TrialTask] = {}  # by Tune's own id
+        self._tasks: dict[str, TrialTask] = {}  # by Tune's own id
         self._drawn: Counter[int | None] = Counter()
         self.trials = config.search.trials
         self._distinct: dict[int | None, int] = dict.fromkeys(feasible.budgets, self.trials)
@@ -85,8 +85,8 @@ class BudgetSearcher(DriverOnly, Searcher):
             self.refused.update(refused)
             self.trials = min(self.trials, len(draws))
         else:
-            own = own_configurations(config, feasible)
-            self._waiting.extend(Planned(draw, "start_with") for draw in own)
+            predefined = predefined_draws(config, feasible)
+            self._waiting.extend(Planned(draw, "start_with") for draw in predefined)
             self._limit_to_distinct()
 
     def _limit_to_distinct(self) -> None:
@@ -135,17 +135,17 @@ class BudgetSearcher(DriverOnly, Searcher):
     def remember(self, record: TrialRecord, epochs: Sequence[EpochRecord]) -> None:
         """Take over a trial of an earlier process: learn from it, or queue it again."""
         draw = self.feasible.plan(record.parameters, record.budget)
-        job = self._job(draw, record.sampler, record.number, record.seed)
-        job = replace(job, seconds=record.seconds, attempts=record.attempts, recorded=True)
+        task = self._task(draw, record.sampler, record.number, record.seed)
+        task = replace(task, seconds=record.seconds, attempts=record.attempts, recorded=True)
         self._forget_waiting(draw)
         self._drawn[record.budget] += 1
-        live = self.ledger.add(job)
+        live = self.ledger.add(task)
         live.epochs, live.started = record.epochs, record.started
         live.value = record.measured(self.config.objective.metric)
         live.score = None if live.value is None else self._sign * live.value
         live.curve = best_so_far_by_epoch(epochs, self.config.objective)
         if not record.status.is_ended:
-            self._unfinished.append(job)
+            self._unfinished.append(task)
             return
         self.ledger.remembered += 1
         live.status, live.stop_reason, live.error = record.status, record.stop_reason, record.error
@@ -208,17 +208,17 @@ class BudgetSearcher(DriverOnly, Searcher):
     def suggest(self, trial_id: str) -> dict[str, Any] | str:  # type: ignore[override]
         """Return the next trial's config for Tune, or that there is none left."""
         if self._unfinished:
-            job = self._unfinished.popleft()
+            task = self._unfinished.popleft()
         elif sum(self._drawn.values()) < self.trials:
-            job = self._draw()
+            task = self._draw()
         else:
             return str(Searcher.FINISHED)
-        self._ask(job)
-        self._jobs[trial_id] = job
-        if not job.recorded:
-            self.ledger.add(job)
-        self._on_draw(job)
-        return {"job": job}
+        self._ask(task)
+        self._tasks[trial_id] = task
+        if not task.recorded:
+            self.ledger.add(task)
+        self._on_draw(task)
+        return {TASK: task}
 
     def _draw(self) -> TrialTask:
         number = sum(self._drawn.values()) + 1
@@ -234,9 +234,9 @@ class BudgetSearcher(DriverOnly, Searcher):
             sampler.refused = 0
             planned = Planned(draw, method)
         self._drawn[planned.draw.budget] += 1
-        return self._job(planned.draw, planned.sampler, number, None)
+        return self._task(planned.draw, planned.sampler, number, None)
 
-    def _job(self, draw: Draw, sampler: str, number: int, seed: int | None) -> TrialTask:
+    def _task(self, draw: Draw, sampler: str, number: int, seed: int | None) -> TrialTask:
         trial_id = f"t{number:04d}"
         exported = self.config.exported
         if seed is None and exported is not None and number == 1:
@@ -254,24 +254,24 @@ class BudgetSearcher(DriverOnly, Searcher):
             directory=self._directory(trial_id),
         )
 
-    def _ask(self, job: TrialTask) -> None:
-        budget = job.draw.budget
+    def _ask(self, task: TrialTask) -> None:
+        budget = task.draw.budget
         study, sampler = self._studies[budget], self._samplers[budget]
-        parameters = sampler.study_parameters(job.draw)
-        study.enqueue_trial(parameters, user_attrs={"trial_id": job.trial_id})
+        parameters = sampler.study_parameters(task.draw)
+        study.enqueue_trial(parameters, user_attrs={"trial_id": task.trial_id})
         trial = study.ask({name: sampler.distributions[name] for name in parameters})
         assert trial.params == parameters, "the study must be told what is trained"
-        self._asked[job.trial_id] = (budget, trial)
+        self._asked[task.trial_id] = (budget, trial)
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
         """Tell the study how a trial ended; the ledger has heard of it already."""
-        job = self._jobs[trial_id]
-        if job.trial_id not in self._asked:
+        task = self._tasks[trial_id]
+        if task.trial_id not in self._asked:
             return
-        budget, trial = self._asked.pop(job.trial_id)
-        live = self.ledger.trials[job.trial_id]
+        budget, trial = self._asked.pop(task.trial_id)
+        live = self.ledger.trials[task.trial_id]
         state = TrialState.FAIL if error else _state_of(live.status)
         if state == TrialState.COMPLETE and live.value is None:
             state = TrialState.FAIL

@@ -83,13 +83,13 @@ class Courier(Protocol):
 class TrialFiles:
     """The files of a trial in its `folder`; `send` sees to it that the storage has them."""
 
-    def __init__(self, directory: Path, depot: FileTransfer | None) -> None:
+    def __init__(self, directory: Path, transfer: FileTransfer | None) -> None:
         self._courier: Courier | None = None
         self.folder = directory
-        if depot is not None and not depot.is_here:
-            self._courier = depot.courier()
-            self._name = directory.relative_to(depot.mark.storage).as_posix()
-            scratch = Path(tempfile.gettempdir()) / f"tune_app-{depot.mark.word[:12]}"
+        if transfer is not None and not transfer.is_here:
+            self._courier = transfer.courier()
+            self._name = directory.relative_to(transfer.mark.storage).as_posix()
+            scratch = Path(tempfile.gettempdir()) / f"tune_app-{transfer.mark.word[:12]}"
             scratch.mkdir(mode=0o700, exist_ok=True)
             self.folder = scratch / self._name
 
@@ -202,7 +202,7 @@ def marked(storage: Path) -> Iterator[StorageMark]:
 
 
 @contextmanager
-def open_depot(mark: StorageMark, url: str | None) -> Iterator[FileTransfer]:
+def open_file_transfer(mark: StorageMark, url: str | None) -> Iterator[FileTransfer]:
     """Keep an actor beside this process, for as long as the block; none for an object store."""
     if url is not None:
         yield FileTransfer(mark, url=url)
@@ -227,10 +227,10 @@ def open_depot(mark: StorageMark, url: str | None) -> Iterator[FileTransfer]:
         ray.kill(keeper)
 
 
-def node_name(depot: FileTransfer | None) -> str:
+def node_name(transfer: FileTransfer | None) -> str:
     """Return what the record calls this machine: its name and, in a cluster, its address."""
     name = socket.gethostname()
-    if depot is None:
+    if transfer is None:
         return name
     import ray
 

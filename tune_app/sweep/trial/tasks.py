@@ -8,12 +8,13 @@ from ray.tune.experiment import Trial
 
 from tune_app.sweep.search.feasible import Draw
 
-MESSAGE = "message"
+TASK = "task"  # the key of a TrialTask in the config that Tune passes around
+MESSAGE = "message"  # the key of a Message in what a worker reports
 
 
 @dataclass(frozen=True)
 class TrialTask:
-    """One trial to train, complete: what Ray's `config` holds under "job".
+    """One trial to train, complete: what Tune's config holds under TASK.
 
     An object, not a dict: Tune flattens and prints dicts, and this is neither its to search
     nor to show.
@@ -36,11 +37,11 @@ class TrialTask:
         return self.trial_id  # Tune writes it into tags
 
 
-def job_of(trial: Trial) -> TrialTask:
-    """Return the job that a Tune trial trains."""
-    job = trial.config["job"]
-    assert isinstance(job, TrialTask)
-    return job
+def task_of(trial: Trial) -> TrialTask:
+    """Return the task that a Tune trial trains."""
+    task = trial.config[TASK]
+    assert isinstance(task, TrialTask)
+    return task
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class DriverOnly:
 class LiveTrial:
     """What the driver knows of a trial."""
 
-    job: TrialTask
+    task: TrialTask
     status: str = "pending"
     epochs: int = 0
     score: float | None = None  # of the best epoch; higher is better
@@ -102,9 +103,9 @@ class Ledger:
     epochs_run: int = 0  # by this process
     remembered: int = 0  # trials that an earlier process ended
 
-    def add(self, job: TrialTask) -> LiveTrial:
-        live = LiveTrial(job, attempts=job.attempts, seconds=job.seconds)
-        self.trials[job.trial_id] = live
+    def add(self, task: TrialTask) -> LiveTrial:
+        live = LiveTrial(task, attempts=task.attempts, seconds=task.seconds)
+        self.trials[task.trial_id] = live
         return live
 
     def end(self, trial_id: str, status: str, reason: str | None, error: str | None = None) -> None:

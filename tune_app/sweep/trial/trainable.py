@@ -31,7 +31,7 @@ from tune_app.results.store.names import TEST_FILE, WEIGHTS_FOLDER
 from tune_app.sweep.ray_tune.placement import GPUS
 from tune_app.sweep.trial.best_weights import BestWeights, TrialCheckpoint, objective_value
 from tune_app.sweep.trial.file_transfer import FileTransfer, TrialFiles, node_name
-from tune_app.sweep.trial.tasks import MESSAGE, Message, TrialTask
+from tune_app.sweep.trial.tasks import MESSAGE, TASK, Message, TrialTask
 from tune_app.training.checkpoints import AtomicCheckpoint, save_weights
 from tune_app.training.device import apply_kernels, pick_device
 from tune_app.training.evaluate import measure, predict
@@ -68,7 +68,7 @@ class TrialSettings:
     metrics: tuple[str, ...] = ()  # by name, beside loss and accuracy
     final: bool = False  # the last epoch is kept in place of the best, and tested
     train_epochs: TrainEpochs = train_epochs
-    depot: FileTransfer | None = (
+    file_transfer: FileTransfer | None = (
         None  # of the driver's storage; None where this machine is the driver's
     )
 
@@ -91,25 +91,25 @@ class _TrialEnd(Exception):  # noqa: N818 - no error: most trials end well
         self.test = test or {}
 
 
-def run_trial(job: TrialTask, settings: TrialSettings, data: SearchData, report: Report) -> None:
-    """Train `job` to its end, calling `report` once for each epoch and once for the end.
+def run_trial(task: TrialTask, settings: TrialSettings, data: SearchData, report: Report) -> None:
+    """Train `task` to its end, calling `report` once for each epoch and once for the end.
 
     The last epoch and the end share a report where the end is known then. `report` may raise
     SystemExit, which is how Ray stops a function: best weights are in the storage by then.
     """
-    files = TrialFiles(Path(job.directory), settings.depot)
+    files = TrialFiles(Path(task.directory), settings.file_transfer)
     with contextlib.closing(files):
-        _run_trial(job, settings, data, report, files)
+        _run_trial(task, settings, data, report, files)
 
 
 def _run_trial(
-    job: TrialTask, settings: TrialSettings, data: SearchData, report: Report, files: TrialFiles
+    task: TrialTask, settings: TrialSettings, data: SearchData, report: Report, files: TrialFiles
 ) -> None:
     try:
         with _as_storage_error(files.folder):
             files.folder.mkdir(parents=True, exist_ok=True)
-        with _ended_if_hanging(files.folder / HANG_FILE, settings.time_limit_s - job.seconds):
-            ended = _train(job, settings, data, report, files)
+        with _ended_if_hanging(files.folder / HANG_FILE, settings.time_limit_s - task.seconds):
+            ended = _train(task, settings, data, report, files)
     except _TrialEnd as end:
         ended = end
     except StorageError as error:
@@ -128,34 +128,34 @@ def _run_trial(
 
 
 def _train(
-    job: TrialTask, settings: TrialSettings, data: SearchData, report: Report, files: TrialFiles
+    task: TrialTask, settings: TrialSettings, data: SearchData, report: Report, files: TrialFiles
 ) -> _TrialEnd:
     started = time.perf_counter()
-    _prepare_process(settings, job.seed)
+    _prepare_process(settings, task.seed)
     device = pick_device() if settings.use_gpu else torch.device("cpu")
-    model = build_network(settings.model, job.draw.config, data.input_shape, data.outputs)
+    model = build_network(settings.model, task.draw.config, data.input_shape, data.outputs)
     built = count_weights(model)
-    if built != job.draw.weights:
-        raise AssertionError(f"{built} weights were built, {job.draw.weights} were planned")
+    if built != task.draw.weights:
+        raise AssertionError(f"{built} weights were built, {task.draw.weights} were planned")
     model.to(device)
     best = BestWeights(
         model, files, metric=settings.metric, mode=settings.mode, final=settings.final
     )
     checkpoint = TrialCheckpoint(
-        AtomicCheckpoint(files.folder / CHECKPOINT_FILE), best, job.seconds
+        AtomicCheckpoint(files.folder / CHECKPOINT_FILE), best, task.seconds
     )
     ready = TrainingData.from_search(data, device)
     epochs = settings.train_epochs(
         model,
         ready,
-        job.draw.config,
-        seed=job.seed,
+        task.draw.config,
+        seed=task.seed,
         precision=settings.precision,
         checkpoint=checkpoint,
     )
-    last = int(job.draw.config["epochs"])
+    last = int(task.draw.config["epochs"])
     reason = "trained for all its epochs"
-    node = node_name(settings.depot)
+    node = node_name(settings.file_transfer)
     with contextlib.closing(epochs):
         while True:
             epoch_started = time.time()
@@ -189,7 +189,7 @@ def _train(
                 return _TrialEnd("timeout", f"over its limit of {limit} after epoch {result.epoch}")
     if best.epoch is None:
         raise RuntimeError("the training function ended without reporting an epoch")
-    test = _test(model, ready, data, job, settings, files) if settings.final else None
+    test = _test(model, ready, data, task, settings, files) if settings.final else None
     return _TrialEnd("finished", reason, test=test)
 
 
@@ -197,7 +197,7 @@ def _test(
     model: nn.Module,
     ready: TrainingData,
     data: SearchData,
-    job: TrialTask,
+    task: TrialTask,
     settings: TrialSettings,
     files: TrialFiles,
 ) -> dict[str, Any]:
@@ -207,7 +207,7 @@ def _test(
     device = ready.x_train.device
     x_test, y_test = as_tensor(data.x_test).to(device), as_tensor(data.y_test).to(device)
     outputs = predict(model, x_test, ready.normalize)
-    loss, accuracy = measure(outputs, y_test, job.draw.config["loss"])
+    loss, accuracy = measure(outputs, y_test, task.draw.config["loss"])
     answers: dict[str, Any] = {"targets": data.y_test, "predicted": outputs.cpu().numpy()}
     if data.classes:
         confidence, predicted = outputs.softmax(1).max(1)
@@ -318,13 +318,13 @@ class _Shellless:
 
 
 def tune_trial(config: dict[str, Any], settings: TrialSettings, data: SearchData) -> None:
-    """Ray's entry point: run the job in `config`, reporting to Tune."""
+    """Ray's entry point: run the task in `config`, reporting to Tune."""
     from ray import tune
 
     def report(fields: dict[str, Any]) -> None:
         tune.report({MESSAGE: Message(fields)})
 
-    run_trial(config["job"], replace(settings, use_gpu=config[GPUS] > 0), data, report)
+    run_trial(config[TASK], replace(settings, use_gpu=config[GPUS] > 0), data, report)
 
 
 tune_trial.__mixins__ = (_Shellless,)  # type: ignore[attr-defined]

@@ -36,14 +36,14 @@ from tune_app.training.user_training import UserTraining
 
 
 @dataclass(frozen=True)
-class OwnFunctions:
+class UserFunctions:
     """What builds a sweep's networks, and what trains them."""
 
     model: Model
     train: TrainEpochs
     folders: tuple[Path, ...] = ()  # where what they import may be
 
-    def for_workers(self) -> "OwnFunctions":
+    def for_workers(self) -> "UserFunctions":
         """Return the same with functions that travel by value."""
         model = self.model
         if isinstance(model, UserModel):
@@ -51,10 +51,12 @@ class OwnFunctions:
         train = self.train
         if isinstance(train, UserTraining):
             train = replace(train, function=Shipped(train.function, self.folders))
-        return OwnFunctions(model, train, self.folders)
+        return UserFunctions(model, train, self.folders)
 
 
-def name_own(config: SweepConfig, model: Function | None, train: Function | None) -> SweepConfig:
+def name_user_functions(
+    config: SweepConfig, model: Function | None, train: Function | None
+) -> SweepConfig:
     """Return `config` with the names of functions that were given in Python.
 
     Raises:
@@ -68,13 +70,13 @@ def name_own(config: SweepConfig, model: Function | None, train: Function | None
     return config.model_copy(update=named) if named else config
 
 
-def find_own(
+def find_user_functions(
     config: SweepConfig,
     folders: Sequence[Path],
     *,
     model: Function | None = None,
     train: Function | None = None,
-) -> OwnFunctions:
+) -> UserFunctions:
     """Return the functions that `config` names: those given, others from files in `folders`.
 
     Raises:
@@ -92,31 +94,31 @@ def find_own(
         function = train or load_function(config.training, folders)
         trained = UserTraining(config.training, function)
         trained.check()
-    return OwnFunctions(built, trained, tuple(folder.absolute() for folder in folders))
+    return UserFunctions(built, trained, tuple(folder.absolute() for folder in folders))
 
 
-def find_recorded(
+def find_recorded_functions(
     store: Store, record: SweepRecord, config: SweepConfig, launch: Launch
-) -> OwnFunctions:
+) -> UserFunctions:
     """Return the functions of a recorded sweep, as they were when it began.
 
     `config` is the record's, typed.
     """
     folders = function_folders(store, record)
-    return find_own(config, folders, model=launch.model, train=launch.train)
+    return find_user_functions(config, folders, model=launch.model, train=launch.train)
 
 
-def describe_own(own: OwnFunctions) -> dict[str, Any]:
-    """Return what a record says of a sweep's own functions: name, file and digest, source text."""
-    functions = {}
-    if isinstance(own.model, UserModel):
-        functions[own.model.reference] = own.model.function
-    if isinstance(own.train, UserTraining):
-        functions[own.train.reference] = own.train.function
-    return {reference: _describe(reference, functions[reference]) for reference in functions}
+def describe_user_functions(functions: UserFunctions) -> dict[str, Any]:
+    """Return what a record says of a sweep's user code: name, file and digest, source text."""
+    named: dict[str, Function] = {}
+    if isinstance(functions.model, UserModel):
+        named[functions.model.reference] = functions.model.function
+    if isinstance(functions.train, UserTraining):
+        named[functions.train.reference] = functions.train.function
+    return {reference: _describe(function) for reference, function in named.items()}
 
 
-def _describe(reference: str, function: Function) -> dict[str, Any]:
+def _describe(function: Function) -> dict[str, Any]:
     file = _file_of(function)
     try:
         source = inspect.getsource(function)
@@ -126,7 +128,7 @@ def _describe(reference: str, function: Function) -> dict[str, Any]:
     return {"file": None if file is None else str(file), "sha256": digest, "source": source}
 
 
-def keep_code(store: Store, name: str, own: OwnFunctions) -> None:
+def copy_user_code(store: Store, name: str, functions: UserFunctions) -> None:
     """Copy the files of a sweep's own functions to its folder, under their modules' names.
 
     What was defined in a script or a notebook is not copied: to run its file is to run it all.
@@ -134,7 +136,7 @@ def keep_code(store: Store, name: str, own: OwnFunctions) -> None:
     Raises:
         StorageError: A file cannot be written.
     """
-    for reference, described in describe_own(own).items():
+    for reference, described in describe_user_functions(functions).items():
         module = reference.partition(":")[0]
         if module == MAIN or described["file"] is None:
             continue

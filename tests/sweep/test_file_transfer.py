@@ -29,7 +29,7 @@ def far(tmp_path, monkeypatch):
     (tmp_path / "scratch").mkdir()
     storage = tmp_path / "storage"
     keeper = FileReceiver(str(storage))
-    monkeypatch.setattr(FileTransfer, "courier", lambda depot: Direct(keeper))
+    monkeypatch.setattr(FileTransfer, "courier", lambda transfer: Direct(keeper))
     return TrialFiles(storage / "sweep" / "t0001", FileTransfer(StorageMark(str(storage)))), storage
 
 

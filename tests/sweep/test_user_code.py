@@ -1,4 +1,4 @@
-"""A sweep's own functions: found before it begins, and sent to workers by value."""
+"""User code in a sweep: found before it begins, and sent to workers by value."""
 
 import pickle
 import sys
@@ -7,7 +7,7 @@ import pytest
 
 from tune_app.config.files import parse_sweep
 from tune_app.errors import FunctionError
-from tune_app.sweep.trial.user_code import Shipped, find_own, name_own
+from tune_app.sweep.trial.user_code import Shipped, find_user_functions, name_user_functions
 from tune_app.training.loop import train_epochs
 
 FILE = """
@@ -47,8 +47,8 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_a_worker_needs_no_copy_of_the_file(folder):
-    own = find_own(parse_sweep(FILE, source="own.yaml"), [folder])
-    packed = pickle.dumps(own.for_workers().model.function)
+    functions = find_user_functions(parse_sweep(FILE, source="own.yaml"), [folder])
+    packed = pickle.dumps(functions.for_workers().model.function)
     # As in another process, to which the file itself did not come.
     (folder / "shipped_nets.py").unlink()
     for name in ("shipped_nets", "shipped_beside"):
@@ -65,7 +65,7 @@ def test_what_is_installed_travels_by_its_name(folder):
 def test_a_parameter_that_no_function_takes_is_refused_before_anything_runs(folder):
     text = FILE.replace("training: shipped_nets:train\n", "")
     with pytest.raises(FunctionError) as refused:
-        find_own(parse_sweep(text, source="own.yaml"), [folder])
+        find_user_functions(parse_sweep(text, source="own.yaml"), [folder])
     assert str(refused.value) == (
         "parameters.mix: shipped_nets:build does not take it, and nothing else reads it; remove it"
     )
@@ -74,7 +74,7 @@ def test_a_parameter_that_no_function_takes_is_refused_before_anything_runs(fold
 def test_a_training_that_does_not_yield_is_refused(folder):
     text = FILE.replace("shipped_nets:train", "shipped_nets:twice")
     with pytest.raises(FunctionError) as refused:
-        find_own(parse_sweep(text, source="own.yaml"), [folder])
+        find_user_functions(parse_sweep(text, source="own.yaml"), [folder])
     assert str(refused.value) == (
         "shipped_nets:twice is not a generator function; it must yield once per epoch"
     )
@@ -85,7 +85,7 @@ def test_functions_given_in_python_are_named_in_the_record():
         return None
 
     config = parse_sweep(FILE, source="own.yaml")
-    named = name_own(config, mine, None)
+    named = name_user_functions(config, mine, None)
     prefix = f"{__name__}:test_functions_given_in_python_are_named_in_the_record"
     assert (named.model, named.training) == (f"{prefix}.<locals>.mine", config.training)
     assert named.user_functions == (named.model, named.training)
