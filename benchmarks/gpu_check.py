@@ -28,6 +28,7 @@ import torch
 try:
     import gpu_checks
     import gpu_timings
+    import gpu_ways
     from gpu_bench import Bench, Utilisation
 except ModuleNotFoundError as missing:
     if missing.name is None or missing.name.startswith("tune_app"):
@@ -44,6 +45,7 @@ SECTIONS: tuple[Section, ...] = (
     ("epochs alone", gpu_timings.time_alone),
     ("epochs stacked", gpu_timings.time_stacked),
     ("300 trainings", gpu_timings.time_search),
+    ("ways", gpu_ways.time_ways),
     ("profile", gpu_timings.profile_step),
     ("memory", gpu_checks.check_full_memory),  # last: it fills the GPU
 )

@@ -31,7 +31,7 @@ def test_the_gpu_check_passes_on_a_cpu_where_ray_is_not_installed(tmp_path):
     assert len(record["checks"]) > 30
     assert list(record["sections"]) == [
         *("ceilings", "optimizers", "evaluation", "augmentation", "members"),
-        *("epochs alone", "epochs stacked", "300 trainings", "profile", "memory"),
+        *("epochs alone", "epochs stacked", "300 trainings", "ways", "profile", "memory"),
     ]
     # Only what this machine has not: nvidia-smi's numbers.
     assert all(set(section) == {"seconds"} for section in record["sections"].values())

@@ -43,7 +43,7 @@ class StackedStep:
         self.limits = torch.tensor(limits, device=device)
         self.inputs = inputs  # the data set's, or the same normalised
         self.number = torch.zeros(1, dtype=torch.long, device=device)
-        self.orders = torch.zeros(steps, members, size, dtype=torch.long, device=device)
+        self.orders = torch.zeros(steps, members, size, dtype=torch.int32, device=device)
         self.coefficients = torch.zeros(steps, 3, members, device=device)
         self.outputs = torch.zeros(steps, members, size, data.outputs, device=device)
         self.norms = torch.zeros(steps, members, device=device)
@@ -73,7 +73,7 @@ class StackedStep:
         """Return the epoch's outputs `(K, count, outputs)`, each before its step, and targets."""
         outputs = self.outputs.transpose(0, 1).flatten(1, 2)[:, : self.count]
         rows = self.orders.transpose(0, 1).flatten(1)[:, : self.count]
-        return outputs, self.data.y_train[rows]
+        return outputs, self.data.y_train[rows.long()]
 
     def _take(self, size: int, *, with_norms: bool) -> None:
         number = self.number
