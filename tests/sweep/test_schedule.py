@@ -3,7 +3,7 @@ import math
 import pytest
 
 from tune_app.config.files import parse_sweep
-from tune_app.sweep.schedule.asha import Rungs, rung_key, rungs_of
+from tune_app.sweep.schedule.early_stopping import Rungs, rung_key, rungs_of
 
 
 @pytest.fixture

@@ -13,49 +13,48 @@ from tune_app.results.store import TrialRecord
 from tune_app.sweep.search.feasible import FeasibleSpace, sample_parameter
 from tune_app.sweep.search.predefined import grid_draws
 from tune_app.sweep.search.samplers import BudgetSampler, startup_draws, to_distribution
-from tune_app.sweep.search.tune_searcher import BudgetSearcher
+from tune_app.sweep.search.trial_chooser import TrialChooser
 from tune_app.sweep.trial.tasks import Ledger
 
 
-def searcher_of(text: str, **changes) -> BudgetSearcher:
+def chooser_of(text: str, **changes) -> TrialChooser:
     config = parse_sweep(text, source="search.yaml", overrides=list(changes.items()))
     feasible = FeasibleSpace(config, *DIGITS)
-    return BudgetSearcher(
+    return TrialChooser(
         config, feasible, Ledger(), directory=lambda trial: f"/x/{trial}", on_draw=lambda task: None
     )
 
 
-def drive(searcher: BudgetSearcher, *, status: str = "finished") -> list:
+def drive(chooser: TrialChooser, *, status: str = "finished") -> list:
     """Run a whole search without Tune: every trial scores by its learning rate."""
     tasks = []
-    while (config := searcher.suggest(f"ray{len(tasks)}")) != "FINISHED":
-        task = config["task"]
+    while (task := chooser.next()) is not None:
         tasks.append(task)
-        live = searcher.ledger.trials[task.trial_id]
+        live = chooser.ledger.trials[task.trial_id]
         live.value = -abs(np.log10(task.draw.config["lr"]) + 2)
         live.curve = {1: live.value}
-        searcher.ledger.end(task.trial_id, status, None)
-        searcher.on_trial_complete(f"ray{len(tasks) - 1}", {})
+        chooser.ledger.end(task.trial_id, status, None)
+        chooser.ended(task)
     return tasks
 
 
 def test_no_draw_of_a_whole_search_is_over_budget_with_nested_conditions():
-    searcher = searcher_of(NESTED, **{"search.trials": 90})
-    tasks = drive(searcher)
+    chooser = chooser_of(NESTED, **{"search.trials": 90})
+    tasks = drive(chooser)
     assert len(tasks) == 90
     assert all(task.draw.weights <= task.draw.budget for task in tasks)
     assert Counter(task.draw.budget for task in tasks) == {1_000: 30, 3_000: 30, 9_000: 30}
     by_method = Counter(task.sampler for task in tasks)
     assert by_method["startup"] == 12
     assert by_method["tpe"] > 70
-    assert sum(searcher.refused.values()) > 0
+    assert sum(chooser.refused.values()) > 0
 
 
 def test_the_studies_are_told_what_was_trained():
-    searcher = searcher_of(NESTED, **{"search.trials": 30})
-    tasks = drive(searcher)
+    chooser = chooser_of(NESTED, **{"search.trials": 30})
+    tasks = drive(chooser)
     for budget in (1_000, 3_000, 9_000):
-        told = searcher.study(budget).get_trials()
+        told = chooser.study(budget).get_trials()
         drawn = [task.draw for task in tasks if task.draw.budget == budget]
         lists = {"[]": (), "[16]": (16,), "[64, 32]": (64, 32)}
         assert [
@@ -66,7 +65,7 @@ def test_the_studies_are_told_what_was_trained():
 
 
 def test_tpe_acts_in_every_study_of_24_trials_over_3_budgets():
-    tasks = drive(searcher_of(NESTED, **{"search.trials": 24}))
+    tasks = drive(chooser_of(NESTED, **{"search.trials": 24}))
     methods = Counter((task.draw.budget, task.sampler) for task in tasks)
     assert methods == {
         (budget, method): 4 for budget in (1_000, 3_000, 9_000) for method in ("startup", "tpe")
@@ -88,9 +87,9 @@ def test_startup_draws_are_counted_per_sweep(budgets, draws):
     ],
 )
 def test_endings_are_told_as_what_they_are(status, state):
-    searcher = searcher_of(NESTED, **{"search.trials": 6})
-    drive(searcher, status=status)
-    trials = searcher.study(1_000).get_trials()
+    chooser = chooser_of(NESTED, **{"search.trials": 6})
+    drive(chooser, status=status)
+    trials = chooser.study(1_000).get_trials()
     assert {trial.state for trial in trials} == {state}
     # A diverged trial's good epochs must not rank it above others.
     assert all(bool(t.intermediate_values) == (status != "diverged") for t in trials)
@@ -98,7 +97,7 @@ def test_endings_are_told_as_what_they_are(status, state):
 
 def test_the_same_seed_draws_the_same_trials():
     first, second, other = (
-        drive(searcher_of(NESTED, **{"search.trials": 24, "search.seed": seed}))
+        drive(chooser_of(NESTED, **{"search.trials": 24, "search.seed": seed}))
         for seed in (7, 7, 8)
     )
     assert [task.draw for task in first] == [task.draw for task in second]
@@ -110,11 +109,11 @@ def test_tpe_finds_a_better_learning_rate_than_random():
     def mean_score(method):
         scores = []
         for seed in range(3):
-            searcher = searcher_of(
+            chooser = chooser_of(
                 NESTED,
                 **{"search.trials": 60, "search.sampler": method, "search.seed": seed},
             )
-            tasks = drive(searcher)
+            tasks = drive(chooser)
             scores += [abs(np.log10(task.draw.config["lr"]) + 2) for task in tasks[-15:]]
         return np.mean(scores)
 
@@ -122,14 +121,14 @@ def test_tpe_finds_a_better_learning_rate_than_random():
 
 
 def test_own_configurations_come_first_and_partial_ones_are_completed():
-    searcher = searcher_of(
+    chooser = chooser_of(
         NESTED,
         **{
             "search.trials": 6,
             "search.start_with": [{"lr": 0.05, "kernel_size": 3}, {"conv_layers": 3}],
         },
     )
-    tasks = drive(searcher)
+    tasks = drive(chooser)
     assert [task.sampler for task in tasks[:3]] == ["start_with", "start_with", "startup"]
     assert tasks[0].draw.parameters["lr"] == 0.05
     assert tasks[1].draw.parameters["conv_layers"] == 3
@@ -137,7 +136,7 @@ def test_own_configurations_come_first_and_partial_ones_are_completed():
 
 def test_an_own_configuration_that_fits_no_budget_is_refused():
     with pytest.raises(BudgetError) as error:
-        searcher_of(
+        chooser_of(
             NESTED,
             **{
                 "budgets": [100],
@@ -161,9 +160,9 @@ search: {sampler: grid, trials: 100}
 
 
 def test_a_grid_is_drawn_once_and_counts_what_does_not_fit():
-    searcher = searcher_of(GRID)
-    tasks = drive(searcher)
-    assert searcher.trials == len(tasks) == 6
+    chooser = chooser_of(GRID)
+    tasks = drive(chooser)
+    assert chooser.trials == len(tasks) == 6
     assert {(task.draw.parameters["width"], task.draw.budget) for task in tasks} == {
         (8, 1_000),
         (32, 5_000),
@@ -173,24 +172,24 @@ def test_a_grid_is_drawn_once_and_counts_what_does_not_fit():
 
 def test_a_grid_that_is_cut_short_is_cut_in_every_budget():
     text = GRID.replace("  width: {choice: [8, 32, 200]}\n", "") + "budget_mode: fill\n"
-    tasks = drive(searcher_of(text, **{"search.trials": 4}))
+    tasks = drive(chooser_of(text, **{"search.trials": 4}))
     assert Counter(task.draw.budget for task in tasks) == {1_000: 2, 5_000: 2}
 
 
 def test_a_discrete_space_is_not_drawn_beyond_what_it_holds():
-    searcher = searcher_of(GRID, **{"search.sampler": "tpe", "search.trials": 50})
-    tasks = drive(searcher)
-    assert searcher.trials == len(tasks) == 6
-    assert searcher.exhausted
+    chooser = chooser_of(GRID, **{"search.sampler": "tpe", "search.trials": 50})
+    tasks = drive(chooser)
+    assert chooser.trials == len(tasks) == 6
+    assert chooser.exhausted
 
 
 def test_draws_go_on_elsewhere_after_a_resume():
-    first = searcher_of(NESTED, **{"search.sampler": "random", "search.trials": 6})
+    first = chooser_of(NESTED, **{"search.sampler": "random", "search.trials": 6})
     drawn = {task.draw.key for task in drive(first)}
-    second = searcher_of(NESTED, **{"search.sampler": "random", "search.trials": 6})
+    second = chooser_of(NESTED, **{"search.sampler": "random", "search.trials": 6})
     for budget in (1_000, 3_000, 9_000):
         second._drawn[budget] = 0
-        second._samplers[budget].skip(2)
+        second._studies.samplers[budget].skip(2)
     assert not drawn & {task.draw.key for task in drive(second)}
 
 
@@ -214,8 +213,8 @@ def test_in_fill_mode_a_grid_is_drawn_for_each_budget():
 
 
 def test_a_small_space_is_not_drawn_twice_before_it_is_exhausted():
-    searcher = searcher_of(GRID, **{"search.sampler": "tpe", "search.trials": 6})
-    tasks = drive(searcher)
+    chooser = chooser_of(GRID, **{"search.sampler": "tpe", "search.trials": 6})
+    tasks = drive(chooser)
     assert len({(task.draw.budget, task.draw.key) for task in tasks}) == 6
 
 
@@ -230,9 +229,9 @@ def test_distributions_have_the_same_ends_as_the_ranges():
 
 
 def test_another_sweeps_trials_teach_the_studies_they_suit():
-    teacher = searcher_of(NESTED, **{"search.trials": 30})
+    teacher = chooser_of(NESTED, **{"search.trials": 30})
     tasks = drive(teacher)
-    pupil = searcher_of(NESTED, **{"search.trials": 3, "search.seed": 5})
+    pupil = chooser_of(NESTED, **{"search.trials": 3, "search.seed": 5})
     for task in tasks:
         live = teacher.ledger.trials[task.trial_id]
         record = TrialRecord(
@@ -248,7 +247,7 @@ def test_another_sweeps_trials_teach_the_studies_they_suit():
     taught = {budget: len(pupil.study(budget).get_trials()) for budget in (1_000, 3_000, 9_000)}
     assert taught == {1_000: 10, 3_000: 10, 9_000: 10}
     assert {task.sampler for task in drive(pupil)} == {"tpe"}
-    narrow = searcher_of(NESTED.replace("float: [1e-4, 1e-1]", "float: [0.5, 0.6]"))
+    narrow = chooser_of(NESTED.replace("float: [1e-4, 1e-1]", "float: [0.5, 0.6]"))
     narrow.learn(record, [])
     assert not any(narrow.study(budget).get_trials() for budget in (1_000, 3_000, 9_000))
 
@@ -256,10 +255,10 @@ def test_another_sweeps_trials_teach_the_studies_they_suit():
 def test_a_proposal_costs_little():
     import time
 
-    searcher = searcher_of(NESTED, **{"search.trials": 60})
-    drive(searcher)
-    sampler = BudgetSampler(searcher.feasible, 1_000, method="tpe", startup=4, seed=0)
+    chooser = chooser_of(NESTED, **{"search.trials": 60})
+    drive(chooser)
+    sampler = BudgetSampler(chooser.feasible, 1_000, method="tpe", startup=4, seed=0)
     started = time.perf_counter()
     for _ in range(10):
-        sampler.propose(searcher.study(1_000))
+        sampler.propose(chooser.study(1_000))
     assert (time.perf_counter() - started) / 10 < 0.25

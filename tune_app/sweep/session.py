@@ -15,10 +15,11 @@ from tune_app.sweep.progress import SweepProgress
 from tune_app.sweep.ray_tune.engine import Ended, StagePlan, run_tune
 from tune_app.sweep.ray_tune.placement import Placement, plan_placement
 from tune_app.sweep.ray_tune.recorder import Recorder
-from tune_app.sweep.schedule.asha import Rungs, rung_key, rungs_of
+from tune_app.sweep.schedule.early_stopping import Rungs, rung_key, rungs_of
 from tune_app.sweep.search.feasible import FeasibleSpace
 from tune_app.sweep.search.task_queue import TaskQueue
-from tune_app.sweep.search.tune_searcher import BudgetSearcher, best_so_far_by_epoch
+from tune_app.sweep.search.trial_chooser import TrialChooser, best_so_far_by_epoch
+from tune_app.sweep.search.tune_searcher import BudgetSearcher
 from tune_app.sweep.signals import StopRequested
 from tune_app.sweep.storage_uploads import uploads_of
 from tune_app.sweep.sweep_run import SweepRun
@@ -182,7 +183,7 @@ class SearchSession(Session):
         self.rungs = rungs_of(self.config)
         self.budgets = feasible.budgets
         self.time_limit_s = self.config.search.time_limit_s
-        self.searcher = BudgetSearcher(
+        self.chooser = TrialChooser(
             self.config,
             feasible,
             self.recorder.ledger,
@@ -192,20 +193,20 @@ class SearchSession(Session):
 
     def refused(self) -> dict[str, int]:
         """Return how many draws never became a trial, by budget."""
-        return {budget_name(b): count for b, count in self.searcher.refused.items() if count}
+        return {budget_name(b): count for b, count in self.chooser.refused.items() if count}
 
     def _remember(self) -> None:
-        """Give the searcher its trials back, the rungs what came by them, and what teaches."""
-        config, searcher = self.config, self.searcher
+        """Give the chooser its trials back, the rungs what came by them, and what teaches."""
+        config, chooser = self.config, self.chooser
         if config.search.sampler != "grid":  # a grid counts its refusals anew
             counts = {_budget(name): count for name, count in self.record.refused.items()}
-            searcher.refused.update(counts)
+            chooser.refused.update(counts)
         sign = 1.0 if config.objective.mode == "max" else -1.0
         for trial in self.store.trials(self.name):
             if trial.stage != "search":
                 continue
             epochs = self.store.epochs(self.name, trial.trial_id)
-            searcher.remember(trial, epochs)
+            chooser.remember(trial, epochs)
             if self.rungs is None:
                 continue
             key = rung_key(config, trial.config, trial.budget, trial.weights or 0)
@@ -216,13 +217,13 @@ class SearchSession(Session):
             # Gone since this sweep began, it taught what it could.
             with contextlib.suppress(UnknownSweepError):
                 for trial in self.store.trials(teacher):
-                    searcher.learn(trial, self.store.epochs(teacher, trial.trial_id))
-        searcher.begin()
+                    chooser.learn(trial, self.store.epochs(teacher, trial.trial_id))
+        chooser.begin()
 
     def _run_tune(self) -> Ended:
-        if self.searcher.exhausted:  # and resumed for the final stage
+        if self.chooser.exhausted:  # and resumed for the final stage
             return Ended("complete", None)
-        return self._tune(self.searcher)
+        return self._tune(BudgetSearcher(self.chooser))
 
     def _ended_fields(self, ended: Ended) -> dict[str, Any]:
         return {
@@ -241,7 +242,7 @@ class SearchSession(Session):
             usable=sum(trial.status.is_ranked and trial.best_epoch is not None for trial in trials),
             seconds=seconds,
         )
-        rare = {budget_name(b): share for b, share in self.searcher.rare_budgets.items()}
+        rare = {budget_name(b): share for b, share in self.chooser.rare_budgets.items()}
         return replace(outcome, refused=self.refused(), rare=rare)
 
 

@@ -21,7 +21,8 @@ from tune_app.errors import ClusterError
 from tune_app.sweep.progress import SweepProgress
 from tune_app.sweep.ray_tune.placement import GPUS, Admission
 from tune_app.sweep.ray_tune.recorder import Recorder
-from tune_app.sweep.schedule.asha import BudgetAsha, Rungs
+from tune_app.sweep.schedule.asha import BudgetAsha
+from tune_app.sweep.schedule.early_stopping import Rungs
 from tune_app.sweep.search.task_queue import TaskQueue
 from tune_app.sweep.search.tune_searcher import BudgetSearcher
 from tune_app.sweep.signals import StopSignals, signal_name

@@ -1,77 +1,13 @@
-"""ASHA, per budget: which trials are stopped early.
-
-Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning" (arXiv:1810.05934), in its
-stopping form. Three things differ from Ray's own scheduler: rungs are kept per budget (and per
-learning-rate schedule, where that is searched), because a small network learns more slowly than a
-large one and an annealed curve more slowly than a constant one, and both may end higher; a trial
-is judged by its best epoch so far, which is what the ranking will judge it by; and a score that is
-not a number is the worst there is, where Ray's comparison lets it train to the end.
-"""
+"""Tune's scheduler: it ends the trials that `early_stopping.py` stops, and keeps the workers."""
 
 import time
-from dataclasses import dataclass, field
 from typing import Any
 
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
-from tune_app.config.sweep import SweepConfig
+from tune_app.sweep.schedule.early_stopping import Rungs
 from tune_app.sweep.trial.tasks import DriverOnly, Ledger, message_of, task_of
-
-
-@dataclass
-class Rungs:
-    """The rungs of one sweep: what each trial had reached when it came by.
-
-    A rung stands at `grace`, `grace * reduction`, `grace * reduction^2`, ... epochs, below
-    `epochs`. At a rung a trial goes on if it is among the best `1 / reduction` of those that
-    came by so far, itself included; until `reduction` have come by, nobody is judged.
-    """
-
-    grace: int
-    reduction: int
-    epochs: int
-    _scores: dict[tuple[Any, int], dict[str, float]] = field(default_factory=dict)
-
-    @property
-    def levels(self) -> list[int]:
-        """The epochs at which rungs stand, lowest first.
-
-        >>> Rungs(grace=3, reduction=3, epochs=30).levels
-        [3, 9, 27]
-        """
-        levels = []
-        level = self.grace
-        while level < self.epochs:
-            levels.append(level)
-            level *= self.reduction
-        return levels
-
-    def judge(self, key: Any, trial_id: str, epoch: int, score: float) -> str | None:
-        """Record a trial's best score so far at an epoch; return why it should stop, or None.
-
-        Higher scores are better. A trial is judged once at each rung, also when its epochs are
-        repeated after a resume.
-        """
-        reasons = [
-            self._judge_at(level, key, trial_id, score) for level in self.levels if level <= epoch
-        ]
-        return next((reason for reason in reasons if reason is not None), None)
-
-    def _judge_at(self, level: int, key: Any, trial_id: str, score: float) -> str | None:
-        scores = self._scores.setdefault((key, level), {})
-        if trial_id in scores:
-            return None
-        score = score if score == score else float("-inf")
-        scores[trial_id] = score
-        if len(scores) < self.reduction:
-            return None
-        better = sum(other > score for other in scores.values())
-        kept = len(scores) // self.reduction
-        if better < kept:
-            return None
-        return f"rung {level}: {_ordinal(better + 1)} of {len(scores)}, the best {kept} go on"
-
 
 MOST_WORKERS = 100_000  # kept for reuse: all
 WORKER_START_S = 20.0  # that a free worker leaves a trial to the one which starts for it
@@ -141,31 +77,3 @@ class WorkerKeeper(DriverOnly):
             if time.monotonic() - since < (WORKER_START_S if placed else PLACEMENT_S):
                 return trial in self._controller._resetting_trials
         return bool(self._reuse(trial))
-
-
-def rungs_of(config: SweepConfig) -> Rungs | None:
-    """Return the rungs that a sweep's file asks for, empty; None without early stopping."""
-    if config.scheduler.type == "none":
-        return None
-    epochs = config.epochs
-    return Rungs(config.scheduler.grace(epochs), config.scheduler.reduction_factor, epochs)
-
-
-def rung_key(
-    config: SweepConfig, trial: dict[str, Any], budget: int | None, weights: int
-) -> tuple[Any, ...]:
-    """Return what a trial shares its rungs with: a budget, and a searched `lr_schedule`.
-
-    In cap mode that is the smallest budget that the network fits, whichever it was drawn for.
-    """
-    size = budget
-    if config.budget_mode == "cap" and config.budgets:
-        size = min(b for b in config.budgets if b >= weights)
-    schedule = trial["lr_schedule"] if "lr_schedule" in config.space.varied else None
-    return (size, schedule)
-
-
-def _ordinal(number: int) -> str:
-    if number % 100 in (11, 12, 13):
-        return f"{number}th"
-    return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th') }"

@@ -12,7 +12,7 @@ from tune_app.config.sweep import SweepConfig
 from tune_app.data.sets import DataShape
 from tune_app.models.network import build_network
 from tune_app.models.user_networks import Model
-from tune_app.sweep.schedule.asha import rungs_of
+from tune_app.sweep.schedule.early_stopping import rungs_of
 from tune_app.sweep.search.feasible import Draw, FeasibleSpace, Survey
 from tune_app.sweep.search.predefined import grid_draws
 from tune_app.sweep.search.smallest_network import require_budgets

@@ -2,11 +2,12 @@
 
 import time
 from dataclasses import dataclass, field
-from typing import Any, Self
-
-from ray.tune.experiment import Trial
+from typing import TYPE_CHECKING, Any, Self
 
 from tune_app.sweep.search.feasible import Draw
+
+if TYPE_CHECKING:
+    from ray.tune.experiment import Trial
 
 TASK = "task"  # the key of a TrialTask in the config that Tune passes around
 MESSAGE = "message"  # the key of a Message in what a worker reports
@@ -37,7 +38,7 @@ class TrialTask:
         return self.trial_id  # Tune writes it into tags
 
 
-def task_of(trial: Trial) -> TrialTask:
+def task_of(trial: "Trial") -> TrialTask:
     """Return the task that a Tune trial trains."""
     task = trial.config[TASK]
     assert isinstance(task, TrialTask)

@@ -1,0 +1,101 @@
+"""One Optuna study for each budget, asked and told.
+
+What a study is told is what was trained: early-stopped trials are told as pruned with their curve,
+diverged ones as pruned without any (Optuna ranks these last), failed ones as failed.
+"""
+
+from collections.abc import Mapping
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from tune_app.sweep.search.feasible import Draw, FeasibleSpace
+from tune_app.sweep.search.samplers import BudgetSampler, startup_draws
+from tune_app.sweep.trial.tasks import LiveTrial, TrialTask
+
+
+class BudgetStudies:
+    """The studies of a sweep, and what samples from them."""
+
+    def __init__(self, feasible: FeasibleSpace, *, mode: str, method: str, seed: int) -> None:
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self._mode = mode
+        self.studies = {budget: self._study() for budget in feasible.budgets}
+        self.samplers = {
+            budget: BudgetSampler(
+                feasible,
+                budget,
+                method=method,
+                startup=startup_draws(len(feasible.budgets)),
+                seed=seed,
+            )
+            for budget in feasible.budgets
+        }
+        self._asked: dict[str, tuple[int | None, optuna.Trial]] = {}  # by trial id
+
+    def _study(self) -> optuna.Study:
+        return optuna.create_study(
+            direction="maximize" if self._mode == "max" else "minimize",
+            # The samplers choose; a study only remembers.
+            sampler=optuna.samplers.RandomSampler(seed=0),
+        )
+
+    def propose(self, budget: int | None) -> tuple[Draw, str, int]:
+        """Return a configuration that fits, what chose it, and how many draws were refused."""
+        sampler = self.samplers[budget]
+        draw, method = sampler.propose(self.studies[budget])
+        refused, sampler.refused = sampler.refused, 0
+        return draw, method, refused
+
+    def ask(self, task: TrialTask) -> None:
+        """Have the study of a task's budget know that it is being trained."""
+        budget = task.draw.budget
+        study, sampler = self.studies[budget], self.samplers[budget]
+        parameters = sampler.study_parameters(task.draw)
+        study.enqueue_trial(parameters, user_attrs={"trial_id": task.trial_id})
+        trial = study.ask({name: sampler.distributions[name] for name in parameters})
+        assert trial.params == parameters, "the study must be told what is trained"
+        self._asked[task.trial_id] = (budget, trial)
+
+    def tell(self, live: LiveTrial, *, error: bool = False) -> None:
+        """Tell the study how a trial ended that was asked for."""
+        if live.task.trial_id not in self._asked:
+            return
+        budget, trial = self._asked.pop(live.task.trial_id)
+        state = TrialState.FAIL if error else told_state(live.status, live.value)
+        if live.status != "diverged":
+            for epoch, value in live.curve.items():
+                trial.report(value, epoch)
+        self.studies[budget].tell(
+            trial, live.value if state == TrialState.COMPLETE else None, state=state
+        )
+
+    def add(
+        self, draw: Draw, status: str, value: float | None, curve: Mapping[int, float], name: str
+    ) -> None:
+        """Add a trial that has ended, of this sweep or another."""
+        self.studies[draw.budget].add_trial(self._frozen(draw, status, value, curve, name))
+
+    def _frozen(
+        self, draw: Draw, status: str, value: float | None, curve: Mapping[int, float], name: str
+    ) -> FrozenTrial:
+        state = told_state(status, value)
+        sampler = self.samplers[draw.budget]
+        parameters = sampler.study_parameters(draw)
+        return create_trial(
+            state=state,
+            value=value if state == TrialState.COMPLETE else None,
+            params=parameters,
+            distributions={name: sampler.distributions[name] for name in parameters},
+            intermediate_values=dict(curve) if status != "diverged" else {},
+            user_attrs={"trial_id": name},
+        )
+
+
+def told_state(status: str, value: float | None) -> TrialState:
+    """Return the state in which Optuna is told of a trial."""
+    if status == "finished":
+        return TrialState.FAIL if value is None else TrialState.COMPLETE
+    if status in ("stopped", "diverged", "timeout"):
+        return TrialState.PRUNED
+    return TrialState.FAIL

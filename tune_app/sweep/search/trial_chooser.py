@@ -1,0 +1,228 @@
+"""What is trained next: every draw of a sweep, in a form that any engine can run.
+
+Trials are shared out among the budgets in turn. Each draw is complete and fits before anybody
+hears of it. There is no Ray here: a running sweep and a simulation drive the same object.
+"""
+
+import math
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import optuna
+
+from tune_app.config.sweep import Objective, SweepConfig
+from tune_app.results.store.records import EpochRecord, TrialRecord
+from tune_app.sweep.schedule.early_stopping import rung_key
+from tune_app.sweep.search.feasible import RARE_SHARE, Draw, FeasibleSpace
+from tune_app.sweep.search.optuna_studies import BudgetStudies
+from tune_app.sweep.search.predefined import grid_draws, predefined_draws
+from tune_app.sweep.trial.tasks import Ledger, TrialTask
+
+MOST_COUNTED = 3_000  # combinations of a discrete space
+ENDED = ("finished", "stopped", "diverged", "failed", "timeout")
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A draw that waits for its turn."""
+
+    draw: Draw
+    sampler: str
+
+
+class TrialChooser:
+    """Draws every trial of a sweep.
+
+    `directory` names a trial's folder by its id; `on_draw` hears of each trial before it runs.
+    """
+
+    def __init__(
+        self,
+        config: SweepConfig,
+        feasible: FeasibleSpace,
+        ledger: Ledger,
+        *,
+        directory: Callable[[str], str],
+        on_draw: Callable[[TrialTask], None],
+    ) -> None:
+        self.config = config
+        self.feasible = feasible
+        self.ledger = ledger
+        self.refused: Counter[int | None] = Counter()
+        self._directory = directory
+        self._on_draw = on_draw
+        self._sign = 1.0 if config.objective.mode == "max" else -1.0
+        method = config.search.sampler
+        self._studies = BudgetStudies(
+            feasible, mode=config.objective.mode, method=method, seed=config.search.seed
+        )
+        self._waiting: deque[Planned] = deque()
+        self._unfinished: deque[TrialTask] = deque()
+        self._drawn: Counter[int | None] = Counter()
+        self.trials = config.search.trials
+        self._distinct: dict[int | None, int] = dict.fromkeys(feasible.budgets, self.trials)
+        if method == "grid":
+            draws, refused = grid_draws(feasible)
+            self._waiting.extend(Planned(draw, "grid") for draw in draws)
+            self.refused.update(refused)
+            self.trials = min(self.trials, len(draws))
+        else:
+            predefined = predefined_draws(config, feasible)
+            self._waiting.extend(Planned(draw, "start_with") for draw in predefined)
+            self._limit_to_distinct()
+
+    def _limit_to_distinct(self) -> None:
+        """Plan no more trials than there are configurations, where these can be counted.
+
+        A space in which nothing varies is left alone: who repeats one configuration wants to.
+        """
+        space = self.feasible.space
+        if not space.varied or not all(space.is_discrete(name) for name in space.varied):
+            return
+        if math.prod(len(space.grid_values(name)) for name in space.varied) > MOST_COUNTED:
+            return
+        counts = Counter(draw.budget for draw in grid_draws(self.feasible)[0])
+        self._distinct = {budget: counts[budget] for budget in self.feasible.budgets}
+        self.trials = min(self.trials, sum(self._distinct.values()))
+
+    def study(self, budget: int | None) -> optuna.Study:
+        """Return the study of one budget."""
+        return self._studies.studies[budget]
+
+    @property
+    def rare_budgets(self) -> dict[int | None, float]:
+        """The budgets that few random draws fit, with the share that do."""
+        shares = {budget: self.feasible.survey(budget).share for budget in self.feasible.budgets}
+        return {budget: share for budget, share in shares.items() if share < RARE_SHARE}
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether every trial of the sweep has been drawn."""
+        return not self._unfinished and sum(self._drawn.values()) >= self.trials
+
+    def begin(self) -> None:
+        """Draw from here on as nobody did before: continue where earlier processes stopped."""
+        for budget, sampler in self._studies.samplers.items():
+            sampler.skip(self._drawn[budget])
+
+    # -- what an earlier process left ---------------------------------------------------------
+
+    def remember(self, record: TrialRecord, epochs: Sequence[EpochRecord]) -> None:
+        """Take over a trial of an earlier process: learn from it, or queue it again."""
+        draw = self.feasible.plan(record.parameters, record.budget)
+        task = self._task(draw, record.sampler, record.number, record.seed)
+        task = replace(task, seconds=record.seconds, attempts=record.attempts, recorded=True)
+        self._forget_waiting(draw)
+        self._drawn[record.budget] += 1
+        live = self.ledger.add(task)
+        live.epochs, live.started = record.epochs, record.started
+        live.value = record.measured(self.config.objective.metric)
+        live.score = None if live.value is None else self._sign * live.value
+        live.curve = best_so_far_by_epoch(epochs, self.config.objective)
+        if record.status not in ENDED:
+            self._unfinished.append(task)
+            return
+        self.ledger.remembered += 1
+        live.status, live.stop_reason, live.error = record.status, record.stop_reason, record.error
+        self._studies.add(draw, record.status, live.value, live.curve, record.trial_id)
+
+    def learn(self, record: TrialRecord, epochs: Sequence[EpochRecord]) -> None:
+        """Let a trial of another sweep teach the sampler, in the study of each budget it suits.
+
+        One that this space cannot draw, or that never had a result, teaches nothing.
+        """
+        value = record.measured(self.config.objective.metric)
+        if record.stage != "search" or record.status not in ENDED or value is None:
+            return
+        for budget in self.feasible.budgets:
+            if not self._could_draw(record.parameters, budget):
+                continue
+            draw = self.feasible.fits(record.parameters, budget)
+            if draw is not None and draw.weights > self.feasible.floor(budget):
+                curve = best_so_far_by_epoch(epochs, self.config.objective)
+                name = f"{record.sweep}/{record.trial_id}"
+                self._studies.add(draw, record.status, value, curve, name)
+
+    def _could_draw(self, parameters: dict[str, Any], budget: int | None) -> bool:
+        """Tell whether `parameters` are exactly those active under `budget`, each in its range."""
+        space = self.feasible.space
+        values = {**parameters, "budget": budget}
+        active = {name for name in space.varied if space.active(values, name)}
+        return active == parameters.keys() and all(
+            space.contains(name, value) for name, value in parameters.items()
+        )
+
+    def _forget_waiting(self, draw: Draw) -> None:
+        """Drop a planned draw that an earlier process had taken already."""
+        for planned in self._waiting:
+            if planned.draw.key == draw.key and planned.draw.budget == draw.budget:
+                self._waiting.remove(planned)
+                return
+
+    # -- the engine's side ----------------------------------------------------------------------
+
+    def next(self) -> TrialTask | None:
+        """Return what is to be trained next, or None where there is nothing left."""
+        if self._unfinished:
+            task = self._unfinished.popleft()
+        elif sum(self._drawn.values()) < self.trials:
+            task = self._draw()
+        else:
+            return None
+        self._studies.ask(task)
+        if not task.recorded:
+            self.ledger.add(task)
+        self._on_draw(task)
+        return task
+
+    def ended(self, task: TrialTask, *, error: bool = False) -> None:
+        """Hear that a trial has ended; the ledger knows how."""
+        self._studies.tell(self.ledger.trials[task.trial_id], error=error)
+
+    def _draw(self) -> TrialTask:
+        number = sum(self._drawn.values()) + 1
+        if self._waiting:
+            planned = self._waiting.popleft()
+        else:
+            # The budget with the fewest trials so far, the smallest of these.
+            open_budgets = [b for b in self.feasible.budgets if self._drawn[b] < self._distinct[b]]
+            budget = min(open_budgets, key=lambda b: (self._drawn[b], b or 0))
+            draw, method, refused = self._studies.propose(budget)
+            self.refused[budget] += refused
+            planned = Planned(draw, method)
+        self._drawn[planned.draw.budget] += 1
+        return self._task(planned.draw, planned.sampler, number, None)
+
+    def _task(self, draw: Draw, sampler: str, number: int, seed: int | None) -> TrialTask:
+        trial_id = f"t{number:04d}"
+        exported = self.config.exported
+        if seed is None and exported is not None and number == 1:
+            seed = exported.seed  # an export's file repeats its training to the bit
+        if seed is None:
+            sequence = np.random.SeedSequence([self.config.search.seed, number])
+            seed = int(sequence.generate_state(1)[0])
+        return TrialTask(
+            trial_id=trial_id,
+            number=number,
+            draw=draw,
+            sampler=sampler,
+            seed=seed,
+            rung_key=rung_key(self.config, draw.config, draw.budget, draw.weights),
+            directory=self._directory(trial_id),
+        )
+
+
+def best_so_far_by_epoch(epochs: Sequence[EpochRecord], objective: Objective) -> dict[int, float]:
+    """Return the objective's best value up to each recorded epoch."""
+    pick = max if objective.mode == "max" else min
+    curve: dict[int, float] = {}
+    best: float | None = None
+    for row in epochs:
+        value = row.measured(objective.metric)
+        if value is not None:
+            best = value if best is None else pick(best, value)
+            curve[row.epoch] = best
+    return curve
