@@ -49,7 +49,7 @@ fcn.ranked("200k", top=4)
 # %% [markdown]
 # These are validation results of single training runs, and each is the best of many. They are
 # good for choosing a network, but not for measuring it. The column *flattered by* in the second
-# table below shows how much too high they are, compared with the test.
+# table below shows by how much they exceed the test accuracies.
 #
 # ## What the test says
 #
@@ -118,10 +118,10 @@ chosen[["weights", "macs", "seconds", "test_accuracy"]].mean().round(4)
 #
 # 1. **Seeds.** The interval of each mean is about ±0.2 points. That is the precision of five
 #    seeds.
-# 2. **Test examples.** With 10,000 of them, an accuracy of 0.92 has an interval of ±0.5 points
-#    (Wilson's). That is how far it may change on other examples of the same kind. However, all
-#    networks were tested on the same examples, so a difference between two networks is much less
-#    uncertain than each accuracy.
+# 2. **Test examples.** With 10,000 of them, an accuracy of 0.92 has a 95 % interval of ±0.5
+#    points (Wilson's). This is how far it might differ on other examples of the same kind.
+#    However, all networks were tested on the same examples, so a difference between two networks
+#    is much less uncertain than each accuracy.
 # 3. **The search.** Each winner is the best of a handful of configurations. Another search may
 #    find a better one. The record shows how far this search went.
 

@@ -81,7 +81,7 @@ line
 line.tables["interpolate"].iloc[::5].round(3)
 
 # %% [markdown]
-# ## Size of gradients, and sharpness
+# ## Size of the gradients
 #
 # Every sweep records the norm of the gradient in each epoch. It falls together with the loss.
 # Where it does not, the learning rate is so high that the weights keep bouncing.
