@@ -124,7 +124,7 @@ def test_a_stopped_job_ends_its_sweep_in_order(head, search, tmp_path):
         tune_app(head, "list", "--json", "--storage", str(tmp_path / "there")).stdout
     )
     assert listed["status"] == "interrupted"
-    assert tune_app(head, "jobs", "stop", job_id).stdout == f"job {job_id} is over already\n"
+    assert tune_app(head, "jobs", "stop", job_id).stdout == f"job {job_id} has already ended\n"
 
     def epochs():
         return sum(row["epochs"] for row in json.loads(tune_app(head, *show).stdout))

@@ -12,24 +12,24 @@ def test_rename_note_and_archive(store):
     record_sweep(store)
     assert said("rename", "study", "other") == "study is now other\n"
     assert said("note", "other") == "other has no note\n"
-    assert said("note", "other", "a good one") == "noted on other\n"
+    assert said("note", "other", "a good one") == "wrote the note of other\n"
     assert said("note", "other") == "a good one\n"
-    assert said("archive", "other") == "other is archived (`list --archived`)\n"
+    assert said("archive", "other") == "archived other; tune-app list --archived shows it\n"
     assert json.loads(said("list", "--json")) == []
     (sweep,) = json.loads(said("list", "--json", "--archived"))
     assert (sweep["name"], sweep["note"], sweep["archived"]) == ("other", "a good one", True)
-    assert said("archive", "other", "--undo") == "other is back on the list\n"
+    assert said("archive", "other", "--undo") == "restored other\n"
     assert len(json.loads(said("list", "--json"))) == 1
 
 
 def test_delete_asks_and_takes_no_for_an_answer(store):
     record_sweep(store)
     result = call("delete", "study", input="n\n")
-    assert result.stderr == "Delete study, with 12 trials and 0 B of files, for good? [y/N] "
+    assert result.stderr == "Delete study, with 12 trials and 0 B of files, permanently? [y/N] "
     assert result.stdout == "nothing was deleted\n"
     with pytest.raises(TuneAppError) as raised:
         call("delete", "study")
-    assert str(raised.value) == "nobody is there to answer: add --yes to go ahead"
+    assert str(raised.value) == "standard input is closed, so nobody can confirm; pass --yes"
     assert len(store.list_sweeps()) == 1
     assert said("delete", "study", input="y\n") == "deleted study, 0 B freed\n"
     assert store.list_sweeps() == []

@@ -8,8 +8,8 @@ from reading import record_sweep, said
 
 def test_an_empty_storage_says_how_to_start(store):
     assert said("list") == (
-        f"no sweeps in {store.storage} yet: `tune-app run FILE` starts one,"
-        " search_spaces/digits_cnn.yaml for instance\n"
+        f"no sweeps in {store.storage} yet; start one with: tune-app run FILE, such as"
+        " search_spaces/digits_cnn.yaml\n"
     )
     assert json.loads(said("list", "--json")) == []
     assert not (store.storage / "tune_app.db").exists()

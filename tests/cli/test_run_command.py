@@ -165,7 +165,7 @@ def interrupt(process: subprocess.Popen, number: int, code: int) -> None:
 
 
 def assert_interrupted(folder: Path) -> None:
-    assert "go on with: tune-app resume small" in (folder / "out.txt").read_text()
+    assert "continue with: tune-app resume small" in (folder / "out.txt").read_text()
     assert rows(folder, "SELECT status FROM sweeps") == [("interrupted",)]
     statuses = {status for (status,) in rows(folder, "SELECT status FROM trials")}
     assert "interrupted" in statuses

@@ -144,16 +144,16 @@ def test_a_running_sweep_tells_how_far_it_is(store):
     store.claim("study")
     store.update_trial("study", "t0001", status="running")
     lines = said("show", "study").splitlines()
-    assert lines[1] == "running: 11 of 12 trials have ended, last heard of 0 s ago"
+    assert lines[1] == "running: 11 of 12 trials have ended, last heartbeat 0 s ago"
     assert lines[-1] == "not ranked: 1 running, 3 failed; t0004: RuntimeError: out of luck"
 
 
 def test_an_interrupted_sweep_tells_how_to_go_on(store):
     record_sweep(store, status="running", stop_reason="terminated", refused={"2000": 2, "5000": 1})
     lines = said("show", "study").splitlines()
-    assert lines[1] == "interrupted (terminated); go on with: tune-app resume study"
+    assert lines[1] == "interrupted (terminated); continue with: tune-app resume study"
     assert lines[-1] == (
-        "3 draws were refused before training (2k: 2, 5k: 1): too large, or not buildable; "
+        "3 draws were refused before training (2k: 2, 5k: 1): too large, or impossible to build; "
         "no epoch was spent on them"
     )
 

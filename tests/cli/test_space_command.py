@@ -43,7 +43,7 @@ def call(*arguments: str) -> Result:
 def test_a_space_goes_to_a_tool_and_comes_back(folder, tool):
     there = "space.py" if tool == "ray" else "space.json"
     shared = call("space", "mine.yaml", "--to", tool, "--output", there)
-    assert "not shared: the budgets 2k, 5k: networks of any size are drawn\n" in shared.stderr
+    assert "not exported: the budgets 2k, 5k: networks of any size are drawn\n" in shared.stderr
     call("new", "fcn", "digits", "--from", there, "--output", "back.yaml")
     mine, back = (load_sweep_file(name).space for name in ("mine.yaml", "back.yaml"))
     assert list(back) == list(mine)
@@ -59,8 +59,8 @@ def test_what_a_foreign_space_leaves_to_be_done_is_said(folder):
     made = call("new", "cnn", "digits", "--from", "space.yaml", "--output", "back.yaml")
     assert made.stderr == (
         "wrote back.yaml\n"
-        "not taken over: method: only the parameters are read\n"
-        "to be mended by hand: back.yaml: 1 problem\n"
+        "not imported: method: only the parameters are read\n"
+        "please fix by hand: back.yaml: 1 problem\n"
         "  line 9: parameters.learning_rate: nothing reads a parameter of this name; "
         "did you mean 'lr'?\n"
     )

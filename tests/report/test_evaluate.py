@@ -186,7 +186,7 @@ def test_another_machines_last_bits_are_no_difference(folder):
     change_metrics(folder, val_loss=recorded + 1e-6)
     result = command("evaluate", folder)
     assert result.exit_code == 0
-    assert result.stdout.splitlines()[-1] == "the same within 0.001: weights.pt, network.pt2"
+    assert result.stdout.splitlines()[-1] == "equal within 0.001: weights.pt, network.pt2"
 
 
 @pytest.mark.parametrize(

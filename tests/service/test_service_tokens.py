@@ -52,7 +52,7 @@ def test_a_session_is_not_the_token_and_ends_with_it():
 
 def test_serving_the_network_without_a_token_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    with pytest.raises(TuneAppError, match="there is no token: make one with `tune-app token`"):
+    with pytest.raises(TuneAppError, match="make one with: tune-app token"):
         typed("serve", "--host", "0.0.0.0", "--storage", str(tmp_path))
     with pytest.raises(TuneAppError, match="there is no token in"):
         typed("serve", "--token-file", str(tmp_path / "none"))

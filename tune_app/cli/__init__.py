@@ -1,4 +1,4 @@
-"""The command line: arguments to verbs, our errors to one message and an exit code.
+"""The command line: arguments to actions, errors to one message and an exit code.
 
 Commands import what they need when they run: `--help` and the reading commands must not wait
 for torch or Ray.
@@ -46,13 +46,13 @@ job_commands.register(app)
 
 
 def main() -> None:
-    """Run the command line and exit: 0 done, 1 nothing usable, 2 a mistake, 3 the environment."""
+    """Run the command line and exit: 0 done, 1 no usable trial, 2 a mistake, 3 the environment."""
     try:
         with StopSignals():
             try:
                 app()
             finally:
-                _bring_records_home()
+                _push_mirror()
     except TuneAppError as error:
         print(f"error: {error.worded(Door.CLI)}", file=sys.stderr)
         sys.exit(error.exit_code)
@@ -60,13 +60,13 @@ def main() -> None:
         print(stop, file=sys.stderr)
         _exit_now(128 + stop.number)
     except BrokenPipeError:
-        # The reader of our output left; nothing more can be said to it, at exit either.
+        # The reader of our output has closed the pipe: print nothing more, not even at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
 
 
-def _bring_records_home() -> None:
-    """Write to an object store what a command changed in the record of one."""
+def _push_mirror() -> None:
+    """Push to the object store what a command changed in the mirror of its record."""
     mirror = sys.modules.get("tune_app.results.transfer.mirror")
     if mirror is not None:
         mirror.push_changes()

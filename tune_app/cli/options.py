@@ -27,17 +27,17 @@ StorageOption = Annotated[
         envvar="TUNE_APP_STORAGE",
         parser=_storage,
         metavar="PLACE",
-        help="The folder of the record and of all files; or s3://…, gs://….",
+        help="Folder or bucket of all results: a path, s3://… or gs://….",
     ),
 ]
 BudgetOption = Annotated[
     list[str] | None,
-    typer.Option("--budget", metavar="N", help="At most N weights: 20k; several: 20k,50k."),
+    typer.Option("--budget", metavar="N", help="Weight budget, such as 20k; several: 20k,50k."),
 ]
 SweepArgument = Annotated[
-    str, typer.Argument(metavar="SWEEP", help="Its name.", show_default=False)
+    str, typer.Argument(metavar="SWEEP", help="Name of the sweep.", show_default=False)
 ]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 
 
 def split_list(values: Iterable[str] | None) -> list[str]:
@@ -46,7 +46,7 @@ def split_list(values: Iterable[str] | None) -> list[str]:
 
 
 def read_budgets(values: Iterable[str] | None) -> tuple[int, ...] | None:
-    """Return the budgets that `--budget` names, smallest first; None where it was not given."""
+    """Return the budgets in `--budget`, smallest first; None without the option."""
     try:
         return tuple(sorted({parse_budget(part) for part in split_list(values)})) or None
     except SpaceError as err:

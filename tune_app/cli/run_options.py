@@ -1,4 +1,4 @@
-"""Options of the commands that train, and how a search file takes them in."""
+"""Options of the commands that train, and how they change a search file."""
 
 import shlex
 import sys
@@ -17,26 +17,32 @@ if TYPE_CHECKING:
 DataOption = Annotated[
     Path | None,
     typer.Option(
-        "--data", envvar="TUNE_APP_DATA", help="Where data sets are.  [default: ~/.cache/tune_app]"
+        "--data",
+        envvar="TUNE_APP_DATA",
+        help="Folder of the data sets.  [default: ~/.cache/tune_app]",
     ),
 ]
 AddressOption = Annotated[
     str | None,
-    typer.Option("--address", envvar="RAY_ADDRESS", help="A running Ray cluster: host:port."),
+    typer.Option(
+        "--address", envvar="RAY_ADDRESS", help="Address of a running Ray cluster: host:port."
+    ),
 ]
 SettingsOption = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Any key of the file; repeat for more."),
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Change any key of the search file; can be repeated."
+    ),
 ]
 
 
 def data_path(data: Path | None) -> Path:
-    """Return the data root: the option, which reads TUNE_APP_DATA, else ~/.cache/tune_app."""
+    """Return the data root: the option or TUNE_APP_DATA, else ~/.cache/tune_app."""
     return data.expanduser() if data else Path.home() / ".cache" / "tune_app"
 
 
 def command_line() -> str:
-    """Return the command that runs, for the record."""
+    """Return the command being run, for the record."""
     return shlex.join(["tune-app", *sys.argv[1:]])
 
 
@@ -49,10 +55,10 @@ def launch_again(
 
 
 def parse_setting(text: str) -> tuple[str, Any]:
-    """Return the key and the value of `--set KEY=VALUE`; the value is read as in a search file.
+    """Return the key and the value of `--set KEY=VALUE`; the value is parsed as in a search file.
 
     Raises:
-        SpaceError: There is no "=", or the value is none.
+        SpaceError: There is no "=", or the value cannot be parsed.
     """
     key, equals, value = text.partition("=")
     if not equals or not key.strip():

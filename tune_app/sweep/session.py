@@ -105,7 +105,7 @@ class Session(ABC):
         except StopRequested as stop:
             self._close(Ended("interrupted", str(stop), stop.number))
             go_on = resume_command(self.name, self.store.storage)
-            raise StopRequested(stop.number, f"{stop}; go on with: {go_on}") from None
+            raise StopRequested(stop.number, f"{stop}; continue with: {go_on}") from None
         except BaseException as error:
             self._close(Ended("interrupted", str(error) or type(error).__name__))
             raise

@@ -1,4 +1,4 @@
-"""The commands before a sweep: check a file, write one, share its space, fetch a data set."""
+"""The commands before a sweep: check a file, write one, convert its space, fetch data."""
 
 import json
 import sys
@@ -23,17 +23,17 @@ from tune_app.results.humanize import duration_text, size_text
 from tune_app.results.tables.consoles import make_console
 
 BAR_ROWS = 6
-JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 
 
 def check(
     file: FileArgument,
-    samples: Annotated[int, typer.Option(min=10, help="Draws to look at, per budget.")] = 1000,
+    samples: Annotated[int, typer.Option(min=10, help="Configurations to draw per budget.")] = 1000,
     settings: SettingsOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Read a search file, draw configurations, forecast time and disk; train nothing."""
+    """Check a search file: draw configurations, forecast time and disk space, train nothing."""
     from tune_app.config.files import load_sweep_file
 
     overrides = [parse_setting(text) for text in settings or []]
@@ -84,8 +84,8 @@ def _print_forecast(config: Any, shape: Any, result: Any) -> None:
         if own.survey.share < RARE_SHARE:
             name = "the limits" if own.survey.budget is None else format_budget(own.survey.budget)
             console.print(
-                f"only {own.survey.share:.2%} of random draws fit {name}: narrower ranges, or "
-                "budget_mode: fill, would search it better",
+                f"only {own.survey.share:.2%} of random draws fit {name}: narrow the ranges, or "
+                "use budget_mode: fill",
                 soft_wrap=True,
             )
     weights = result.budgets[-1].survey.weights
@@ -110,7 +110,9 @@ def _print_forecast(config: Any, shape: Any, result: Any) -> None:
             f"about {duration_text(result.final_seconds)} more",
             soft_wrap=True,
         )
-    console.print("nothing was trained; this was measured on a few steps of noise")
+    console.print(
+        "nothing was trained; times were measured on a few training steps with random inputs"
+    )
 
 
 def _two_digits(seconds: float) -> str:
@@ -147,17 +149,19 @@ def histogram_lines(counts: list[int], edges: list[float], budgets: tuple[int, .
 
 
 def new(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="fcn or cnn.")],
-    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Such as fashion_mnist.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Kind of network: fcn or cnn.")],
+    dataset: Annotated[
+        str, typer.Argument(metavar="DATASET", help="Name of a data set, such as fashion_mnist.")
+    ],
     foreign: Annotated[
         Path | None,
         typer.Option(
-            "--from", help="Take the space of this file of Optuna, ConfigSpace, W&B, Ray."
+            "--from", help="Import the search space from a file of Optuna, ConfigSpace, W&B or Ray."
         ),
     ] = None,
-    output: Annotated[Path | None, typer.Option(help="Write to this file, not stdout.")] = None,
+    output: Annotated[Path | None, typer.Option(help="File to write to (default: stdout).")] = None,
 ) -> None:
-    """Write a commented search file to begin with."""
+    """Write a commented search file as a starting point."""
     from tune_app.cli.printing.dialogue import write_text
     from tune_app.config.exchange.formats import read_space
     from tune_app.config.files import parse_sweep, read_text
@@ -169,19 +173,21 @@ def new(
     text = starter_file(model, dataset, taken)
     write_text(text, output)
     for note in lost:
-        print(f"not taken over: {note}", file=sys.stderr)
+        print(f"not imported: {note}", file=sys.stderr)
     try:
         parse_sweep(text, source=str(output or "the new file"))
     except SweepFileError as error:  # names and values of another tool's space
-        print(f"to be mended by hand: {error}", file=sys.stderr)
+        print(f"please fix by hand: {error}", file=sys.stderr)
 
 
 def space(
     file: FileArgument,
-    to: Annotated[str, typer.Option(metavar="TOOL", help="optuna, configspace, wandb or ray.")],
-    output: Annotated[Path | None, typer.Option(help="Write to this file, not stdout.")] = None,
+    to: Annotated[
+        str, typer.Option(metavar="TOOL", help="Target tool: optuna, configspace, wandb or ray.")
+    ],
+    output: Annotated[Path | None, typer.Option(help="File to write to (default: stdout).")] = None,
 ) -> None:
-    """Write the search space of a file for another tool; `new --from` reads it back."""
+    """Convert the search space of a file for another tool; `new --from` imports it again."""
     from tune_app.cli.printing.dialogue import write_text
     from tune_app.config.exchange.formats import write_space
     from tune_app.config.files import load_sweep_file
@@ -189,14 +195,16 @@ def space(
     text, lost = write_space(load_sweep_file(file), to)
     write_text(text, output)
     for note in lost:
-        print(f"not shared: {note}", file=sys.stderr)
+        print(f"not exported: {note}", file=sys.stderr)
 
 
 def data(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Such as fashion_mnist.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Name of a data set, such as fashion_mnist.")
+    ],
     root: DataOption = None,
 ) -> None:
-    """Fetch a data set ahead of time."""
+    """Download a data set ahead of time."""
     from tune_app.data.fetch import fetch_data
 
     place = fetch_data(name, data_path(root))

@@ -1,4 +1,4 @@
-"""The command that looks into trained networks."""
+"""The command that diagnoses trained networks."""
 
 import time
 from pathlib import Path
@@ -32,49 +32,59 @@ def diagnose(
     sweep: SweepArgument,
     to: Annotated[
         Path,
-        typer.Option("--to", metavar="DIR", help="A folder for all files.", show_default=False),
+        typer.Option(
+            "--to", metavar="DIR", help="Folder to write all files to.", show_default=False
+        ),
     ],
     trials: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="[TRIAL]...",
-            help="t0007, or OTHER_SWEEP/t0007; all that fit, or the best, if left out.",
+            help="Trials, such as t0007 or OTHER_SWEEP/t0007 (default: all that fit, or the best).",
             show_default=False,
         ),
     ] = None,
     examples: Annotated[
         int | None,
-        typer.Option(min=1, help="Measure on at most so many examples of each split."),
+        typer.Option(min=1, help="Most examples of each split to measure on."),
     ] = None,
     test: Annotated[
-        bool, typer.Option("--test", help="Measure on the test split too; this is recorded.")
+        bool, typer.Option("--test", help="Measure on the test split too; the reading is recorded.")
     ] = False,
     by_step: Annotated[
-        bool, typer.Option("--by-step", help="gradients: train again, every step, every layer.")
+        bool,
+        typer.Option("--by-step", help="gradients: train again and record every step and layer."),
     ] = False,
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="Train again for so many epochs only.")
+        int | None, typer.Option(min=1, help="Train again for at most this many epochs.")
     ] = None,
     iterations: Annotated[
-        int | None, typer.Option(min=0, help="curvature: steps that minimise the gradient norm.")
+        int | None,
+        typer.Option(min=0, help="curvature: number of steps that minimise the gradient norm."),
     ] = None,
     layer: Annotated[
-        str | None, typer.Option(help="paths: this layer beside the whole; else the first.")
+        str | None,
+        typer.Option(help="paths: layer to show beside the whole network (default: the first)."),
     ] = None,
     contours: Annotated[
-        bool, typer.Option("--contours", help="paths: the loss on the plane of the paths.")
+        bool,
+        typer.Option(
+            "--contours", help="paths: draw contours of the loss in the plane of the paths."
+        ),
     ] = False,
     measure: Annotated[
-        bool, typer.Option("--measure", help="generalisation: measure the kept weights.")
+        bool, typer.Option("--measure", help="generalisation: measure the saved weights again.")
     ] = False,
-    format: Annotated[str, typer.Option(metavar="NAME", help="Of tables: csv or parquet.")] = "csv",
+    format: Annotated[
+        str, typer.Option(metavar="NAME", help="Format of the tables: csv or parquet.")
+    ] = "csv",
     data: DataOption = None,
     storage: StorageOption = STORAGE,
 ) -> None:
-    """Look into trained networks: tables, figures and a page that says what they show.
+    """Diagnose trained networks: tables, figures, and a page that explains them.
 
-    paths takes trials of a sweep with `record: {weights_every: N}` in its search file, interpolate
-    exactly two; random_labels and gradients --by-step train again.
+    `paths` needs a sweep whose search file says `record: {weights_every: N}`; `interpolate` takes
+    exactly two trials; `random_labels` and `gradients --by-step` train again.
     """
     given: dict[str, Any] = {
         "most": examples,

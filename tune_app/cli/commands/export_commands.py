@@ -1,4 +1,4 @@
-"""The commands that take a network out of a sweep, and measure it again."""
+"""The commands that export a network from a sweep, and measure an export again."""
 
 import sys
 from collections.abc import Sequence
@@ -43,33 +43,35 @@ def export(
     sweep: SweepArgument,
     to: Annotated[
         Path,
-        typer.Option("--to", help="A folder; with --format optuna a file.", show_default=False),
+        typer.Option(
+            "--to", help="Folder to write to; with --format optuna, a file.", show_default=False
+        ),
     ],
     budget: Annotated[
         list[str] | None,
         typer.Option(
             "--budget",
             metavar="N",
-            help="At most N weights: 20k; several, or all: a folder each and an index.",
+            help="Weight budget, such as 20k. Several, or all: a folder for each, and an index.",
         ),
     ] = None,
     trial: Annotated[
-        str | None, typer.Option(metavar="ID", help="This trial instead of a best one.")
+        str | None, typer.Option(metavar="ID", help="Export this trial instead of the best one.")
     ] = None,
     formats: Annotated[
         list[str] | None,
         typer.Option(
             "--format",
             metavar="NAME",
-            help="Beside pt, the weights for PyTorch: safetensors, onnx, pt2. "
-            "optuna, tensorboard: the whole sweep, for these dashboards.",
+            help="Formats besides pt (PyTorch weights): safetensors, onnx, pt2. "
+            "optuna or tensorboard: export the whole sweep for that dashboard.",
         ),
     ] = None,
     storage: StorageOption = STORAGE,
 ) -> None:
-    """Write the best network of a budget to a folder, or a whole sweep for Optuna's tools.
+    """Export the best network of a budget, or a whole sweep for Optuna or TensorBoard.
 
-    After the final stage that is the first seed's network of the winner.
+    After the final stage, this is the winner's network that was trained with the first seed.
     """
     wanted = split_list(formats) or ["pt"]
     if unknown := [name for name in wanted if name not in FORMATS]:
@@ -97,14 +99,14 @@ def export(
 
 def evaluate(
     directory: Annotated[
-        Path, typer.Argument(metavar="DIR", help="An export.", show_default=False)
+        Path, typer.Argument(metavar="DIR", help="Folder of an export.", show_default=False)
     ],
     data: DataOption = None,
 ) -> None:
-    """Measure an export again, each of its formats; exit 1 where one is not what was recorded.
+    """Measure an export again in each of its formats; exit with 1 if a result differs.
 
-    Equal to the last bit on the machine that trained, within 0.001 elsewhere and in the programs
-    for other runtimes.
+    On the machine that trained the network, results must be equal to the last bit; elsewhere, and
+    in other runtimes, they must agree within 0.001.
     """
     from tune_app.report.export.evaluate_export import evaluate_export
     from tune_app.report.export.export_index import exports_in
@@ -144,7 +146,7 @@ def _print_evaluation(result: "Evaluation") -> None:
     print(f"on {result.examples:,} {result.split} examples, {result.device}")
     exact = [file.file for file in result.files if file.is_exact]
     close = [file.file for file in result.files if file.agrees and not file.is_exact]
-    for verdict, names in (("exact", exact), ("the same within 0.001", close)):
+    for verdict, names in (("exact", exact), ("equal within 0.001", close)):
         if names:
             print(f"{verdict}: {', '.join(names)}")
 

@@ -29,23 +29,24 @@ def final(
     sweep: SweepArgument,
     budget: BudgetOption = None,
     top: Annotated[
-        int | None, typer.Option(min=1, help="Winners per budget, if not as in the file, or 3.")
+        int | None, typer.Option(min=1, help="Winners per budget (default: the file's, else 3).")
     ] = None,
     seeds: Annotated[
-        int | None, typer.Option(min=1, help="Trainings of each, if not as in the file, or 5.")
+        int | None, typer.Option(min=1, help="Seeds per winner (default: the file's, else 5).")
     ] = None,
     format: Annotated[
-        Format | None, typer.Option(help="By the suffix of --output if left out, else table.")
+        Format | None,
+        typer.Option(help="Output format (default: by the suffix of --output, else a table)."),
     ] = None,
-    output: Annotated[Path | None, typer.Option(help="Write the table to this file.")] = None,
+    output: Annotated[Path | None, typer.Option(help="File to write the table to.")] = None,
     data: DataOption = None,
     address: AddressOption = None,
     storage: StorageOption = STORAGE,
 ) -> None:
-    """Retrain the best configurations over seeds, test them once, and show who is best.
+    """Retrain the best configurations over several seeds, then test them once.
 
-    On training and validation data together; what was trained before is kept. The test split is
-    read here for the first time.
+    They train on the training and validation data together. Replicates that were trained before
+    are kept. This is the first time that the test split is read.
     """
     format = format_for(format, output)
     from tune_app.results.store import open_store

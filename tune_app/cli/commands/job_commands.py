@@ -22,34 +22,38 @@ JobAddress = Annotated[
     typer.Option(
         "--address",
         envvar="RAY_API_SERVER_ADDRESS",
-        help="The cluster's dashboard, which takes jobs: http://head:8265.",
+        help="Address of the cluster's dashboard, which accepts jobs: http://head:8265.",
     ),
 ]
-JobArgument = Annotated[str, typer.Argument(metavar="ID", help="As `tune-app jobs` names it.")]
+JobArgument = Annotated[
+    str, typer.Argument(metavar="ID", help="Id of the job, as `tune-app jobs` lists it.")
+]
 
-jobs = typer.Typer(help="The sweeps that were submitted to a cluster.", no_args_is_help=False)
+jobs = typer.Typer(help="Sweeps that were submitted to a cluster.", no_args_is_help=False)
 
 
 def submit(
     context: typer.Context,
     file: FileArgument,
     address: JobAddress,
-    name: Annotated[str | None, typer.Option(help="Its name, if not the file's.")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the sweep (default: the file's).")
+    ] = None,
     follow: Annotated[
-        bool, typer.Option("--follow", help="Show what it prints, until it is over.")
+        bool, typer.Option("--follow", help="Show the job's output until it ends.")
     ] = False,
     storage: Annotated[
         str | None,
         typer.Option(
-            help="Of the results, as the cluster sees it.  [default: TUNE_APP_STORAGE there, else "
-            "tune_results in the home of Ray's user]"
+            help="Storage of the results, as the cluster sees it.  [default: TUNE_APP_STORAGE "
+            "there, else tune_results in the home of Ray's user]"
         ),
     ] = None,
 ) -> None:
-    """Run a search file on a cluster, as a job: this machine may leave.
+    """Run a search file as a job on a cluster; this machine can then disconnect.
 
-    Options of `run` may follow, such as --trials 40 or --set parameters.lr=0.01; paths among them
-    are the cluster's.
+    Options of `run` can follow, such as --trials 40 or --set parameters.lr=0.01. Paths in them are
+    paths on the cluster.
     """
     from tune_app.config.files import load_sweep_file
     from tune_app.results.store.names import check_sweep_name
@@ -77,15 +81,22 @@ def submit(
 def list_jobs(
     context: typer.Context,
     address: Annotated[
-        str | None, typer.Option("--address", envvar="RAY_API_SERVER_ADDRESS", help="See submit.")
+        str | None,
+        typer.Option(
+            "--address",
+            envvar="RAY_API_SERVER_ADDRESS",
+            help="Address of the cluster's dashboard: http://head:8265.",
+        ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
 ) -> None:
-    """List the sweeps that were submitted to a cluster, newest first."""
+    """List sweeps that were submitted to a cluster, newest first."""
     if context.invoked_subcommand is not None:
         return
     if address is None:
-        raise TuneAppError("which cluster? --address http://head:8265, or RAY_API_SERVER_ADDRESS")
+        raise TuneAppError(
+            "no cluster was named: pass --address http://head:8265, or set RAY_API_SERVER_ADDRESS"
+        )
     found = _server(address).jobs()
     if as_json:
         print(json.dumps([asdict(job) for job in found], indent=2))
@@ -103,9 +114,11 @@ def list_jobs(
 def show_logs(
     job_id: JobArgument,
     address: JobAddress,
-    follow: Annotated[bool, typer.Option("--follow", help="Until it is over.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Keep printing until the job ends.")
+    ] = False,
 ) -> None:
-    """Show what a job has printed."""
+    """Show the output of a job."""
     server = _server(address)
     if follow:
         raise typer.Exit(_follow(server, job_id))
@@ -114,11 +127,11 @@ def show_logs(
 
 @jobs.command("stop")
 def stop_job(job_id: JobArgument, address: JobAddress) -> None:
-    """End a job's sweep in order; `resume` goes on with it."""
+    """Stop a job's sweep gracefully; `jobs resume` continues it."""
     if _server(address).stop(job_id):
-        print(f"job {job_id} was asked to stop; it has a minute to end in order")
+        print(f"job {job_id} was asked to stop; it has a minute to stop gracefully")
     else:
-        print(f"job {job_id} is over already")
+        print(f"job {job_id} has already ended")
 
 
 @jobs.command("resume")
@@ -126,10 +139,10 @@ def resume_job(
     job_id: JobArgument,
     address: JobAddress,
     trials: Annotated[
-        int | None, typer.Option(min=1, help="In all, if not as many as the sweep has.")
+        int | None, typer.Option(min=1, help="Extend the sweep to this many trials.")
     ] = None,
 ) -> None:
-    """Go on with the sweep of a job that is over, as a new job on the same storage."""
+    """Continue the sweep of a job that has ended, as a new job on the same storage."""
     server = _server(address)
     job = _job_that_is_over(server, job_id)
     more = [] if trials is None else ["--trials", str(trials)]
@@ -145,13 +158,13 @@ def fetch_sweep(
     job_id: JobArgument,
     address: JobAddress,
     storage: Annotated[
-        Path, typer.Option("--to", envvar="TUNE_APP_STORAGE", help="The storage to put it in.")
+        Path, typer.Option("--to", envvar="TUNE_APP_STORAGE", help="Storage to copy the sweep to.")
     ] = STORAGE,
 ) -> None:
-    """Bring a job's sweep, its record and its files, from the cluster's storage into one here.
+    """Copy a job's sweep, record and files, from the cluster's storage to one here.
 
-    Through the job server, so nothing but its address is needed; for sweeps of many hundred MB a
-    storage that both sides see is the better way.
+    The copy goes through the job server, so only its address is needed. For sweeps of many hundred
+    MB, use a storage that both sides can reach.
     """
     from tune_app.results.store import open_store
     from tune_app.results.transfer.archive import unpack_sweep
@@ -159,14 +172,15 @@ def fetch_sweep(
     server = _server(address)
     job = _job_that_is_over(server, job_id)
     name = unpack_sweep(open_store(storage), server.packed(job))
-    print(f"sweep '{name}' is in {storage} now: tune-app show {name} --storage {storage}")
+    print(f"copied sweep '{name}' to {storage}")
+    print(f"next: tune-app show {name} --storage {storage}")
 
 
 @jobs.command("pack", hidden=True)
 def pack(
     sweep: Annotated[str, typer.Argument(metavar="SWEEP")], storage: StorageOption = STORAGE
 ) -> None:
-    """Print a sweep as text; what `fetch` runs on the cluster."""
+    """Print a sweep as text. `jobs fetch` runs this on the cluster."""
     from tune_app.results.store import open_store
     from tune_app.results.transfer.archive import pack_sweep
 
@@ -192,20 +206,20 @@ def _server(address: str) -> "JobServer":
 def _job_that_is_over(server: "JobServer", job_id: str) -> "RemoteJob":
     job = server.job(job_id)
     if not job.is_over:
-        raise TuneAppError(f"job {job_id} is {job.status}: wait for it, or stop it")
+        raise TuneAppError(f"job {job_id} is {job.status}: wait for it to end, or stop it")
     return job
 
 
 def _say_started(sweep: str, job_id: str, address: str) -> None:
     more = f"--address {address}"
     print(f"sweep '{sweep}' is job {job_id}")
-    print(f"  what it prints:  tune-app jobs logs {job_id} --follow {more}")
-    print(f"  end it in order: tune-app jobs stop {job_id} {more}")
-    print(f"  its results:     tune-app jobs fetch {job_id} {more}")
+    print(f"  show its output:  tune-app jobs logs {job_id} --follow {more}")
+    print(f"  stop it:          tune-app jobs stop {job_id} {more}")
+    print(f"  fetch its sweep:  tune-app jobs fetch {job_id} {more}")
 
 
 def _follow(server: "JobServer", job_id: str) -> int:
-    """Print what a job prints, and return the exit code that its end means."""
+    """Print a job's output and return the exit code for how it ended."""
     for text in server.follow(job_id):
         print(text, end="", flush=True)
     job = server.job(job_id)

@@ -1,4 +1,4 @@
-"""The commands that read the record and keep it in order; none needs Ray or torch."""
+"""The commands that read or tidy the record; none of them needs Ray or torch."""
 
 import io
 from enum import StrEnum
@@ -31,7 +31,7 @@ from tune_app.results.tables.trial_table import (
 
 
 class TrialFormat(StrEnum):
-    """What `trial` writes."""
+    """The formats of `trial`."""
 
     table = "table"
     json = "json"
@@ -50,8 +50,8 @@ def register(app: typer.Typer) -> None:
 
 
 def list_sweeps(
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
-    archived: Annotated[bool, typer.Option("--archived", help="Archived ones too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
+    archived: Annotated[bool, typer.Option("--archived", help="Include archived sweeps.")] = False,
     storage: StorageOption = STORAGE,
 ) -> None:
     """List the sweeps, newest first."""
@@ -66,23 +66,34 @@ def list_sweeps(
 def show(
     sweep: SweepArgument,
     budget: BudgetOption = None,
-    top: Annotated[int | None, typer.Option(min=1, help="Rows per budget (10), or of all.")] = None,
-    all_: Annotated[bool, typer.Option("--all", help="Every trial, failed ones too.")] = False,
+    top: Annotated[
+        int | None, typer.Option(min=1, help="Rows per table (default: 10; with --all: every row).")
+    ] = None,
+    all_: Annotated[
+        bool, typer.Option("--all", help="List every trial, failed ones included.")
+    ] = False,
     sort: Annotated[
         str | None,
-        typer.Option(metavar="COL", help="A column or parameter; -COL turns the order around."),
+        typer.Option(metavar="COL", help="Sort by a column or parameter; -COL reverses the order."),
     ] = None,
     published: Annotated[
-        bool, typer.Option("--published", help="The winners as studies print them.")
+        bool,
+        typer.Option(
+            "--published", help="Show the winners as published studies do: one line per network."
+        ),
     ] = False,
     pivot: Annotated[
         str | None,
-        typer.Option(metavar="ROW,COLUMN", help="Means by two parameters: optimizer,lr."),
+        typer.Option(
+            metavar="ROW,COLUMN",
+            help="Show the mean for each combination of two parameters: optimizer,lr.",
+        ),
     ] = None,
     format: Annotated[
-        Format | None, typer.Option(help="By the suffix of --output if left out, else table.")
+        Format | None,
+        typer.Option(help="Output format (default: by the suffix of --output, else a table)."),
     ] = None,
-    output: Annotated[Path | None, typer.Option(help="Write to this file.")] = None,
+    output: Annotated[Path | None, typer.Option(help="File to write to (default: stdout).")] = None,
     storage: StorageOption = STORAGE,
 ) -> None:
     """Show the ranked table of each weight budget, and the winners that were retrained."""
@@ -112,7 +123,7 @@ def show(
 
 def trial(
     sweep: SweepArgument,
-    trial_id: Annotated[str, typer.Argument(metavar="TRIAL", help="Its id: t0001.")],
+    trial_id: Annotated[str, typer.Argument(metavar="TRIAL", help="Trial id, such as t0001.")],
     format: Annotated[TrialFormat, typer.Option()] = TrialFormat.table,
     storage: StorageOption = STORAGE,
 ) -> None:
@@ -127,36 +138,39 @@ def trial(
 
 
 def rename(sweep: SweepArgument, new_name: str, storage: StorageOption = STORAGE) -> None:
-    """Give a sweep another name; its files move along."""
+    """Rename a sweep; its files move with it."""
     housekeeping.rename_sweep(open_store(storage), sweep, new_name)
     print(f"{sweep} is now {new_name}")
 
 
 def note(
     sweep: SweepArgument,
-    text: Annotated[str | None, typer.Argument(help='Left out: show it; "": remove it.')] = None,
+    text: Annotated[
+        str | None,
+        typer.Argument(help='Text of the note; "" removes it; without text, the note is shown.'),
+    ] = None,
     storage: StorageOption = STORAGE,
 ) -> None:
-    """Write a note on a sweep, or read it."""
+    """Write or show the note of a sweep."""
     store = open_store(storage)
     record = store.get_sweep(sweep)
     if text is None:
         print(record.note or f"{sweep} has no note")
     else:
         store.update_sweep(sweep, note=text)
-        print(f"noted on {sweep}" if text else f"{sweep} has no note any more")
+        print(f"wrote the note of {sweep}" if text else f"removed the note of {sweep}")
 
 
 def archive(
     sweep: SweepArgument,
-    undo: Annotated[bool, typer.Option("--undo", help="Bring it back.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Restore an archived sweep.")] = False,
     storage: StorageOption = STORAGE,
 ) -> None:
-    """Take a sweep off the list; nothing of it is lost."""
+    """Hide a sweep from the list; nothing is deleted."""
     store = open_store(storage)
     store.get_sweep(sweep)
     store.update_sweep(sweep, archived=not undo)
-    print(f"{sweep} is back on the list" if undo else f"{sweep} is archived (`list --archived`)")
+    print(f"restored {sweep}" if undo else f"archived {sweep}; tune-app list --archived shows it")
 
 
 def delete(sweep: SweepArgument, yes: YesOption = False, storage: StorageOption = STORAGE) -> None:
@@ -165,7 +179,7 @@ def delete(sweep: SweepArgument, yes: YesOption = False, storage: StorageOption 
     store.refuse_if_live(sweep)
     count = len(store.trials(sweep))
     size = size_text(housekeeping.folder_size(store.sweep_folder(sweep)))
-    question = f"Delete {sweep}, with {count} trials and {size} of files, for good?"
+    question = f"Delete {sweep}, with {count} trials and {size} of files, permanently?"
     if not confirm(question, yes=yes):
         print("nothing was deleted")
         return
@@ -175,11 +189,13 @@ def delete(sweep: SweepArgument, yes: YesOption = False, storage: StorageOption 
 
 def prune(
     sweep: SweepArgument,
-    top: Annotated[int, typer.Option(min=0, help="Per budget, keep the files of so many.")] = 10,
+    top: Annotated[
+        int, typer.Option(min=0, help="Number of best trials per budget whose files are kept.")
+    ] = 10,
     yes: YesOption = False,
     storage: StorageOption = STORAGE,
 ) -> None:
-    """Remove the files of all but the best trials; the record of every trial stays."""
+    """Delete the weights of all but the best trials; their records stay."""
     store = open_store(storage)
     pruning = housekeeping.plan_pruning(store, store.get_sweep(sweep), top)
     count, size = len(pruning.trials), size_text(pruning.size_bytes)

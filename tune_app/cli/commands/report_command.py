@@ -19,14 +19,15 @@ def register(app: typer.Typer) -> None:
 
 def report(
     sweeps: Annotated[
-        list[str], typer.Argument(metavar="SWEEP...", help="Their names.", show_default=False)
+        list[str],
+        typer.Argument(metavar="SWEEP...", help="Names of the sweeps.", show_default=False),
     ],
     to: Annotated[
         Path,
         typer.Option(
             "--to",
             metavar="FILE",
-            help="FILE.html holds everything; FILE.md and FILE.tex have their figures beside them.",
+            help="FILE.html contains everything; FILE.md and FILE.tex keep figures in a folder.",
             show_default=False,
         ),
     ],
@@ -35,13 +36,13 @@ def report(
         typer.Option(
             "--diagnose",
             metavar="WHAT",
-            help="Also what `tune-app diagnose WHAT` finds: ranking; several: ranking,gradients.",
+            help="Add what `tune-app diagnose WHAT` finds: ranking; several: ranking,gradients.",
         ),
     ] = None,
     data: DataOption = None,
     storage: StorageOption = STORAGE,
 ) -> None:
-    """Write tables, figures and the protocol of a sweep; of several, a comparison too."""
+    """Write a report of one sweep, or a comparison of several: tables, figures, protocol."""
     written = write_sweep_report(
         open_store(storage), sweeps, to, data_path(data), split_list(diagnoses)
     )

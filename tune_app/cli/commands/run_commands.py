@@ -25,26 +25,38 @@ from tune_app.cli.run_options import (
     parse_setting,
 )
 
-FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A search file.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="The result as JSON, and nothing else.")]
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="Path of a search file.")]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print the result as JSON and nothing else.")
+]
 
 
 def run(
     file: FileArgument,
-    name: Annotated[str | None, typer.Option(help="Its name, if not the file's.")] = None,
-    new: Annotated[bool, typer.Option("--new", help="Take the next free name.")] = False,
-    trials: Annotated[int | None, typer.Option(min=1, help="search.trials")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="parameters.epochs")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the sweep (default: the file's).")
+    ] = None,
+    new: Annotated[
+        bool, typer.Option("--new", help="If the name is taken, use the next free one.")
+    ] = False,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="Number of trials (search.trials).")
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Epochs of each trial (parameters.epochs).")
+    ] = None,
     budget: BudgetOption = None,
-    time_limit: Annotated[str | None, typer.Option(help="search.time_limit: 90s, 10m, 2h")] = None,
-    seed: Annotated[int | None, typer.Option(help="search.seed")] = None,
+    time_limit: Annotated[
+        str | None, typer.Option(help="Time for the whole search: 90s, 10m, 2h.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the search (search.seed).")] = None,
     settings: SettingsOption = None,
     data: DataOption = None,
     address: AddressOption = None,
-    max_concurrent: Annotated[int | None, typer.Option(help="resources.max_concurrent")] = None,
-    no_final: Annotated[
-        bool, typer.Option("--no-final", help="Leave out the file's final stage.")
-    ] = False,
+    max_concurrent: Annotated[
+        int | None, typer.Option(help="Trials at once (resources.max_concurrent).")
+    ] = None,
+    no_final: Annotated[bool, typer.Option("--no-final", help="Skip the final stage.")] = False,
     as_json: JsonOption = False,
     storage: StorageOption = STORAGE,
 ) -> None:
@@ -89,13 +101,15 @@ def run(
 
 def resume(
     sweep: SweepArgument,
-    trials: Annotated[int | None, typer.Option(min=1, help="Extend it to so many.")] = None,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="Extend the sweep to this many trials.")
+    ] = None,
     data: DataOption = None,
     address: AddressOption = None,
     as_json: JsonOption = False,
     storage: StorageOption = STORAGE,
 ) -> None:
-    """Go on with an interrupted sweep, with its first run's flags, or extend a complete one."""
+    """Continue an interrupted sweep with the options of its first run, or extend a complete one."""
     from tune_app.results.store import open_store
 
     record = open_store(storage).get_sweep(sweep)
@@ -117,12 +131,12 @@ def resume(
 
 
 def stop(sweep: SweepArgument, storage: StorageOption = STORAGE) -> None:
-    """Ask a running sweep to stop gracefully; it can be resumed."""
+    """Stop a running sweep gracefully; `resume` continues it."""
     from tune_app.results.housekeeping import request_stop
     from tune_app.results.store import open_store
 
     if request_stop(open_store(storage), sweep):
-        print(f"sweep '{sweep}' was asked to stop; go on later with: tune-app resume {sweep}")
+        print(f"sweep '{sweep}' was asked to stop; continue it later with: tune-app resume {sweep}")
     else:
         print(f"sweep '{sweep}' is not running")
 
@@ -142,7 +156,7 @@ def _say_complete(sweep: str, as_json: bool) -> None:
 
 
 def _conclude(outcome: Any, storage: Path, as_json: bool) -> None:
-    """Print what came of a run and exit with what it means."""
+    """Print the outcome of a run and exit with the matching code."""
     from tune_app.cli.printing.summary import outcome_json, print_outcome
 
     if as_json:

@@ -14,7 +14,7 @@ TokenFile = Annotated[
     typer.Option(
         "--token-file",
         envvar="TUNE_APP_TOKEN_FILE",
-        help="Where the token is.  [default: ~/.config/tune_app/token]",
+        help="File of the access token.  [default: ~/.config/tune_app/token]",
     ),
 ]
 
@@ -26,31 +26,38 @@ def register(app: typer.Typer) -> None:
 
 
 def serve(
-    host: Annotated[str, typer.Option(help="Any other than this needs a token.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0: a free one.")] = 8300,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; any other than 127.0.0.1 needs a token.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free one.")
+    ] = 8300,
     token_file: TokenFile = None,
     allow_host: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="A name the service is called by; repeat for more."),
+        typer.Option(metavar="NAME", help="Further host name of this service; can be repeated."),
     ] = None,
-    sweeps_at_once: Annotated[int, typer.Option(min=1, help="The others wait.")] = 1,
+    sweeps_at_once: Annotated[
+        int, typer.Option(min=1, help="Sweeps that run at the same time; the others wait.")
+    ] = 1,
     cores: Annotated[
-        int | None, typer.Option(min=1, help="For all sweeps together; all, if left out.")
+        int | None,
+        typer.Option(min=1, help="Processor cores for all sweeps together (default: all)."),
     ] = None,
     address: Annotated[
         str | None,
         typer.Option(
             envvar="RAY_ADDRESS",
-            help="A Ray cluster, to run the sweeps as its jobs: http://head:8265, or host:port.",
+            help="Run sweeps as jobs of this Ray cluster: http://head:8265, or host:port.",
         ),
     ] = None,
     data: DataOption = None,
     storage: StorageOption = STORAGE,
 ) -> None:
-    """Serve the dashboard and the REST interface, for this machine's own users.
+    """Serve the dashboard and the REST interface.
 
-    Sweeps that are started in the page outlive the service: each is a process of its own or, with
-    --address, a job of that Ray cluster.
+    Sweeps that are started from the dashboard outlive the service: each runs in its own process or,
+    with --address, as a job of that Ray cluster.
     """
     try:
         from tune_app.service.http.tokens import default_token_file, read_token
@@ -58,12 +65,13 @@ def serve(
         from tune_app.service.settings import Settings
     except ModuleNotFoundError as err:
         raise EnvironmentalError(
-            f"{err.name} is not installed, which the service needs: pip install 'tune-app[serve]'"
+            f"the service needs {err.name}, which is not installed: install tune-app with its "
+            "extra 'serve'"
         ) from err
     path = token_file or default_token_file()
     secret = read_token(path)
     if secret is None and token_file is not None:
-        raise TuneAppError(f"there is no token in {path}: make one with `tune-app token`")
+        raise TuneAppError(f"there is no token in {path}: make one with: tune-app token")
     settings = Settings(
         storage=storage,
         data_root=data_path(data).absolute(),
@@ -79,21 +87,21 @@ def serve(
 
 
 def token(
-    show: Annotated[bool, typer.Option("--show", help="Print the token that there is.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Print the existing token.")] = False,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Make a new one; it ends all sessions.")
+        bool, typer.Option("--replace", help="Replace the existing token; this ends all sessions.")
     ] = False,
     token_file: TokenFile = None,
 ) -> None:
-    """Make the token that the service asks for: 32 random bytes, in a file only you can read."""
+    """Create the access token of the service: 32 random bytes, in a file that only you can read."""
     from tune_app.service.http.tokens import default_token_file, make_token, read_token
 
     path = token_file or default_token_file()
     if show:
         found = read_token(path)
         if found is None:
-            raise TuneAppError(f"there is no token in {path}: make one with `tune-app token`")
+            raise TuneAppError(f"there is no token in {path}: make one with: tune-app token")
         print(found)
         return
     print(make_token(path, replace=replace))
-    print(f"written to {path}; `tune-app serve` asks for it from now on, on any host")
+    print(f"wrote it to {path}; from now on, `tune-app serve` requires it on every host")

@@ -1,4 +1,4 @@
-"""Where the commands write to, and how they ask."""
+"""Output files and questions of the commands."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,7 @@ from tune_app.errors import StorageError, TuneAppError
 
 
 def write_text(text: str, output: Path | None) -> None:
-    """Write `text` to a file and say so on stderr, or to stdout as it is."""
+    """Write `text` to a file, with a line on stderr, or unchanged to stdout."""
     if output is None:
         sys.stdout.write(text)
         return
@@ -19,12 +19,12 @@ def write_text(text: str, output: Path | None) -> None:
 
 
 def confirm(question: str, *, yes: bool) -> bool:
-    """Ask before something that cannot be undone, unless the answer was given with --yes."""
+    """Ask before something that cannot be undone, unless --yes was passed."""
     if yes:
         return True
     print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
     answer = sys.stdin.readline()
     if not answer:
         print(file=sys.stderr)
-        raise TuneAppError("nobody is there to answer: add --yes to go ahead")
+        raise TuneAppError("standard input is closed, so nobody can confirm; pass --yes")
     return answer.strip().lower() in ("y", "yes")

@@ -1,4 +1,4 @@
-"""The last words of a run: the ranked tables, what was spent and saved, and what to type next."""
+"""The summary after a run: ranked tables, epochs spent and saved, and the next command."""
 
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any
 from tune_app.cli.printing.views import print_sweep_tables
 from tune_app.cli.printing.winners import print_finals
 from tune_app.config.budget import format_budget
+from tune_app.hints import Door
 from tune_app.results.humanize import duration_text
 from tune_app.results.store import Store, open_store
 from tune_app.results.store.names import resume_command, storage_name
@@ -22,7 +23,7 @@ _ENDINGS = {
     "stopped": "stopped early",
     "diverged": "diverged",
     "failed": "failed",
-    "timeout": "over their time limit",
+    "timeout": "over the time limit",
     "interrupted": "interrupted",
 }
 
@@ -37,7 +38,7 @@ def outcome_json(outcome: Outcome, storage: Path) -> dict[str, Any]:
         for budget in table_budgets(record)
     }
     go_on = None if outcome.status == "complete" else resume_command(outcome.name, storage)
-    error = None if outcome.final_error is None else str(outcome.final_error)
+    error = outcome.final_error and outcome.final_error.worded(Door.CLI)
     plain = asdict(replace(outcome, final_error=None))
     return {
         **plain,
@@ -49,7 +50,7 @@ def outcome_json(outcome: Outcome, storage: Path) -> dict[str, Any]:
 
 
 def print_outcome(outcome: Outcome, storage: Path) -> None:
-    """Print the ranked table of each budget and, below, what a reader wants to know next."""
+    """Print the ranked table of each budget, what was spent, and the next commands."""
     store = open_store(storage)
     record = store.get_sweep(outcome.name)
     rows = trial_rows(store, record)
@@ -63,7 +64,7 @@ def print_outcome(outcome: Outcome, storage: Path) -> None:
 
 
 def spent_lines(outcome: Outcome) -> list[str]:
-    """Return what was spent, saved and refused, a line each."""
+    """Return lines on the trials, epochs and time spent, and on budgets that few draws fit."""
     counts = [
         f"{outcome.trials[status]} {text}"
         for status, text in _ENDINGS.items()
@@ -81,15 +82,15 @@ def spent_lines(outcome: Outcome) -> list[str]:
             f"stopping ({share:.0%} of {planned:,})"
         )
     lines += [
-        f"only {share:.2%} of the space fits {_budget_text(budget)}: narrower ranges, or "
-        "budget_mode: fill, would search it better"
+        f"only {share:.2%} of the space fits {_budget_text(budget)}: narrow the ranges, or use "
+        "budget_mode: fill"
         for budget, share in outcome.rare.items()
     ]
     return lines
 
 
 def place_lines(outcome: Outcome, store: Store, budgets: tuple[int, ...]) -> list[str]:
-    """Return where everything is, and the next command."""
+    """Return lines on where the results are, and the next commands."""
     name = outcome.name
     go_on = resume_command(name, store.storage)
     where = go_on.removeprefix(f"tune-app resume {name}")
@@ -99,7 +100,7 @@ def place_lines(outcome: Outcome, store: Store, budgets: tuple[int, ...]) -> lis
     else:
         lines = [f"record and files: {files}/{name}"]
     if outcome.status != "complete":
-        lines.append(f"{outcome.reason}; go on with: {go_on}")
+        lines.append(f"{outcome.reason}; continue with: {go_on}")
     if outcome.usable:
         budget = f" --budget {format_budget(budgets[-1])}" if budgets else ""
         commands = [f"export {name}{budget} --to best", f"show {name} --all"]

@@ -1,4 +1,4 @@
-"""The format of a table that was asked for."""
+"""The output format of a table."""
 
 from pathlib import Path
 
@@ -13,8 +13,8 @@ _SUFFIXES = {
 }
 
 
-def format_for(given: Format | None, output: Path | None) -> Format:
-    """Return the format that was given, else that of the file's suffix, else a table."""
-    if given is not None:
-        return given
+def format_for(asked: Format | None, output: Path | None) -> Format:
+    """Return the format asked for, else the one of the file's suffix, else a table."""
+    if asked is not None:
+        return asked
     return _SUFFIXES.get(output.suffix.lower() if output else "", Format.table)

@@ -1,4 +1,4 @@
-"""Sweeps and trials for a person at a terminal."""
+"""Sweeps and trials as text for a terminal."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -37,11 +37,11 @@ _HISTORY = {
 
 
 def print_sweep_list(console: Console, summaries: Sequence[Mapping[str, Any]], home: str) -> None:
-    """Print a line per sweep, or how to start one."""
+    """Print one row per sweep, or how to start the first."""
     if not summaries:
         console.print(
-            f"no sweeps in {home} yet: `tune-app run FILE` starts one,"
-            " search_spaces/digits_cnn.yaml for instance",
+            f"no sweeps in {home} yet; start one with: tune-app run FILE, such as "
+            "search_spaces/digits_cnn.yaml",
             soft_wrap=True,
         )
         return
@@ -81,7 +81,7 @@ def print_sweep_tables(
     rows: Sequence[Mapping[str, Any]],
     layouts: Sequence[Layout],
 ) -> None:
-    """Print what a sweep is and how it stands, its tables, and what they leave out."""
+    """Print a sweep's state, its tables, and notes on what they leave out."""
     metric, mode = objective_of(sweep)
     order = "largest" if mode == "max" else "smallest"
     facts = f"  {sweep.status}; {sweep.model} on {sweep.dataset}, {order} {metric} first"
@@ -102,7 +102,7 @@ def print_sweep_tables(
 
 
 def _refused_note(refused: Mapping[str, int]) -> str:
-    """Return how many draws became no trial, by budget where there are several."""
+    """Return a note on the draws that were refused, by budget if there are several."""
     parts = [
         f"{format_budget(int(budget))}: {count:,}"
         for budget, count in refused.items()
@@ -111,7 +111,7 @@ def _refused_note(refused: Mapping[str, int]) -> str:
     by_budget = f" ({', '.join(parts)})" if len(parts) > 1 else ""
     return (
         f"{sum(refused.values()):,} draws were refused before training{by_budget}: "
-        "too large, or not buildable; no epoch was spent on them"
+        "too large, or impossible to build; no epoch was spent on them"
     )
 
 
@@ -156,7 +156,7 @@ def _history_table(row: Mapping[str, Any], history: Sequence[Mapping[str, Any]])
 
 
 def _facts(row: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the lines of a trial's description; those without a text are left out."""
+    """Return the lines of a trial's description; a line without a value has an empty text."""
 
     def text(key: str) -> str:
         return cell_text(key, row) if key != "trial_id" else str(row[key])
@@ -182,7 +182,7 @@ def _facts(row: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("rank", f"{row['rank']}{limit}" if row["rank"] else ""),
         ("ended", row["stop_reason"] or ""),
         ("weights", f"{text('weights')}{budget}" if row["weights"] is not None else ""),
-        ("multiply-adds", f"{text('macs')} an example" if row["macs"] is not None else ""),
+        ("multiply-adds", f"{text('macs')} per example" if row["macs"] is not None else ""),
         ("best epoch", f"{text('best_epoch')}: {metrics}" if row["best_epoch"] else ""),
         ("test accuracy", text("test_accuracy")),
         ("trained", f"{row['epochs']} epochs in {duration_text(row['seconds'])}"),
@@ -198,15 +198,15 @@ def _facts(row: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _state_lines(sweep: SweepRecord, rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return what is to be said of a sweep that has not come to its end."""
+    """Return lines on the state of a sweep that has not completed."""
     if sweep.status in ("interrupted", "stopped"):
         reason = f" ({printable(sweep.stop_reason)})" if sweep.stop_reason else ""
-        return [f"{sweep.status}{reason}; go on with: tune-app resume {sweep.name}"]
+        return [f"{sweep.status}{reason}; continue with: tune-app resume {sweep.name}"]
     if not sweep.status.is_active:
         return []
     search = [row for row in rows if row["stage"] == "search"]
     left = sum(row["status"].is_under_way for row in search)
     planned = sweep.config.get("search", {}).get("trials")
     count = f"{len(search) - left}" + (f" of {planned}" if planned else "")
-    beat = f", last heard of {age_text(sweep.heartbeat)}" if sweep.heartbeat else ""
+    beat = f", last heartbeat {age_text(sweep.heartbeat)}" if sweep.heartbeat else ""
     return [f"{sweep.status}: {count} trials have ended{beat}"]

@@ -1,4 +1,4 @@
-"""The winners of a sweep on the terminal."""
+"""The winners of a sweep, for the terminal."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ def render_finals(
     budgets: Sequence[int | None] | None,
     format: Format,
 ) -> str:
-    """Return what `final_tables` does, as wide as the terminal."""
+    """Return the text of `final_tables`, as wide as the terminal."""
     rows = trial_rows(store, record)
     return final_tables(rows, record, budgets, format, width=make_console().width)
 
@@ -29,5 +29,5 @@ def print_finals(
     record: SweepRecord,
     budgets: Sequence[int | None] | None = None,
 ) -> None:
-    """Print the tables of the final stage; nothing where there was none."""
+    """Print the tables of the final stage, if there was one."""
     print_layouts(console, final_layouts(trial_rows(store, record), record, budgets=budgets))
