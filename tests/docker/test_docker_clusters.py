@@ -98,7 +98,9 @@ def submitted(tmp_path, monkeypatch):
     tools = tmp_path / "bin"
     tools.mkdir()
     (tools / "scontrol").write_text(
-        '#!/bin/sh\n[ "$*" = "show hostnames n[1-2]" ] && echo n1 && echo n2\n'
+        # The pause catches a script that stops reading after the first line: scontrol would then
+        # be ended by SIGPIPE, and the script with it.
+        '#!/bin/sh\n[ "$*" = "show hostnames n[1-2]" ] && echo n1 && sleep 0.2 && echo n2\n'
     )
     (tools / "srun").write_text(
         f"#!{sys.executable}\nimport json, os, pathlib, sys\n"
