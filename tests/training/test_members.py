@@ -1,8 +1,10 @@
 """Trainings stacked as one program: each is the training that it would be alone."""
 
+import contextlib
 import copy
 import dataclasses
 import itertools
+from unittest import mock
 
 import pytest
 import torch
@@ -12,6 +14,8 @@ from tune_app.models import build_network
 from tune_app.training.evaluate import evaluate
 from tune_app.training.loop import DivergedError, train_epochs
 from tune_app.training.members import Member, MemberRun, stack_key
+from tune_app.training.members.dropout_noise import DropoutNoise
+from tune_app.training.members.stacked_step import StackedStep
 
 # lr, weight_decay, dropout, label_smoothing and lr_schedule of three members.
 DIFFERENCES = (
@@ -225,6 +229,90 @@ def test_a_stack_resumed_in_the_middle_ends_as_without_a_break(digits, optimizer
         member.state = state
     resumed = train_to_the_end(MemberRun(again, digits))
     assert resumed == {number: results[2:] for number, results in whole.items()}
+
+
+class FakeGraph:
+    """Takes the place of a CUDA graph on a CPU: replays what was recorded by doing it."""
+
+    def replay(self):
+        self.step._take(self.size, with_norms=True)
+
+
+@pytest.fixture
+def fake_graphs(monkeypatch):
+    """Let steps be recorded on a CPU; all that recording calls of CUDA does nothing."""
+    record = StackedStep._record
+
+    def recorded(step, size):
+        graph = record(step, size)
+        graph.step, graph.size = step, size
+        return graph
+
+    monkeypatch.setattr(StackedStep, "_record", recorded)
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", FakeGraph)
+    monkeypatch.setattr(torch.cuda, "graph", lambda _: contextlib.nullcontext())
+    monkeypatch.setattr(torch.cuda, "stream", lambda _: contextlib.nullcontext())
+    monkeypatch.setattr(torch.cuda, "Stream", mock.MagicMock)
+    monkeypatch.setattr(torch.cuda, "current_stream", mock.MagicMock)
+
+
+def test_recording_a_step_changes_nothing_and_ended_rows_do_no_harm(digits, fake_graphs):
+    def members():
+        made = [*make(batch_norm=True, grad_clip=0.5), *make(batch_norm=True, grad_clip=0.5)]
+        for member, epochs in zip(made, (1, 5, 5, 2, 2, 5), strict=True):
+            member.config = {**member.config, "epochs": epochs, "lr_schedule": "constant"}
+        return made
+
+    expected = train_to_the_end(MemberRun(members(), digits))
+    run = MemberRun(members(), digits, graphs=True)
+    results = {}
+    rows = []
+    while run.active:
+        for number, result in run.next_epoch().items():
+            results.setdefault(number, []).append(dataclasses.replace(result, seconds=0.0))
+        rows.append(len(run._seats))
+    assert rows == [6, 6, 3, 3, 3]  # the row of the first to end is computed on for an epoch
+    for number, theirs in expected.items():
+        ours = results[number]
+        assert [result.val_loss for result in ours] == pytest.approx(
+            [result.val_loss for result in theirs], abs=1e-5
+        )
+
+
+def test_masks_drawn_ahead_drop_each_members_share(digits, monkeypatch):
+    """A GPU's way of dropout, on a CPU: 32 steps at once, as truth values."""
+    plain = DropoutNoise.__init__
+
+    def ahead(noise, network, generators, batch_size):
+        plain(noise, network, generators, batch_size)
+        noise.ahead = 32
+        noise.kept = {
+            number: kept.bool().expand(-1, 32, -1, -1).clone()
+            for number, kept in noise.kept.items()
+        }
+
+    monkeypatch.setattr(DropoutNoise, "__init__", ahead)
+    members = make(optimizer="adam", lr_schedule="constant", epochs=4)
+    run = MemberRun(members, digits)
+    noise = run._step.noise
+    results = train_to_the_end(run)
+    for number in range(3):
+        assert results[number][-1].train_loss < results[number][0].train_loss
+    for kept in noise.kept.values():
+        shares = kept.float().mean((1, 2, 3))
+        torch.testing.assert_close(shares, torch.tensor([0.7, 1.0, 0.8]), atol=0.02, rtol=0)
+    noise.prepare(0, 64)
+    factors = noise.of_step(torch.tensor([3]), 20)
+    for number, kept in noise.kept.items():
+        assert torch.equal(factors[number] > 0, kept[:, 3, :20])
+        means = factors[number].mean((1, 2))
+        torch.testing.assert_close(means, torch.ones(3), atol=0.15, rtol=0)
+    fewer = train_to_the_end(
+        MemberRun(make(optimizer="adam", lr_schedule="constant", epochs=4)[1:], digits)
+    )
+    assert [result.val_loss for result in fewer[1]] == pytest.approx(
+        [result.val_loss for result in results[2]], abs=1e-4
+    )
 
 
 class Kept:

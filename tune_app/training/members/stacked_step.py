@@ -106,8 +106,8 @@ class StackedStep:
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
             for _ in range(GRAPH_WARM_UPS):
-                self.number.copy_(first)
                 self._take(size, with_norms=True)
+                self.number.copy_(first)
         torch.cuda.current_stream().wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
