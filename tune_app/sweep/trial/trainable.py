@@ -33,7 +33,7 @@ from tune_app.sweep.trial.best_weights import BestWeights, TrialCheckpoint, obje
 from tune_app.sweep.trial.file_transfer import FileTransfer, TrialFiles, node_name
 from tune_app.sweep.trial.tasks import MESSAGE, TASK, Message, TrialTask
 from tune_app.training.checkpoints import AtomicCheckpoint, save_weights
-from tune_app.training.device import apply_kernels, pick_device
+from tune_app.training.device import apply_kernels, pick_device, readable_memory_errors
 from tune_app.training.evaluate import measure, predict
 from tune_app.training.loop import (
     DivergedError,
@@ -108,7 +108,8 @@ def _run_trial(
     try:
         with _as_storage_error(files.folder):
             files.folder.mkdir(parents=True, exist_ok=True)
-        with _ended_if_hanging(files.folder / HANG_FILE, settings.time_limit_s - task.seconds):
+        limit_s = settings.time_limit_s - task.seconds
+        with _ended_if_hanging(files.folder / HANG_FILE, limit_s), readable_memory_errors():
             ended = _train(task, settings, data, report, files)
     except _TrialEnd as end:
         ended = end
