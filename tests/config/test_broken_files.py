@@ -32,7 +32,7 @@ def test_every_problem_of_a_broken_file_is_told(file, told):
 def test_a_file_of_control_characters_is_no_text():
     with pytest.raises(SweepFileError) as caught:
         parse_sweep("name: a\0b", source="f.yaml")
-    assert str(caught.value) == "f.yaml: 1 problem\n  this is no text: it has control characters"
+    assert str(caught.value) == "f.yaml: 1 problem\n  not a text file: it has control characters"
 
 
 def test_a_file_that_is_not_there_is_told_with_its_nearest_neighbour(tmp_path):
@@ -46,7 +46,7 @@ def test_a_file_that_is_not_there_is_told_with_its_nearest_neighbour(tmp_path):
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"name: \xff\xfe", "is not a UTF-8 text"),
+        (b"name: \xff\xfe", "is not UTF-8 text; save it with that encoding"),
         (b"# " + b"x" * 1_000_000, "is larger than 1 MB"),
     ],
     ids=["not UTF-8", "too large"],
@@ -85,7 +85,7 @@ def test_overrides_replace_values_and_make_sections():
     ]
     with pytest.raises(SweepFileError) as caught:
         parse_sweep(FILE, source="f.yaml", overrides=overrides)
-    told = "parameters.lr.float: there is no float in 0.1; set the whole value"
+    told = "parameters.lr.float: 0.1 has no float; set the whole value instead"
     assert str(caught.value) == message("f.yaml", [told])
     config = parse_sweep(FILE, source="f.yaml", overrides=overrides[:2])
     assert (config.search.trials, config.scheduler.type) == (9, "none")

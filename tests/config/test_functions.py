@@ -75,7 +75,7 @@ def test_two_files_of_one_name_are_two_modules(tmp_path):
 
 def test_nothing_installed_is_found(tmp_path):
     assert refusal("os:system", tmp_path) == (
-        f"os:system: no os.py in {tmp_path}; put the file there, or give the function in Python"
+        f"os:system: no os.py in {tmp_path}; put the file there, or pass the function in Python"
     )
 
 
@@ -86,15 +86,15 @@ def test_what_is_wrong_with_a_file_is_said(tmp_path):
     file.write_text("import own_missing")
     assert refusal("own_wrong:build", tmp_path) == (
         f"{file} cannot be run: ModuleNotFoundError: No module named 'own_missing'; install it, or "
-        "say where own_missing.py is: PYTHONPATH=FOLDER"
+        "set PYTHONPATH to the folder of own_missing.py"
     )
     file.write_text("def build(): ...\nsize = 3")
     assert refusal("own_wrong:biuld", tmp_path) == (
         f"own_wrong:biuld: {file} has no function biuld; did you mean 'build'?"
     )
     assert refusal("own_wrong:outer.<locals>.inner", tmp_path) == (
-        "own_wrong:outer.<locals>.inner was defined inside another function, where nobody can find "
-        "it again; give it in Python, or move it to the top of a module"
+        "own_wrong:outer.<locals>.inner is defined inside another function and cannot be found by "
+        "its name; pass it in Python, or move it to the top of a module"
     )
 
 
@@ -104,5 +104,5 @@ def test_a_function_is_named_as_a_file_names_it():
     with pytest.raises(FunctionError) as refused:
         name_function(partial)
     assert str(refused.value) == (
-        f"{partial!r} has no name to be recorded by; write it as a function"
+        f"{partial!r} has no name under which it could be recorded; define it with def"
     )

@@ -100,10 +100,10 @@ def test_sizes_come_in_one_way_only(model, values, fill, sizes):
             "fcn",
             {"widths": [9], "width": 9},
             False,
-            "widths and width both say how large the layers are",
+            "widths and width both give the sizes; remove one of them",
         ),
         ("fcn", {"widths": [9]}, True, "widths leaves a budget nothing to fill"),
-        ("cnn", {"channels": 9}, True, "channels is solved in fill mode, and given"),
+        ("cnn", {"channels": 9}, True, "channels is solved in fill mode; remove it"),
         ("fcn", {"optimizer": "sgd", "nesterov": True}, False, "nesterov needs a momentum above 0"),
         (
             "fcn",

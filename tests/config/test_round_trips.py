@@ -64,7 +64,7 @@ def test_a_bad_record_is_refused_like_a_bad_file():
     with pytest.raises(SweepFileError) as caught:
         SweepConfig.from_dict({"name": "f", "dataset": {"name": "digits"}, "model": "mlp"})
     told = (
-        "sweep: 1 problem\n  model: must be fcn, cnn, or a function of your own like "
+        "sweep: 1 problem\n  model: must be fcn, cnn, or a function of yours like "
         "my_nets:build, got 'mlp'"
     )
     assert str(caught.value) == told

@@ -99,7 +99,7 @@ def test_a_range_without_a_step_has_no_grid():
     assert not space.is_discrete("lr")
     with pytest.raises(SpaceError) as caught:
         space.grid_values("lr")
-    assert str(caught.value) == "from 0.0 to 1.0 without a step: values without end"
+    assert str(caught.value) == "the values from 0.0 to 1.0 cannot be listed without a step"
 
 
 @pytest.mark.parametrize(
@@ -150,14 +150,14 @@ def test_ranges_check_themselves_when_built(make, text):
     [
         (
             {"lr": Constant(value=1, when={"layers": (1,)})},
-            "lr: its condition names no parameter: 'layers'",
+            "lr: its condition needs the parameter 'layers'",
         ),
         (
             {
                 "a": Choice(values=(1, 2), when={"b": (1,)}),
                 "b": Choice(values=(1, 2), when={"a": (1,)}),
             },
-            "the conditions of a, b depend on each other",
+            "the conditions of a, b form a circle; remove one",
         ),
     ],
     ids=["unknown parent", "circle"],

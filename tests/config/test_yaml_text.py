@@ -59,10 +59,11 @@ def test_a_value_means_what_people_write(written, value):
 @pytest.mark.parametrize(
     ("written", "told"),
     [
-        ("[1, 2", "'[1, 2' is no value: this is no YAML: did not find expected ',' or ']'"),
+        ("[1, 2", "'[1, 2' is not a valid value: not valid YAML: did not find expected ',' or ']'"),
         (
             "${LR}",
-            "'${LR}' is no value: environment variables are not expanded; write the value itself",
+            "'${LR}' is not a valid value: environment variables are not expanded; write the value "
+            "itself",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""Numbers of weights, as people write them: 20k, 1.5M, 50000."""
+"""Read and write numbers of weights as people write them: 20k, 1.5M, 50000."""
 
 import re
 from decimal import Decimal
@@ -10,7 +10,7 @@ _FACTORS = {"": 1, "k": 1_000, "m": 1_000_000}
 
 
 def parse_budget(value: int | float | str) -> int:
-    """Return the number of weights that `value` stands for.
+    """Return the number of weights that `value` means.
 
     >>> parse_budget("20k"), parse_budget("1.5M"), parse_budget(50_000)
     (20000, 1500000, 50000)

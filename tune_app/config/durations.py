@@ -1,4 +1,4 @@
-"""Lengths of time, as people write them: 90s, 30m, 2h, 1h30m, or a number of seconds."""
+"""Read and write durations as people write them: 90s, 30m, 2h, 1h30m, or a number of seconds."""
 
 import re
 
@@ -9,13 +9,13 @@ _WRITTEN = re.compile(_AMOUNT.format("h") + _AMOUNT.format("m") + _AMOUNT.format
 
 
 def parse_duration(value: float | str) -> float:
-    """Return the seconds that `value` stands for.
+    """Return the number of seconds that `value` means.
 
     >>> parse_duration("30m"), parse_duration("1h30m"), parse_duration(90)
     (1800.0, 5400.0, 90.0)
 
     Raises:
-        SpaceError: `value` is not a length of time above 0.
+        SpaceError: `value` is not a duration above 0.
     """
     seconds = 0.0
     if isinstance(value, str):
@@ -32,7 +32,7 @@ def parse_duration(value: float | str) -> float:
 
 
 def format_duration(seconds: float) -> str:
-    """Return whole `seconds` as a text that `parse_duration` reads back.
+    """Return `seconds` as a text that `parse_duration` reads back, if they are whole.
 
     >>> format_duration(1800.0), format_duration(5400.0), format_duration(0.5)
     ('30m', '1h30m', '0.5s')

@@ -1,9 +1,11 @@
-"""Search files in and out; every problem of a file in one message, with its line."""
+"""Read and write search files, reporting every problem of a file in one message with its line."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 from tune_app.config.budget import format_budget, parse_budget
 from tune_app.config.durations import format_duration
@@ -16,26 +18,26 @@ from tune_app.config.parsing.yaml_text import (
     read_document,
     write_document,
 )
-from tune_app.config.sweep import SweepConfig, find_in
+from tune_app.config.sweep import SweepConfig, explain
 from tune_app.errors import Problem, SpaceError, SweepFileError
 
 
 def load_sweep_file(path: str | Path, *, overrides: Sequence[tuple[str, Any]] = ()) -> SweepConfig:
-    """Return the sweep that the search file at `path` describes, once `overrides` are applied.
+    """Return the sweep that the search file at `path` describes, with `overrides` applied.
 
-    An override is a dotted key and its value, as `("search.trials", 5)`.
+    An override is a dotted key and its value, like `("search.trials", 5)`.
 
     Raises:
-        SweepFileError: Naming every problem of the file, or why it cannot be read.
+        SweepFileError: The file cannot be read or has problems; the text lists all of them.
     """
     return parse_sweep(read_text(Path(path)), source=str(path), overrides=overrides)
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a file, or of so much of it that it is seen to be too large.
+    """Return the text of a file, but no more than it takes to see that the file is too large.
 
     Raises:
-        SweepFileError: It cannot be read.
+        SweepFileError: The file cannot be read.
     """
     try:
         with path.open("rb") as file:
@@ -45,7 +47,7 @@ def read_text(path: Path) -> str:
         near = did_you_mean(path.name, sorted(other.name for other in beside))
         raise _unreadable(path, f"there is no such file{near}") from None
     except UnicodeDecodeError:
-        raise _unreadable(path, "is not a UTF-8 text") from None
+        raise _unreadable(path, "is not UTF-8 text; save it with that encoding") from None
     except OSError as error:
         raise _unreadable(path, f"cannot be read: {error.strerror}") from None
 
@@ -57,10 +59,10 @@ def _unreadable(path: Path, text: str) -> SweepFileError:
 def parse_sweep(
     text: str, *, source: str, overrides: Sequence[tuple[str, Any]] = ()
 ) -> SweepConfig:
-    """Return the sweep that the YAML `text` describes; `source` is what messages call it.
+    """Return the sweep that the YAML `text` describes; messages call the text `source`.
 
     Raises:
-        SweepFileError: Naming every problem of the text, in the order of its lines.
+        SweepFileError: The text has problems; the message lists all of them, by line.
     """
     document = read_document(text)
     if not document.readable:
@@ -77,14 +79,17 @@ def parse_sweep(
                 data = _narrowed(data, _budgets_in((before or {}).get(key)) - _budgets_in(value))
         except SpaceError as error:
             problems.append(Problem(None, key, str(error)))
-    for place, finding in find_in(data):
-        if not _under(place, document.spoilt):
-            line = None if _under(place, overridden) else _line_of(document, place)
-            problems.append(Problem(line, key_of(place), finding))
-    if problems:
-        problems.sort(key=lambda problem: problem.line or MAX_BYTES)
-        raise SweepFileError(source, problems)
-    return SweepConfig.model_validate(data, by_alias=True, by_name=False)
+    try:
+        config = SweepConfig.read(data)
+        if not problems:
+            return config
+    except ValidationError as error:
+        for place, finding in explain(data, error):
+            if not _under(place, document.spoilt):
+                line = None if _under(place, overridden) else _line_of(document, place)
+                problems.append(Problem(line, key_of(place), finding))
+    problems.sort(key=lambda problem: problem.line or MAX_BYTES)
+    raise SweepFileError(source, problems)
 
 
 def _override(data: Any, at: Location, value: Any) -> Any:
@@ -92,7 +97,7 @@ def _override(data: Any, at: Location, value: Any) -> Any:
         return value
     data = {} if data is None else data
     if not isinstance(data, Mapping):
-        raise SpaceError(f"there is no {at[0]} in {show(data)}; set the whole value")
+        raise SpaceError(f"{show(data)} has no {at[0]}; set the whole value instead")
     return {**data, at[0]: _override(data.get(at[0]), at[1:], value)}
 
 
@@ -105,7 +110,10 @@ def _budgets_in(values: Any) -> set[int]:
 
 
 def _narrowed(data: Mapping[str, Any], gone: set[int]) -> Mapping[str, Any]:
-    """Return `data` without the parameters that exist only for budgets that are `gone`."""
+    """Return `data` without the parameters that exist only for budgets in `gone`.
+
+    Removing a parameter can orphan others that depend on it, so this repeats until all is stable.
+    """
     parameters = data.get("parameters")
     if not gone or not isinstance(parameters, Mapping):
         return data
@@ -133,28 +141,28 @@ def _under(place: Location, roots: Sequence[Location] | set[Location]) -> bool:
 
 
 def _line_of(document: YamlDocument, place: Location) -> int | None:
-    """Return the line of a location, or of the nearest one around it."""
+    """Return the line of a location, or of the closest location around it that has a line."""
     lengths = range(len(place), 0, -1)
     lines = (document.lines.get(place[:length]) for length in lengths)
     return next((line for line in lines if line is not None), None)
 
 
 def parse_value(text: str) -> Any:
-    """Return what `text` stands for as a value in a search file: 1e-4 is a number, nothing null.
+    """Return the value of `text` in a search file: 1e-4 is a number, an empty text is null.
 
     Raises:
-        SpaceError: It is no YAML.
+        SpaceError: `text` is not valid YAML.
     """
     if not text.strip():
         return None
     document = read_document(text)
     if document.problems:
-        raise SpaceError(f"{text!r:.60} is no value: {document.problems[0].text}")
+        raise SpaceError(f"{text!r:.60} is not a valid value: {document.problems[0].text}")
     return document.data
 
 
 def dump_sweep(config: SweepConfig) -> str:
-    """Return a search file's text that `parse_sweep` reads back as an equal sweep."""
+    """Return the text of a search file that `parse_sweep` reads back as an equal sweep."""
     data = config.to_dict()
     data["budgets"] = [format_budget(budget) for budget in config.budgets]
     if config.max_macs is not None:
@@ -169,5 +177,5 @@ def dump_sweep(config: SweepConfig) -> str:
 
 
 def _without_blanks(section: dict[str, Any]) -> dict[str, Any]:
-    """Return `section` without the keys that say nothing; their defaults say the same."""
+    """Return `section` without empty values, whose keys have the same values by default."""
     return {key: value for key, value in section.items() if value not in (None, [], {})}

@@ -1,4 +1,4 @@
-"""The sizes of a network's layers, as a trial's configuration gives them."""
+"""Compute the sizes of a network's layers from a trial's configuration."""
 
 from collections.abc import Mapping
 from typing import Any

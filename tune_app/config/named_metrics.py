@@ -1,4 +1,8 @@
-"""Metrics that a search file adds by name; `tune_app.training.metric_functions` measures them."""
+"""List the metrics that a search file can add by name.
+
+`tune_app.training.metric_functions` measures them. The list is separate because reading a search
+file must not import torch.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,7 +12,7 @@ Task = Literal["classification", "regression"]
 
 @dataclass(frozen=True)
 class MetricKind:
-    """What a metric is of, and which end is good."""
+    """The task that a metric belongs to, its meaning, and whether to maximise or minimise it."""
 
     task: Task
     meaning: str
@@ -22,7 +26,7 @@ METRICS: dict[str, MetricKind] = {
     "precision_macro": MetricKind("classification", f"precision, {_PER_CLASS}"),
     "recall_macro": MetricKind("classification", f"recall, {_PER_CLASS}: balanced accuracy"),
     "auroc": MetricKind(
-        "classification", f"area under the ROC, one against the rest, {_PER_CLASS}"
+        "classification", f"area under the ROC curve, one against the rest, {_PER_CLASS}"
     ),
     "average_precision": MetricKind("classification", f"average precision, {_PER_CLASS}"),
     "cohen_kappa": MetricKind("classification", "Cohen's kappa: accuracy beyond chance"),
@@ -40,7 +44,7 @@ METRICS: dict[str, MetricKind] = {
     "spearman": MetricKind("regression", "correlation of ranks with the targets"),
 }
 
-# What an objective may be, and its mode.
+# The metrics that an objective can name, each with its mode.
 OBJECTIVES: dict[str, str] = {
     "val_accuracy": "max",
     "val_loss": "min",

@@ -1,4 +1,4 @@
-"""What the builders and the training loop read: the one definition of every parameter."""
+"""Define every parameter that the network builders and the training loop read, each once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from tune_app.errors import SpaceError
 
 @dataclass(frozen=True)
 class ReadWhere:
-    """Marks a parameter that matters only where another one has one of these values."""
+    """Marks a parameter that is read only if another parameter has one of these values."""
 
     parent: str
     values: tuple[Any, ...]
@@ -33,7 +33,7 @@ class ReadWhere:
 
 @dataclass(frozen=True)
 class ReadUnless:
-    """Marks a parameter that does not matter where another one has this value."""
+    """Marks a parameter that is not read if another parameter has this value."""
 
     parent: str
     value: Any
@@ -55,7 +55,7 @@ Augmentation = Literal["flip", "shift", "cutout"]
 
 
 class NetworkParameters(ConfigSection):
-    """What both kinds of networks read."""
+    """The parameters that both kinds of networks read."""
 
     activation: Literal["relu", "leaky_relu", "tanh", "sigmoid", "gelu"] = Field(
         default="relu", description="the function after each hidden layer"
@@ -67,7 +67,7 @@ class NetworkParameters(ConfigSection):
         "default", "normal", "scaled_normal", "xavier", "xavier_fan_in", "kaiming"
     ] = Field(
         default="default",
-        description="how weights start: as PyTorch does by itself, or drawn with zero biases: "
+        description="the initial weights: PyTorch's default, or drawn with zero biases: "
         "normal = N(0, 0.05), scaled_normal = N(0, 0.1)/sqrt(fan_in), xavier, "
         "xavier_fan_in = variance 1/fan_in, kaiming",
     )
@@ -77,7 +77,8 @@ class FcnParameters(NetworkParameters):
     """A fully connected network."""
 
     widths: tuple[Size, ...] | None = Field(
-        default=None, description="the width of each hidden layer; excludes layers, width, taper"
+        default=None,
+        description="the width of each hidden layer; replaces layers, width and taper",
     )
     layers: Depth = Field(default=1, description="the number of hidden layers")
     width: Size = Field(
@@ -87,7 +88,7 @@ class FcnParameters(NetworkParameters):
         default=1.0, description="the ratio of a layer's width to that of the layer before"
     )
     dropout: Share | tuple[Share, ...] = Field(
-        default=0.0, description="after the hidden layers: one share, or one for each of them"
+        default=0.0, description="dropout after the hidden layers: one share, or one per layer"
     )
 
 
@@ -96,7 +97,7 @@ class CnnParameters(NetworkParameters):
 
     channels_list: tuple[Size, ...] | None = Field(
         default=None,
-        description="the channels of each conv layer; excludes conv_layers, channels, "
+        description="the channels of each conv layer; replaces conv_layers, channels and "
         "channel_growth",
     )
     conv_layers: Depth = Field(default=2, description="the number of conv layers")
@@ -110,31 +111,30 @@ class CnnParameters(NetworkParameters):
         default=3, description="the side of every kernel, in pixels"
     )
     padding: Literal["same"] | Annotated[Whole, Field(ge=0, le=1_000)] = Field(
-        default="same", description="same keeps an image's size; a number adds so many pixels"
+        default="same",
+        description="same keeps an image's size; a number is the pixels to add on each side",
     )
     conv: Literal["standard", "separable"] = Field(
         default="standard",
-        description="separable: a kernel per channel, then 1x1, which takes fewer weights",
+        description="separable: one kernel per channel, then a 1x1 convolution; fewer weights",
     )
-    residual: Flag = Field(
-        default=False, description="add a conv layer's input to what it computes"
-    )
+    residual: Flag = Field(default=False, description="add the input of a conv layer to its result")
     pool: Literal["max", "avg", "none"] = Field(
-        default="max", description="how 2x2 pixels become one"
+        default="max", description="how 2x2 pixels are combined into one"
     )
     pool_every: Annotated[Depth, ReadUnless("pool", "none")] = Field(
         default=1, description="the number of conv layers from one pool to the next"
     )
     head: Literal["flatten", "gap"] = Field(
         default="flatten",
-        description="what comes after the conv layers: every pixel, or (gap) the mean of each "
-        "channel",
+        description="the values that the layers after the conv layers read: flatten: every pixel; "
+        "gap: the mean of each channel",
     )
     head_widths: tuple[Size, ...] = Field(
         default=(), description="the widths of hidden layers between head and output"
     )
     dropout: Share | tuple[Share, ...] = Field(
-        default=0.0, description="in the head: one share, or one for each of its hidden layers"
+        default=0.0, description="dropout in the head: one share, or one per hidden layer"
     )
     conv_dropout: Share = Field(
         default=0.0, description="the share of channels dropped after each conv layer"
@@ -142,55 +142,58 @@ class CnnParameters(NetworkParameters):
 
 
 class TrainingParameters(ConfigSection):
-    """What the training loop reads."""
+    """The parameters that the training loop reads."""
 
     optimizer: Literal["sgd", "adam", "adamw", "rmsprop"] = Field(
         default="adam", description="the update rule"
     )
     lr: Annotated[Number, Field(gt=0)] = Field(
-        default=1e-3, description="the learning rate; the highest one of a schedule"
+        default=1e-3, description="the learning rate; with a schedule, its highest value"
     )
     momentum: Annotated[Share, ReadWhere("optimizer", ("sgd", "rmsprop"))] = Field(
-        default=0.0, description="the share of the last step that the next one keeps"
+        default=0.0, description="the share of the last step that is added to the next step"
     )
     nesterov: Annotated[Flag, ReadWhere("optimizer", ("sgd",))] = Field(
         default=False, description="Nesterov's momentum; needs a momentum above 0"
     )
     weight_decay: Annotated[Number, Field(ge=0)] = Field(
-        default=0.0, description="decay of the weights: decoupled for adamw, L2 for the others"
+        default=0.0, description="weight decay: decoupled for adamw, L2 for the other optimizers"
     )
     lr_schedule: Literal["constant", "exponential", "step", "cosine", "one_cycle"] = Field(
-        default="constant", description="how the learning rate goes on from epoch to epoch"
+        default="constant", description="how the learning rate changes during the training"
     )
     lr_gamma: Annotated[
         Number, Field(gt=0, le=1), ReadWhere("lr_schedule", ("exponential", "step"))
     ] = Field(
         default=0.9,
-        description="a factor: after each epoch (exponential), or at 1/2 and 3/4 of them (step)",
+        description="a factor for lr: after each epoch (exponential), or after 1/2 and 3/4 of the "
+        "epochs (step)",
     )
     warmup_epochs: Annotated[
         Whole, Field(ge=0, le=1_000_000), ReadUnless("lr_schedule", "one_cycle")
     ] = Field(
-        default=0, description="epochs in which the rate rises to lr, before its schedule begins"
+        default=0,
+        description="epochs in which the learning rate rises to lr, before its schedule begins",
     )
     batch_size: Size = Field(default=128, description="examples per update")
     epochs: Size = Field(
-        default=10, description="passes over the data; one number for all trials under asha"
+        default=10, description="passes over the data; with asha, one number for all trials"
     )
     patience: Size | None = Field(
-        default=None, description="end a trial after so many epochs without a lower validation loss"
+        default=None,
+        description="end a trial after this many epochs without a lower validation loss",
     )
     target_loss: Annotated[Number, Field(ge=0)] | None = Field(
-        default=None, description="end a trial at a training loss of this, or lower"
+        default=None, description="end a trial at this training loss or a lower one"
     )
     label_smoothing: Annotated[Share, ReadWhere("loss", ("cross_entropy",))] = Field(
-        default=0.0, description="the share of a label spread over all classes"
+        default=0.0, description="the share of a label that is spread over all classes"
     )
     augment: Literal["none", "flip", "shift", "cutout"] | tuple[Augmentation, ...] = Field(
-        default="none", description="changes to training images, drawn anew in each epoch"
+        default="none", description="random changes to training images, different in each epoch"
     )
     grad_clip: Annotated[Number, Field(gt=0)] | None = Field(
-        default=None, description="the largest norm of the gradient; longer ones are shortened"
+        default=None, description="the largest gradient norm; a larger gradient is scaled down"
     )
     loss: Literal["cross_entropy", "mse"] = Field(
         default="cross_entropy",
@@ -203,8 +206,8 @@ NETWORKS: dict[str, type[FcnParameters] | type[CnnParameters]] = {
     "fcn": FcnParameters,
     "cnn": CnnParameters,
 }
-# In place of the first, a network's sizes can be given by the others; the second is what fill
-# mode solves.
+# The ways to give a network's sizes: the parameter that lists them all; or the three parameters
+# that describe them, the second of which is solved in fill mode.
 SIZES = {
     "fcn": ("widths", "width", ("layers", "width", "taper")),
     "cnn": ("channels_list", "channels", ("conv_layers", "channels", "channel_growth")),
@@ -212,7 +215,7 @@ SIZES = {
 
 
 def parameter_fields(model: str) -> dict[str, FieldInfo]:
-    """Return every parameter that a sweep of this model reads, but for those of a function."""
+    """Return the parameters that a sweep of this model reads, without those of user code."""
     network = {} if is_function(model) else NETWORKS[model].model_fields
     return {**network, **TrainingParameters.model_fields}
 
@@ -220,14 +223,14 @@ def parameter_fields(model: str) -> dict[str, FieldInfo]:
 def resolve_parameters(
     model: str, values: Mapping[str, Any], *, fill: bool, more: bool = False
 ) -> dict[str, Any]:
-    """Return a trial's complete configuration: `values`, and defaults for the rest, as JSON has it.
+    """Return a trial's complete configuration: `values`, and defaults for the rest.
 
-    Sizes come in one way only: `widths`, or `layers` and the like; in fill mode without the
-    `width` or `channels` that is yet to be solved. Where a function builds the network, or with
-    `more`, where one trains it, values that nothing here knows are kept as they are.
+    Sizes are in one form only: `widths`, or `layers`, `width` and `taper`; in fill mode without
+    the `width` or `channels` that is still to be solved. Unknown values are kept for user code: if
+    a user's function builds the network, or with `more`, if one trains it.
 
     Raises:
-        SpaceError: `values` do not combine, or one of them is wrong or unknown.
+        SpaceError: `values` cannot be combined, or one of them is wrong or unknown.
     """
     fields = parameter_fields(model)
     unknown = [name for name in values if name not in fields]
@@ -249,17 +252,17 @@ def resolve_parameters(
         return config
     listed, solved, spelled = SIZES[model]
     if values.get(listed) is not None:
-        if given := [name for name in spelled if name in values]:
-            raise SpaceError(f"{listed} and {given[0]} both say how large the layers are")
+        if doubled := [name for name in spelled if name in values]:
+            raise SpaceError(f"{listed} and {doubled[0]} both give the sizes; remove one of them")
         if fill:
-            raise SpaceError(f"{listed} leaves a budget nothing to fill")
+            raise SpaceError(f"{listed} leaves a budget nothing to fill; remove it")
         for name in spelled:
             del config[name]
     else:
         del config[listed]
         if fill:
             if solved in values:
-                raise SpaceError(f"{solved} is solved in fill mode, and given")
+                raise SpaceError(f"{solved} is solved in fill mode; remove it")
             del config[solved]
     _check_training(config)
     _check_network(model, config)

@@ -1,4 +1,4 @@
-"""The page on search files and the JSON Schema for editors, from the models that check files."""
+"""Generate the documentation page and the JSON Schema of search files from the models."""
 
 from collections.abc import Iterable, Iterator
 from inspect import getdoc
@@ -40,42 +40,42 @@ from tune_app.config.space import FloatRange
 from tune_app.config.sweep import SweepConfig
 
 EXAMPLE = """\
-name: fashion_mnist_cnn            # what the sweep is called; letters, digits and ._-
+name: fashion_mnist_cnn            # name of the sweep; letters, digits and ._-
 dataset:
-  name: fashion_mnist              # downloaded, or found under the data root
-  validation: 0.1                  # a tenth of the training set judges the trials
+  name: fashion_mnist              # found in the data root, or downloaded there
+  validation: 0.1                  # a tenth of the training set is held out to judge trials
 model: cnn                         # or fcn
-budgets: [10k, 20k, 50k, 100k]     # weights; each has its own ranking; leave out for no limit
-budget_mode: fill                  # solve the channels to come as close as possible from below
-max_macs: 20M                      # multiply-adds per image, so that no trial takes for ever
+budgets: [10k, 20k, 50k, 100k]     # weights; each budget has its ranking; leave out for no limit
+budget_mode: fill                  # solve the channels that use the budget as fully as possible
+max_macs: 20M                      # most multiply-adds per image, so that no trial is too slow
 objective: {metric: val_accuracy}
 
 parameters:
   # A plain value is a constant.
   batch_norm: true
   epochs: 30
-  # What varies says how. Both ends of a range are included.
+  # A mapping says how a parameter varies. Both ends of a range are included.
   conv_layers: {int: [2, 4]}
   kernel_size: {choice: [3, 5]}
   lr: {float: [1e-4, 1e-1], log: true}
   label_smoothing: {float: [0, 0.2], step: 0.1}
   optimizer: {choice: [adam, adamw, sgd, rmsprop]}
   batch_size: {choice: [64, 128, 256]}
-  # A parameter may exist only beside some values of others ...
+  # A parameter may exist only for some values of others ...
   momentum: {float: [0.8, 0.99], when: {optimizer: [sgd, rmsprop]}}
   # ... or for some budgets. Constants can be conditional too.
   residual: {value: true, when: {budget: [50k, 100k]}}
 
 search:
   sampler: tpe                     # or random, grid
-  trials: 200                      # shared out among the budgets
+  trials: 200                      # divided among the budgets
   seed: 0
   time_limit: 30m
-  start_with:                      # tried first; what is left out is drawn
+  start_with:                      # tried first; parameters left out are drawn
     - {lr: 1e-2, optimizer: sgd}
 scheduler: {type: asha, grace_epochs: 3, reduction_factor: 3}
 resources: {cpus_per_trial: 1, gpus_per_trial: auto, trial_time_limit: 20m}
-final: {top: 3, seeds: 5}          # retrain the winners of each budget, and test them once
+final: {top: 3, seeds: 5}          # retrain the winners of each budget and test them once
 baselines:
   - {model: knn, k: [1, 3, 5]}
 """
@@ -83,11 +83,11 @@ baselines:
 _INTRODUCTION = """\
 # Search files
 
-A search file says what a sweep is: what is learnt, by which kind of network, how large it may
-be, what may vary, and how to search. `tune-app run FILE` runs it, `tune-app check FILE` reads
-it and trains nothing. All problems of a file are reported together, each with its line.
+A search file describes a sweep: the data set, the kind of network, its weight budgets, the
+parameters that vary, and the search. `tune-app run FILE` runs it; `tune-app check FILE` checks it
+without training. All problems of a file are reported together, each with its line.
 
-This page is generated from the models that check the files (`scripts/generate_docs`).
+This page is generated from the models that check search files (`scripts/generate_docs`).
 
 ## An example
 
@@ -97,34 +97,34 @@ This page is generated from the models that check the files (`scripts/generate_d
 _SPACE = """\
 ```
 
-Only `name`, `dataset` and `model` must be given. The files in `search_spaces/` are studies to
-start from; their first line makes editors with a YAML language server complete keys and values.
+Only `name`, `dataset` and `model` are required. The files in `search_spaces/` are studies to
+start from; their first line lets editors with a YAML language server complete keys and values.
 
-Numbers are written as people write them: `1e-4` is a number. `true` and `false` are the only
-words for yes and no, and environment variables are not expanded. `--set` changes a value for one
-run, as in `tune-app run FILE --set parameters.lr=1e-3`.
+Numbers can be written as people write them: `1e-4` is a number. Only `true` and `false` are
+booleans (`yes` and `no` are texts), and environment variables are not expanded. `--set` changes a
+value for one run, as in `tune-app run FILE --set parameters.lr=1e-3`.
 
-## What may vary
+## How parameters vary
 
-| written | is |
+| written | meaning |
 |---|---|
-| `lr: 0.01` | a constant; so is a list, as in `widths: [128, 64]` |
+| `lr: 0.01` | a constant; a list is one too, as in `widths: [128, 64]` |
 | `lr: {value: 0.01, when: ...}` | a constant with a condition |
 | `layers: {int: [1, 4]}` | a whole number from 1 to 4, both ends included |
 | `lr: {float: [1e-4, 1e-1]}` | a number from 0.0001 to 0.1, both ends included |
-| `kernel_size: {choice: [3, 5]}` | one of the values; these may be lists too |
+| `kernel_size: {choice: [3, 5]}` | one of the values, which may be lists too |
 
-Beside these may stand:
+These keys can be added to a range, a choice or a conditional constant:
 
 """
 
 _METRICS_TEXT = """\
-Names, as in `metrics: [f1_macro, auroc]`: measured on the validation split after each epoch, in
-the record and the tables as `val_f1_macro`, and in the final stage on the test split as
-`test_f1_macro`. Nothing of this is computed unless it is asked for. The definitions are
-scikit-learn's, the numbers torchmetrics': `pip install "tune-app[metrics]"`. An objective names one
-with its split, `objective: {metric: val_f1_macro}`; winners are then compared by it on the test
-split too."""
+A list of names, as in `metrics: [f1_macro, auroc]`. Each metric is measured on the validation
+split after each epoch and appears in the record and the tables as `val_f1_macro`; the final stage
+measures it on the test split as `test_f1_macro`. Metrics that are not listed are not computed. The
+definitions are those of scikit-learn; torchmetrics computes them, so run
+`pip install "tune-app[metrics]"`. An objective names a metric with its split,
+`objective: {metric: val_f1_macro}`; the winners are then compared by it on the test split too."""
 
 _SECTIONS: dict[str, tuple[type[ConfigSection], str]] = {
     "dataset": (DatasetConfig, ""),
@@ -141,11 +141,11 @@ _LINKED = ("metrics", *_SECTIONS)
 _PARAMETERS: dict[str, tuple[type[ConfigSection], str]] = {
     "Parameters of an FCN": (
         FcnParameters,
-        "Hidden layers come as `widths`, or as `layers`, `width` and `taper`.",
+        "Give the hidden layers as `widths`, or as `layers`, `width` and `taper`.",
     ),
     "Parameters of a CNN": (
         CnnParameters,
-        "Conv layers come as `channels_list`, or as `conv_layers`, `channels` and "
+        "Give the conv layers as `channels_list`, or as `conv_layers`, `channels` and "
         "`channel_growth`.",
     ),
     "Parameters of the training": (TrainingParameters, ""),
@@ -153,7 +153,7 @@ _PARAMETERS: dict[str, tuple[type[ConfigSection], str]] = {
 
 
 def search_file_markdown() -> str:
-    """Return the page `docs/search-files.md`."""
+    """Return the text of the page `docs/search-files.md`."""
     options = _table(
         (f"`{key}`", describe(annotation_of(info)), _default(info), info.description or "")
         for key, info in FloatRange.model_fields.items()
@@ -171,8 +171,8 @@ def search_file_markdown() -> str:
 
 
 def _metric_rows() -> str:
-    rows = [("name", "of", "good", "meaning"), ("---",) * 4]
-    rows += [(f"`{name}`", own.task, own.mode, own.meaning) for name, own in METRICS.items()]
+    rows = [("name", "task", "best", "meaning"), ("---",) * 4]
+    rows += [(f"`{name}`", one.task, one.mode, one.meaning) for name, one in METRICS.items()]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
@@ -182,13 +182,13 @@ def _rows(model: type[ConfigSection]) -> Iterator[tuple[str, str, str, str]]:
         meaning = info.description or ""
         for rule in info.metadata:
             if isinstance(rule, ReadWhere | ReadUnless):
-                meaning += f"; read where {rule}"
+                meaning += f"; read only if {rule}"
         yield f"`{key}`", takes, _default(info), meaning
 
 
 def _default(info: FieldInfo) -> str:
     if info.is_required():
-        return "must be given"
+        return "required"
     default = info.default
     if isinstance(default, ConfigSection):
         return "its defaults"
@@ -207,13 +207,13 @@ def _table(rows: Iterable[tuple[str, str, str, str]]) -> str:
 def sweep_json_schema() -> dict[str, Any]:
     """Return the JSON Schema of a search file, for completion in editors.
 
-    It knows every key and value, but not the rules that join several of them.
+    It describes every key and value, but not the rules that join several of them.
     """
     schema: dict[str, Any] = _without_titles(SweepConfig.model_json_schema())
     for key in options_of("float"):
         info = FloatRange.model_fields[key]
-        own = _without_titles(TypeAdapter(annotation_of(info)).json_schema())
-        schema["$defs"][key] = {"description": info.description, **own}
+        value = _without_titles(TypeAdapter(annotation_of(info)).json_schema())
+        schema["$defs"][key] = {"description": info.description, **value}
     fields: dict[str, list[FieldInfo]] = {}
     for model, _ in _PARAMETERS.values():
         for name, info in model.model_fields.items():
@@ -228,7 +228,7 @@ def sweep_json_schema() -> dict[str, Any]:
 
 
 def _parameter_schema(infos: list[FieldInfo]) -> dict[str, Any]:
-    """Return the schema of one parameter, which both kinds of networks may have."""
+    """Return the schema of one parameter, from its fields in each kind of network that has it."""
     values: list[Any] = []
     leaves: set[Any] = set()
     for annotation in map(annotation_of, infos):
@@ -253,7 +253,7 @@ def _parameter_schema(infos: list[FieldInfo]) -> dict[str, Any]:
 
 
 def _without_titles(schema: Any) -> Any:
-    """Return `schema` without the titles that pydantic makes up from names."""
+    """Return `schema` without the titles that pydantic derives from names."""
     if isinstance(schema, list):
         return [_without_titles(item) for item in schema]
     if not isinstance(schema, dict):

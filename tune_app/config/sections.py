@@ -1,4 +1,4 @@
-"""The parts of a sweep, but for its search space."""
+"""Define the sections of a search file, except its search space."""
 
 import math
 from collections.abc import Mapping
@@ -66,34 +66,37 @@ Budgets = Annotated[tuple[Weights, ...], AfterValidator(_order_budgets)]
 
 
 class DatasetConfig(ConfigSection):
-    """What is learnt from."""
+    """The data set, and how it is split."""
 
     name: Literal[
         "digits", "mnist", "fashion_mnist", "cifar10", "images", "arrays", "sinc", "sin"
-    ] = Field(description="which data set; images and arrays are your own, at `path`")
+    ] = Field(description="which data set; images and arrays read your files at `path`")
     path: Text | None = Field(
         default=None,
         description="for images: a folder of class folders, or of train/ and test/ with class "
         "folders; for arrays: an .npz with x_train, y_train and, optionally, x_test, y_test",
     )
     validation: ShareOrCount = Field(
-        default=0.1, description="what of the training set is held out to judge trials"
+        default=0.1, description="the part of the training set that is held out to judge trials"
     )
     test: ShareOrCount = Field(
-        default=0.2, description="what a set without a test split of its own holds out for it"
+        default=0.2,
+        description="the part that is held out for the final test, if the set has no test split",
     )
-    train_size: Count | None = Field(default=None, description="train on so many examples only")
+    train_size: Count | None = Field(
+        default=None, description="train on this many examples instead of all"
+    )
     classes: Annotated[tuple[Whole | Text, ...], AfterValidator(_check_classes)] | None = Field(
-        default=None, description="learn these classes only"
+        default=None, description="use only these classes"
     )
     random_labels: Flag = Field(
-        default=False, description="shuffle the labels, to see what is learnt by heart"
+        default=False, description="shuffle the labels, to see how well a network memorises"
     )
-    seed: Seed = Field(default=0, description="of the splits")
+    seed: Seed = Field(default=0, description="the seed of the splits")
 
     @property
     def is_regression(self) -> bool:
-        """Whether the set is known to have numbers, not classes, as its targets."""
+        """Whether the set is known by its name to have numbers as targets, not classes."""
         return self.name in REGRESSION_SETS
 
 
@@ -126,23 +129,26 @@ _MODES = {"maximize": "max", "minimize": "min"}
 
 
 class Objective(ConfigSection):
-    """What trials are ranked by. Regression is ranked by its validation loss, if not said."""
+    """The metric that trials are ranked by; for a regression, by default the validation loss."""
 
     metric: Annotated[
         Text,
         AfterValidator(_check_objective),
-        Phrase("val_accuracy, val_loss, or val_ and the name of a metric, like val_f1_macro"),
+        Phrase("val_accuracy, val_loss, or val_ followed by a metric, like val_f1_macro"),
         WithJsonSchema({"enum": list(OBJECTIVES)}),
     ] = Field(
         default="val_accuracy",
-        description="measured after each epoch; the best epoch counts. One of `metrics` is "
-        "measured without being listed there too",
+        description="measured after each epoch; the best epoch counts. A metric named here is "
+        "measured even if `metrics` does not list it",
     )
     mode: Annotated[
         Literal["max", "min"],
         BeforeValidator(lambda mode: _MODES.get(mode, mode) if isinstance(mode, str) else mode),
         WithJsonSchema({"enum": ["max", "min", *_MODES]}),
-    ] = Field(default="max", description="which end is good: that of the metric, if left out")
+    ] = Field(
+        default="max",
+        description="whether higher or lower is better; the metric decides if this is left out",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -165,14 +171,14 @@ class SearchConfig(ConfigSection):
     """How configurations are chosen."""
 
     sampler: Literal["tpe", "random", "grid"] = Field(
-        default="tpe", description="tpe learns from earlier trials; grid takes all combinations"
+        default="tpe", description="tpe learns from earlier trials; grid tries all combinations"
     )
     trials: Annotated[Whole, Field(ge=1, le=100_000)] = Field(
-        default=20, description="how many, shared out among the budgets"
+        default=20, description="the number of trials, divided among the budgets"
     )
-    seed: Seed = Field(default=0, description="of the draws and of the trials")
+    seed: Seed = Field(default=0, description="the seed of the draws and of the trials")
     time_limit_s: Seconds | None = Field(
-        default=None, alias="time_limit", description="end the sweep after this time"
+        default=None, alias="time_limit", description="stop the sweep after this time"
     )
     start_with: tuple[
         Annotated[
@@ -181,103 +187,113 @@ class SearchConfig(ConfigSection):
             Phrase("a mapping like {lr: 0.01, optimizer: sgd}"),
         ],
         ...,
-    ] = Field(default=(), description="configurations to try first; what they leave out is drawn")
+    ] = Field(
+        default=(),
+        description="predefined configurations to try first; parameters they leave out are drawn",
+    )
     start_from: Text | None = Field(
-        default=None, description="a sweep whose trials teach the sampler"
+        default=None, description="another sweep, from whose trials the sampler learns"
     )
 
 
 class SchedulerConfig(ConfigSection):
-    """How hopeless trials end early."""
+    """How unpromising trials are stopped early."""
 
     type: Literal["asha", "none"] = Field(
-        default="asha", description="asha compares trials of one budget at rungs of epochs"
+        default="asha",
+        description="asha compares the trials of a budget at certain epochs, called rungs",
     )
     grace_epochs: Count | None = Field(
         default=None,
-        description="no trial ends before; if left out, the larger of 3 and 10 % of the epochs",
+        description="no trial is stopped before this epoch; by default the larger of 3 and 10 % of "
+        "the epochs",
     )
     reduction_factor: Annotated[Whole, Field(ge=2, le=100)] = Field(
-        default=3, description="one in so many trials goes on at a rung"
+        default=3, description="at each rung, one in this many trials continues"
     )
 
     def grace(self, epochs: int) -> int:
-        """Return the first rung of trials of so many epochs."""
+        """Return the epoch of the first rung, for trials of `epochs` epochs."""
         return min(epochs, self.grace_epochs or max(3, math.ceil(epochs / 10)))
 
 
 class Resources(ConfigSection):
-    """What a trial may use."""
+    """The resources that a trial may use."""
 
     cpus_per_trial: Annotated[Whole, Field(ge=1, le=1_000)] = Field(
-        default=1, description="CPU cores, and threads, of a trial"
+        default=1, description="CPU cores, and threads, for each trial"
     )
     gpus_per_trial: Annotated[Number, Field(ge=0, le=1_000)] | Literal["auto"] = Field(
-        default="auto", description="a share of a GPU or several; auto splits the GPUs there are"
+        default="auto", description="a share of a GPU, or several GPUs; auto divides all GPUs"
     )
     max_concurrent: Annotated[Whole, Field(ge=1, le=100_000)] | Literal["auto"] = Field(
-        default="auto", description="trials at the same time; auto: as many as fit"
+        default="auto", description="trials that run at the same time; auto: as many as fit"
     )
     precision: Literal["auto", "fp32", "bf16"] = Field(
-        default="auto", description="of training; what is recorded is measured in fp32"
+        default="auto",
+        description="number format of training; recorded metrics are always measured in fp32",
     )
     trial_time_limit_s: Seconds = Field(
-        default=1200.0, alias="trial_time_limit", description="end a trial after this time"
+        default=1200.0, alias="trial_time_limit", description="stop a trial after this time"
     )
 
 
 class FinalConfig(ConfigSection):
-    """How the winners of each budget are retrained, and tested once."""
+    """How the winners of each budget are retrained and tested once."""
 
     top: Annotated[Whole, Field(ge=1, le=1_000)] = Field(
-        default=3, description="winners per budget"
+        default=3, description="number of winners per budget"
     )
     seeds: Annotated[Whole, Field(ge=1, le=1_000)] = Field(
-        default=5, description="trainings of each winner"
+        default=5, description="number of trainings of each winner, each with another seed"
     )
 
 
 class Baseline(ConfigSection):
-    """A scikit-learn model to compare with."""
+    """A scikit-learn model to compare the networks with."""
 
     model: Literal["knn", "logistic_regression", "random_forest", "ridge"] = Field(
         description="which model"
     )
     k: Count | tuple[Count, ...] | None = Field(
-        default=None, description="for knn: the number of neighbours, or several numbers"
+        default=None, description="for knn: the number of neighbours, or a list of numbers"
     )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.k is not None and self.model != "knn":
-            raise SpaceError(f"k is read for knn only, and this is {self.model}; remove it")
+            raise SpaceError(f"k is read for knn only, but the model is {self.model}; remove it")
         return self
 
 
 class RecordConfig(ConfigSection):
-    """What is kept of each trial beyond its epochs and best weights."""
+    """What is kept of each trial in addition to its epochs and best weights."""
 
     weights_every: Count | None = Field(
-        default=None, description="keep the weights of every so many epochs too"
+        default=None, description="also keep the weights each time this many epochs have passed"
     )
 
 
 class ExportedNetwork(ConfigSection):
-    """In the config.yaml of an export: the trial it is of, and what its network reads.
+    """In the config.yaml of an export: the exported trial, and the inputs of its network.
 
-    Running the file trains anew and does not look at this section.
+    Running the file trains a new network and ignores this section.
     """
 
-    sweep: Text = Field(description="the sweep that it comes from")
-    trial: Text = Field(description="its trial in that sweep")
-    seed: Seed = Field(description="of the trial")
-    input_shape: Sizes = Field(description="of one example: channels, height, width; or features")
-    outputs: Count = Field(description="classes, or 1 for a regression")
+    sweep: Text = Field(description="the sweep of the exported trial")
+    trial: Text = Field(description="the id of the trial in that sweep")
+    seed: Seed = Field(description="the seed of the trial")
+    input_shape: Sizes = Field(
+        description="shape of one example: channels, height, width; or features"
+    )
+    outputs: Count = Field(description="number of classes, or 1 for a regression")
     classes: tuple[Text, ...] = Field(
-        default=(), description="the names of the outputs, none for a regression"
+        default=(), description="names of the outputs; none for a regression"
     )
     mean: tuple[Number, ...] = Field(
-        description="what is subtracted from each channel or feature; bytes count as 0 to 1"
+        description="subtracted from each channel or feature, with bytes scaled to 0 to 1"
     )
-    std: tuple[Number, ...] = Field(description="what each is then divided by")
-    data_digest: Text = Field(description="SHA-256 of the examples that it learnt from")
+    std: tuple[Number, ...] = Field(
+        description="divides each channel or feature after the subtraction"
+    )
+    data_digest: Text = Field(description="SHA-256 of the examples that the network learned from")

@@ -1,4 +1,4 @@
-"""What may vary: ranges with both ends included, choices, constants, and conditions on them."""
+"""Define search spaces: ranges with both ends included, choices, constants, and conditions."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ def _parse_when(raw: Any) -> dict[str, tuple[Any, ...]]:
         frozen = plain_value(values)
         accepted = frozen if isinstance(frozen, tuple) else (frozen,)
         if not accepted:
-            raise SpaceError(f"{parent} has no value here; name at least one")
+            raise SpaceError(f"{parent} has no value here; give at least one")
         when[str(parent)] = tuple(map(parse_budget, accepted)) if parent == "budget" else accepted
     return when
 
@@ -43,14 +43,14 @@ When = Annotated[
 ]
 _WHEN: Any = Field(
     default={},
-    description="the values of other parameters (or of `budget`) with which this one exists",
+    description="the values of other parameters (or of `budget`) for which this one exists",
 )
-_LOG: Any = Field(default=False, description="draw evenly on a logarithmic scale")
-_STEP = "the distance between neighbouring values; it leads from the low end to the high end"
+_LOG: Any = Field(default=False, description="draw uniformly on a logarithmic scale")
+_STEP = "the distance between neighbouring values; it must lead from the low to the high end"
 
 
 class _Range(ConfigSection):
-    """What both kinds of ranges check."""
+    """The checks of both kinds of ranges."""
 
     def _check_ends(self, low: float, high: float, *, log: bool, step: float | None) -> None:
         if low > high:
@@ -84,7 +84,7 @@ class IntRange(_Range):
 
     @property
     def count(self) -> int | None:
-        """The number of values; None where they cannot be listed."""
+        """The number of values; None if they cannot be listed."""
         return (self.high - self.low) // self.step + 1
 
     def listed(self) -> tuple[int, ...]:
@@ -118,8 +118,10 @@ class FloatRange(_Range):
 
     def listed(self) -> tuple[float, ...]:
         if self.count is None:
-            raise SpaceError(f"from {self.low} to {self.high} without a step: values without end")
-        # In fractions, so that 0.1 + 2 * 0.1 is the 0.3 that the file means.
+            raise SpaceError(
+                f"the values from {self.low} to {self.high} cannot be listed without a step"
+            )
+        # In exact fractions, so that 0.1 + 2 * 0.1 is the 0.3 that the file means.
         low, step = Fraction(str(self.low)), Fraction(str(self.step))
         return tuple(float(low + position * step) for position in range(self.count))
 
@@ -164,11 +166,11 @@ class Choice(ConfigSection):
 
     def contains(self, value: Any) -> bool:
         frozen = freeze(value)
-        return any(same(frozen, own) for own in self.values)
+        return any(same(frozen, one) for one in self.values)
 
 
 class Constant(ConfigSection):
-    """One value, where its condition holds."""
+    """One value, which exists where its condition holds."""
 
     value: Annotated[Any, AfterValidator(plain_value), Phrase("a value")]
     when: When = _WHEN
@@ -189,7 +191,7 @@ Parameter = IntRange | FloatRange | Choice | Constant
 
 @dataclass(frozen=True)
 class SearchSpace(Mapping[str, Parameter]):
-    """The parameters of a search by name; iterates with parents before what depends on them."""
+    """The parameters of a search by name, with each parent before the parameters it conditions."""
 
     parameters: Mapping[str, Parameter]
 
@@ -197,10 +199,10 @@ class SearchSpace(Mapping[str, Parameter]):
         for name, parameter in self.parameters.items():
             for parent in parameter.when:
                 if parent != "budget" and parent not in self.parameters:
-                    raise SpaceError(f"{name}: its condition names no parameter: {parent!r}")
+                    raise SpaceError(f"{name}: its condition needs the parameter {parent!r}")
         ordered, rest = parents_first(self.parameters)
         if rest:
-            raise SpaceError(f"the conditions of {', '.join(rest)} depend on each other")
+            raise SpaceError(f"the conditions of {', '.join(rest)} form a circle; remove one")
         object.__setattr__(self, "parameters", ordered)
 
     def __getitem__(self, name: str) -> Parameter:
@@ -215,13 +217,13 @@ class SearchSpace(Mapping[str, Parameter]):
     @property
     def varied(self) -> tuple[str, ...]:
         """The names of all parameters that are not constants."""
-        return tuple(name for name, own in self.items() if not isinstance(own, Constant))
+        return tuple(name for name, one in self.items() if not isinstance(one, Constant))
 
     def active(self, values: Mapping[str, Any], name: str) -> bool:
-        """Whether the parameter exists beside `values`: those chosen for its parents so far.
+        """Tell whether a parameter exists, given the `values` chosen for its parents.
 
-        `values["budget"]` is the budget of the draw. A parent that is itself inactive makes what
-        depends on it inactive too; constants need not be among `values`.
+        `values["budget"]` is the budget of the draw. If a parent is inactive, the parameters that
+        depend on it are inactive too. Constants need not be in `values`.
         """
         for parent, accepted in self[name].when.items():
             if parent == "budget":
@@ -239,40 +241,40 @@ class SearchSpace(Mapping[str, Parameter]):
         return True
 
     def constants_for(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the constants that are active beside `values`."""
+        """Return the constants that are active, given `values`."""
         return {
-            name: own.value
-            for name, own in self.items()
-            if isinstance(own, Constant) and self.active(values, name)
+            name: one.value
+            for name, one in self.items()
+            if isinstance(one, Constant) and self.active(values, name)
         }
 
     def is_discrete(self, name: str) -> bool:
-        """Whether the values can be listed: all but ranges of numbers without a step."""
+        """Tell whether a parameter's values can be listed: all except float ranges without step."""
         return self[name].count is not None
 
     def grid_values(self, name: str) -> tuple[Any, ...]:
-        """Return all values of a discrete parameter, lowest or first one first."""
+        """Return all values of a discrete parameter, ascending or in the order of the file."""
         return self[name].listed()
 
     def contains(self, name: str, value: Any) -> bool:
-        """Whether the parameter can take `value`, its condition aside."""
+        """Tell whether the parameter can take `value`, if its condition holds."""
         return self[name].contains(value)
 
 
 def parents_first(
     parameters: Mapping[str, Parameter],
 ) -> tuple[dict[str, Parameter], tuple[str, ...]]:
-    """Return `parameters` with parents first, and the names in or behind a cycle.
+    """Return `parameters` with parents first, and the names that a circle of conditions blocks.
 
-    Otherwise the order is kept. A parent that is not among `parameters` is no obstacle.
+    The order is otherwise unchanged. Parents that are not in `parameters` are ignored.
     """
     ordered: dict[str, Parameter] = {}
     waiting = dict(parameters)
     while True:
         ready = (
             name
-            for name, own in waiting.items()
-            if not any(parent in waiting for parent in own.when)
+            for name, one in waiting.items()
+            if not any(parent in waiting for parent in one.when)
         )
         if (name := next(ready, None)) is None:
             return ordered, tuple(waiting)
@@ -284,7 +286,7 @@ def _fraction(high: float, low: float) -> Fraction:
 
 
 def _key(value: Any) -> Any:
-    """Return what two values have in common exactly if they are the `same`."""
+    """Return a hashable key that is equal for two values exactly if they are the `same`."""
     if isinstance(value, tuple):
         return tuple(map(_key, value))
     return isinstance(value, bool), value

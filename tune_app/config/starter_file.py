@@ -1,4 +1,4 @@
-"""A commented search file to begin with: what `tune-app new` writes."""
+"""Write a commented search file to start from, for `tune-app new`."""
 
 import difflib
 
@@ -15,8 +15,8 @@ dataset: {{name: {dataset}{path}, validation: 0.1}}   # a share of the training 
 model: {model}
 """
 _BUDGETS = """\
-budgets: [{budgets}]      # weights, biases included; each has its own ranking
-budget_mode: cap          # cap: at most; fill: widths are solved (leave {size} out then)
+budgets: [{budgets}]      # weights, biases included; each budget has its ranking
+budget_mode: cap          # cap: at most the budget; fill: solves {size} (leave it out then)
 """
 _NETWORK = {
     "fcn": """\
@@ -47,7 +47,7 @@ _TRAINING = """\
 """
 _SEARCH = """\
 search: {sampler: tpe, trials: 40, seed: 0}
-scheduler: {type: asha}   # stops hopeless trials early, within each budget
+scheduler: {type: asha}   # stops unpromising trials early, within each budget
 """
 _BUDGETS_OF = {
     "digits": "2k, 5k, 10k",
@@ -63,12 +63,12 @@ _REGRESSION = ("sinc", "sin")
 
 
 def starter_file(model: str, dataset: str, space: SearchSpace | None = None) -> str:
-    """Return the text of a search file for a model and a data set; it loads as it is.
+    """Return the text of a search file for a model and a data set, ready to run.
 
-    With a `space` that came from elsewhere it has this one's parameters, whatever they are.
+    With a `space`, say from another tool's file, the search file has its parameters instead.
 
     Raises:
-        SpaceError: There is no such model or data set, or they do not go together.
+        SpaceError: The model or data set is unknown, or they cannot be combined.
     """
     for kind, name, known in (
         ("model", model, tuple(_NETWORK)),
@@ -79,7 +79,9 @@ def starter_file(model: str, dataset: str, space: SearchSpace | None = None) -> 
             hint = f"; did you mean '{close[0]}'?" if close else ""
             raise SpaceError(f"unknown {kind} '{name}', expected one of {', '.join(known)}{hint}")
     if model == "cnn" and dataset in _REGRESSION:
-        raise SpaceError(f"a cnn needs images, and '{dataset}' is a function of one number: fcn")
+        raise SpaceError(
+            f"a cnn needs images, but '{dataset}' is a function of one number; use fcn"
+        )
     path = {"images": ", path: my_images", "arrays": ", path: my_arrays.npz"}.get(dataset, "")
     size = "width" if model == "fcn" else "channels"
     text = _HEAD.format(
@@ -91,9 +93,9 @@ def starter_file(model: str, dataset: str, space: SearchSpace | None = None) -> 
     )
     text += _BUDGETS.format(budgets=_BUDGETS_OF[dataset], size=size)
     if dataset in ("mnist", "fashion_mnist", "cifar10", "images") and model == "cnn":
-        text += "max_macs: 4M              # multiply-adds per image, so that no trial is slow\n"
+        text += "max_macs: 4M              # most multiply-adds per image: no trial is too slow\n"
     if space is not None:
-        spelled = {name: spell_parameter(own) for name, own in space.items()}
+        spelled = {name: spell_parameter(parameter) for name, parameter in space.items()}
         return text + write_document({"parameters": spelled}) + _SEARCH
     training = _TRAINING.replace("EPOCHS", "30")
     if dataset in _REGRESSION:

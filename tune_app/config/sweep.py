@@ -1,4 +1,4 @@
-"""What a sweep is: data set, model, search space, budgets, and how to search; frozen."""
+"""Describe a whole sweep: data set, model, search space, budgets, and how to search."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -9,6 +9,7 @@ from pydantic import (
     BeforeValidator,
     Field,
     PlainSerializer,
+    ValidationError,
     WithJsonSchema,
     model_validator,
 )
@@ -16,10 +17,16 @@ from pydantic import (
 from tune_app.config.named_metrics import METRICS
 from tune_app.config.parameters import NETWORKS, TrainingParameters
 from tune_app.config.parsing.fields import ConfigSection, Phrase, Text, did_you_mean, show
-from tune_app.config.parsing.partial_config import PartialConfig
-from tune_app.config.parsing.spelling import read_parameter, spell_parameter
+from tune_app.config.parsing.partial_config import Finding, PartialConfig
+from tune_app.config.parsing.spelling import known_values, read_parameter, spell_parameter
 from tune_app.config.parsing.sweep_checks import find_problems
-from tune_app.config.parsing.validation import Location, ReadBy, Reading, flatten
+from tune_app.config.parsing.validation import (
+    Location,
+    ReadBy,
+    Reading,
+    flatten,
+    rule_text,
+)
 from tune_app.config.parsing.yaml_text import key_of
 from tune_app.config.sections import (
     REGRESSION_SETS,
@@ -51,14 +58,14 @@ __all__ = [
     "SchedulerConfig",
     "SearchConfig",
     "SweepConfig",
-    "find_in",
+    "explain",
 ]
 
 
 def _read_parameters(reading: Reading, raw: Any, at: Location) -> None:
     if isinstance(raw, Mapping):
         for name, item in raw.items():
-            if isinstance(item, Parameter):
+            if isinstance(item, Parameter):  # passed in Python
                 reading.known[(*at, str(name))] = item
             else:
                 read_parameter(reading, item, (*at, str(name)))
@@ -71,7 +78,7 @@ def _parse_parameters(raw: Any) -> dict[str, Parameter]:
     _read_parameters(reading, raw, ())
     if reading.findings:
         raise SpaceError(_joined(reading.findings))
-    return {str(at[0]): parameter for at, parameter in reading.known.items()}
+    return {str(name): reading.known[(str(name),)] for name in raw}
 
 
 def _joined(findings: list[tuple[Location, str]]) -> str:
@@ -88,7 +95,7 @@ def _checked_model(model: str) -> str:
     return model
 
 
-_A_MODEL = "fcn, cnn, or a function of your own like my_nets:build"
+_A_MODEL = "fcn, cnn, or a function of yours like my_nets:build"
 Model = Annotated[
     Text,
     AfterValidator(_checked_model),
@@ -98,75 +105,79 @@ Model = Annotated[
 UserFunction = Annotated[
     Text,
     AfterValidator(checked_function),
-    Phrase("a function of your own like my_training:train"),
+    Phrase("a function of yours like my_training:train"),
     WithJsonSchema({"type": "string", "pattern": _NAMED}),
 ]
 
 
 class SweepConfig(ConfigSection):
-    """A sweep's complete description, read once and checked whole."""
+    """The complete description of a sweep, checked as a whole when it is made."""
 
     name: Annotated[
         str,
         Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"),
         Phrase("up to 64 letters, digits, dots, dashes and underscores, a letter or digit first"),
-    ] = Field(description="what the sweep is called in the storage")
-    dataset: DatasetConfig = Field(description="what is learnt from")
+    ] = Field(description="name of the sweep in the storage")
+    dataset: DatasetConfig = Field(description="the data set, and how it is split")
     model: Model = Field(
-        description="the kind of network: fully connected, convolutional, or what a function of "
-        "your own returns, see [own models](own-models.md)"
+        description="the kind of network: fully connected, convolutional, or built by your "
+        "function, see [your own models](own-models.md)"
     )
     budgets: Budgets = Field(
-        default=(), description="weights that a network may have, with a ranking for each"
+        default=(), description="numbers of weights that networks may have, each with a ranking"
     )
     budget_mode: Literal["cap", "fill"] = Field(
         default="cap",
-        description="cap: at most a budget; fill: widths are solved to come as close as possible "
-        "from below",
+        description="cap: networks have at most the budget's weights; fill: widths are solved to "
+        "use the budget as fully as possible",
     )
     fill: Text | None = Field(
         default=None,
-        description="of a model of your own, the integer parameter that fill mode solves; "
-        "implies budget_mode: fill",
+        description="the integer parameter of your model that fill mode solves; implies "
+        "budget_mode: fill",
     )
     max_macs: Weights | None = Field(
-        default=None, description="multiply-adds per image that a network may take"
+        default=None, description="largest number of multiply-adds per image of a network"
     )
-    objective: Objective = Field(default=Objective(), description="what trials are ranked by")
+    objective: Objective = Field(
+        default=Objective(), description="the metric that trials are ranked by"
+    )
     metrics: Metrics = Field(
         default=(),
-        description="what is measured on the validation split after each epoch beside loss and "
-        "accuracy, by torchmetrics (the extra `metrics`)",
+        description="metrics besides loss and accuracy, measured on the validation split after "
+        "each epoch by torchmetrics (the extra `metrics`)",
     )
     parameters: Annotated[
         dict[str, Parameter],
         ReadBy(_read_parameters),
         BeforeValidator(_parse_parameters),
-        PlainSerializer(lambda own: {name: spell_parameter(own[name]) for name in own}),
+        PlainSerializer(lambda space: {name: spell_parameter(space[name]) for name in space}),
         Phrase("a mapping of names to values and ranges"),
         WithJsonSchema({"type": "object"}),
-    ] = Field(default={}, description="the search space: constants and what varies")
+    ] = Field(default={}, description="the search space: constants, ranges and choices")
     training: UserFunction | None = Field(
         default=None,
-        description="a function of your own that trains in the place of ours, see "
-        "[own models](own-models.md)",
+        description="your function that trains instead of the built-in loop, see "
+        "[your own models](own-models.md)",
     )
     search: SearchConfig = Field(
         default=SearchConfig(), description="how configurations are chosen"
     )
     scheduler: SchedulerConfig = Field(
-        default=SchedulerConfig(), description="how hopeless trials end early"
+        default=SchedulerConfig(), description="how unpromising trials are stopped early"
     )
-    resources: Resources = Field(default=Resources(), description="what a trial may use")
+    resources: Resources = Field(
+        default=Resources(), description="the resources that a trial may use"
+    )
     final: FinalConfig | None = Field(
-        default=None, description="retrain and test the winners; leave out for none"
+        default=None, description="retrain and test the winners; leave it out to skip this"
     )
     baselines: tuple[Baseline, ...] = Field(
         default=(), description="scikit-learn models to compare with in the final stage"
     )
     record: RecordConfig = Field(default=RecordConfig(), description="what is kept of each trial")
     exported: ExportedNetwork | None = Field(
-        default=None, description="written by `tune-app export`: where the file comes from"
+        default=None, description="written by `tune-app export`: the origin of the file"
     )
 
     @model_validator(mode="before")
@@ -176,10 +187,10 @@ class SweepConfig(ConfigSection):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        reading = Reading(known=flatten(self))
+        known = flatten(self)
         for name, parameter in self.parameters.items():
-            read_parameter(reading, spell_parameter(parameter), ("parameters", name))
-        if findings := find_problems(PartialConfig(reading.known, tuple(self.parameters))):
+            known |= known_values(parameter, ("parameters", name))
+        if findings := find_problems(PartialConfig(known, tuple(self.parameters))):
             raise SpaceError(_joined(findings))
         return self
 
@@ -189,13 +200,13 @@ class SweepConfig(ConfigSection):
 
     @property
     def user_functions(self) -> tuple[str, ...]:
-        """The functions of the user's own that it names: to run it is to run their code."""
+        """The user functions that it names. Running the sweep runs their code."""
         named = (self.model if is_function(self.model) else None, self.training)
         return tuple(reference for reference in named if reference is not None)
 
     @property
     def epochs(self) -> int:
-        """The epochs of every trial; of the longest where they vary."""
+        """The number of epochs of a trial; of the longest trial if it varies."""
         epochs = self.parameters.get("epochs")
         if epochs is None:
             return int(TrainingParameters.model_fields["epochs"].default)
@@ -204,27 +215,28 @@ class SweepConfig(ConfigSection):
         return int(max(epochs.listed()))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what JSON can hold, in a search file's words; `from_dict` reads it back equal."""
+        """Return the sweep as JSON, with a search file's keys; `from_dict` reads it back equal."""
         return self.model_dump(mode="json", by_alias=True)
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> Self:
-        """Return the sweep that `to_dict` described.
+        """Return the sweep that plain data describe.
 
         Raises:
-            SweepFileError: Naming everything that is wrong with it.
+            SweepFileError: The data have problems; the text lists all of them.
         """
-        if findings := find_in(raw):
-            problems = [Problem(None, key_of(at), text) for at, text in findings]
-            raise SweepFileError("sweep", problems)
-        return cls.model_validate(raw, by_alias=True, by_name=False)
+        try:
+            return cls.read(raw)
+        except ValidationError as error:
+            problems = [Problem(None, key_of(at), text) for at, text in explain(raw, error)]
+            raise SweepFileError("sweep", problems) from None
 
 
 def complete(raw: Any) -> Any:
-    """Return plain data with what other keys imply written out.
+    """Return plain data with the values that other keys imply written out.
 
-    That is the objective and the loss of a regression, fill mode where `fill` says of what, and
-    the objective's metric.
+    These are the objective and the loss of a regression, fill mode if `fill` names a parameter,
+    and the metric of the objective in `metrics`.
     """
     if not isinstance(raw, Mapping):
         return raw
@@ -238,26 +250,30 @@ def complete(raw: Any) -> Any:
     implied = {"objective": {"metric": "val_loss"}, "parameters": {"loss": "mse"}}
     completed = dict(raw)
     for key, values in implied.items():
-        given = raw.get(key, {})
-        if isinstance(given, Mapping):
-            completed[key] = {**values, **given}
+        section = raw.get(key, {})
+        if isinstance(section, Mapping):
+            completed[key] = {**values, **section}
     return completed
 
 
 def _with_objective(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     objective, metrics = raw.get("objective"), raw.get("metrics", ())
-    given = objective.get("metric") if isinstance(objective, Mapping) else None
-    name = str(given or getattr(objective, "metric", "")).removeprefix("val_")
+    metric = objective.get("metric") if isinstance(objective, Mapping) else None
+    name = str(metric or getattr(objective, "metric", "")).removeprefix("val_")
     if name in METRICS and isinstance(metrics, list | tuple) and name not in metrics:
         return {**raw, "metrics": [*metrics, name]}
     return raw
 
 
-def find_in(raw: Any) -> list[tuple[Location, str]]:
-    """Return everything that is wrong with plain data that is to describe a sweep."""
+def explain(raw: Any, failure: ValidationError) -> list[Finding]:
+    """Return everything that is wrong with plain data that `SweepConfig.read` refused.
+
+    Each finding is a location and a text, in no particular order. There is at least one.
+    """
     reading = Reading()
     completed = complete(raw)
     reading.fields(SweepConfig, completed)
     parameters = completed.get("parameters") if isinstance(completed, Mapping) else None
     names = tuple(map(str, parameters)) if isinstance(parameters, Mapping) else ()
-    return [*reading.findings, *find_problems(PartialConfig(reading.known, names))]
+    findings = [*reading.findings, *find_problems(PartialConfig(reading.known, names))]
+    return findings or [((), rule_text(failure) or str(failure))]

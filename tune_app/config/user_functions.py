@@ -1,8 +1,8 @@
-"""Functions of the user's own, named in a search file as `package.module:function`.
+"""Find and load user functions, named in a search file as `package.module:function`.
 
-They are code, and to load one is to run it. So a name is looked for in folders on this machine
-that the caller lists, never among installed packages and never over a network: `os:system` in a
-file from elsewhere finds nothing.
+Loading a function runs its code. So a name is looked up only in folders of this machine that the
+caller lists, never among installed packages and never over a network: `os:system` in somebody
+else's file finds nothing.
 """
 
 import importlib.util
@@ -19,13 +19,13 @@ from tune_app.errors import FunctionError, SpaceError
 
 Function = Callable[..., Any]
 
-# What stands before "<locals>" was defined inside another function: known, but found by nobody.
+# "<locals>" marks a function defined inside another one: it has a name but cannot be looked up.
 _REFERENCE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.(<locals>|\w+))*")
-MAIN = "__main__"  # a script, or a notebook
+MAIN = "__main__"  # the module of a running script or notebook
 
 
 def is_function(text: str) -> bool:
-    """Tell whether `text` names a function of the user's own.
+    """Tell whether `text` names a user function.
 
     >>> is_function("nets:small"), is_function("cnn")
     (True, False)
@@ -34,10 +34,10 @@ def is_function(text: str) -> bool:
 
 
 def checked_function(text: str) -> str:
-    """Return `text` if it is written as a function is named.
+    """Return `text` if it has the form of a function's name.
 
     Raises:
-        SpaceError: It is not.
+        SpaceError: It has another form.
     """
     if not is_function(text):
         raise SpaceError(f"must be package.module:function, like my_nets:build, got {show(text)}")
@@ -45,26 +45,28 @@ def checked_function(text: str) -> str:
 
 
 def name_function(function: Function) -> str:
-    """Return how a search file names `function`.
+    """Return the name of `function` for a search file.
 
     Raises:
-        FunctionError: It has no name, as a `functools.partial` has none.
+        FunctionError: It has no name; a `functools.partial`, for example, has none.
     """
     module = getattr(function, "__module__", None)
     name = getattr(function, "__qualname__", None)
     reference = f"{module}:{name}"
     if not (module and name and is_function(reference)):
-        raise FunctionError(f"{function!r} has no name to be recorded by; write it as a function")
+        raise FunctionError(
+            f"{function!r} has no name under which it could be recorded; define it with def"
+        )
     return reference
 
 
 def code_folder(folder: Path) -> Path:
-    """Return where a sweep's folder, or an export, keeps the files of its own functions."""
+    """Return the folder inside a sweep or an export that keeps the files of user functions."""
     return folder / "code"
 
 
 def function_file(reference: str, folders: Iterable[Path]) -> Path | None:
-    """Return the file in the first of `folders` that has the function's module."""
+    """Return the file of the function's module, from the first of `folders` that has it."""
     parts = reference.partition(":")[0].split(".")
     for folder in folders:
         place = folder.absolute().joinpath(*parts)
@@ -77,28 +79,29 @@ def function_file(reference: str, folders: Iterable[Path]) -> Path | None:
 def load_function(reference: str, folders: Sequence[Path]) -> Function:
     """Return the function that `reference` names, from a file in one of `folders`.
 
-    Its module is run, if this process has not. What it imports itself must be installed, or lie
-    in the same folder or another of `folders`: a kept copy has its neighbours where it came from.
-    These are appended to `sys.path`. `__main__` is what runs now.
+    Runs its module unless this process has run it already. The modules that it imports must be
+    installed or lie in the same folder or in another of `folders`, because a copy in a storage
+    lacks its neighbours; these folders are appended to `sys.path`. `__main__` is the running
+    script.
 
     Raises:
-        FunctionError: There is none, or its module cannot be run.
+        FunctionError: The function is not found, or its module cannot be run.
     """
     module_name, _, name = reference.partition(":")
     if "<locals>" in name:
         raise FunctionError(
-            f"{reference} was defined inside another function, where nobody can find it again; "
-            "give it in Python, or move it to the top of a module"
+            f"{reference} is defined inside another function and cannot be found by its name; "
+            "pass it in Python, or move it to the top of a module"
         )
     if module_name == MAIN:
-        where, module = "what runs now", sys.modules[MAIN]
+        where, module = "the running script", sys.modules[MAIN]
     else:
         file = function_file(reference, folders)
         if file is None:
             looked = " or ".join(str(folder.absolute()) for folder in dict.fromkeys(folders))
             raise FunctionError(
                 f"{reference}: no {module_name.replace('.', '/')}.py in {looked or 'any folder'}; "
-                "put the file there, or give the function in Python"
+                "put the file there, or pass the function in Python"
             )
         where, module = str(file), _load_module(module_name, file, folders)
     function = getattr(module, name, None)
@@ -111,7 +114,7 @@ def load_function(reference: str, folders: Sequence[Path]) -> Function:
 
 
 def _load_module(name: str, file: Path, folders: Sequence[Path]) -> ModuleType:
-    """Return the module in `file`; under a name of its own where another one has `name`."""
+    """Return the module in `file`, under a private name if another module has `name` already."""
     text = file.read_bytes()
     for known_as in (name, _private_name(name, file, text)):
         known = sys.modules.get(known_as)
@@ -134,7 +137,7 @@ def _load_module(name: str, file: Path, folders: Sequence[Path]) -> ModuleType:
         del sys.modules[name]
         way_out = ""
         if isinstance(error, ModuleNotFoundError):
-            way_out = f"; install it, or say where {error.name}.py is: PYTHONPATH=FOLDER"
+            way_out = f"; install it, or set PYTHONPATH to the folder of {error.name}.py"
         raise FunctionError(
             f"{file} cannot be run: {type(error).__name__}: {error}{way_out}"
         ) from error
@@ -146,11 +149,11 @@ def _private_name(name: str, file: Path, text: bytes) -> str:
 
 
 def _is_from(module: ModuleType, file: Path) -> bool:
-    own = getattr(module, "__file__", None)
-    return own is not None and Path(own).absolute() == file
+    path = getattr(module, "__file__", None)
+    return path is not None and Path(path).absolute() == file
 
 
 def _root_of(name: str, file: Path) -> Path:
-    """Return the folder from which `name` is imported."""
+    """Return the folder from which Python would import `name` as `file`."""
     levels = name.count(".") + (file.name == "__init__.py")
     return file.parents[levels]

@@ -75,14 +75,17 @@ def config():
 
 LIMITS = [
     "the budgets 10k, 20k: networks of any size are drawn",
-    "width, which a budget decides here",
+    "width, which fill mode solves here",
     "max_macs 2M",
 ]
-CONDITION = "that taper exists only where layers is 2 or 3, and budget is 10k: it is drawn always"
-STEPS = "the range of batch_size: its values, no multiples of its step, are listed"
+CONDITION = "that taper exists only if layers is 2 or 3, and budget is 10k: it is always drawn"
+STEPS = "the range of batch_size: its values are listed, since they are not multiples of its step"
 LOST = {
-    "optuna": [*LIMITS, CONDITION, "the lists of augment: they are JSON texts"],
-    "configspace": [*LIMITS, "that taper exists only where budget is 10k: it is drawn for all"],
+    "optuna": [*LIMITS, CONDITION, "the lists of augment: they become JSON texts"],
+    "configspace": [
+        *LIMITS,
+        "that taper exists only if budget is 10k: it is drawn for all budgets",
+    ],
     "wandb": [*LIMITS, CONDITION, STEPS],
     "ray": [*LIMITS, CONDITION, STEPS],
 }
@@ -103,7 +106,7 @@ def test_a_range_of_too_many_steps_is_refused(tool, config):
         write_space(with_parameters(config, parameters), tool)
     assert str(caught.value) == (
         "batch_size: the format has no such step, and 10,001 values are too many to list; "
-        "give a larger step, or none"
+        "use a larger step, or none"
     )
 
 
@@ -196,7 +199,7 @@ def test_a_configspace_as_people_write_it_is_read():
         "b": FloatRange(low=0.1, high=0.3, step=0.1),
         "c": Choice(values=(1, 2, 3), when={"a": (2,)}),
     }
-    assert notes == ["a: the order of its values", "b is 0.1 by default"]
+    assert notes == ["a: the order of its values", "b: its default value 0.1"]
 
 
 def hyperparameter(**fields):
@@ -206,51 +209,59 @@ def hyperparameter(**fields):
 @pytest.mark.parametrize(
     ("tool", "text", "told"),
     [
-        ("wandb", "parameters: {a: {parameters: {b: {value: 1}}}}", "cannot be said here"),
-        ("wandb", "parameters: {a: {distribution: normal, mu: 0}}", "cannot be said here"),
-        ("wandb", "parameters: {a: {values: [1, 2], probabilities: [0.1, 0.9]}}", "cannot be said"),
+        ("wandb", "parameters: {a: {parameters: {b: {value: 1}}}}", "is not supported"),
+        ("wandb", "parameters: {a: {distribution: normal, mu: 0}}", "is not supported"),
+        (
+            "wandb",
+            "parameters: {a: {values: [1, 2], probabilities: [0.1, 0.9]}}",
+            "is not supported",
+        ),
         (
             "wandb",
             "parameters: {a: {distribution: q_log_uniform_values, q: 2, min: 1, max: 9}}",
-            "cannot be said here",
+            "is not supported",
         ),
         (
             "wandb",
             "parameters: {a: {distribution: q_uniform, q: 0, min: 1, max: 9}}",
-            "is not what",
+            "is not a valid entry",
         ),
         ("optuna", '{"a": {"name": "X", "attributes": {}}}', "unknown distribution 'X'"),
-        ("optuna", '{"a": 3}', "is not what the format has here: 3"),
+        ("optuna", '{"a": 3}', "is not a valid entry of this format: 3"),
         (
             "optuna",
             '{"a": {"name": "IntDistribution", "attributes": {"low": 1, "high": 6, "step": 2}}}',
             "the last value would be 5",
         ),
-        ("configspace", hyperparameter(type="normal_int", mu=1), "values are drawn evenly"),
+        ("configspace", hyperparameter(type="normal_int", mu=1), "all values are drawn uniformly"),
         (
             "configspace",
             hyperparameter(type="categorical", choices=[1, 2], weights=[1, 3]),
-            "values are drawn evenly",
+            "all values are drawn uniformly",
         ),
         (
             "configspace",
             '{"hyperparameters": [], "conditions": [{"type": "EQ", "child": "x"}]}',
-            "conditions: {type: 'EQ', child: 'x'} cannot be said here",
+            "conditions: {type: 'EQ', child: 'x'} is not supported",
         ),
         (
             "configspace",
             '{"hyperparameters": [], "forbiddens": [{"type": "EQUALS"}]}',
-            "combinations cannot be forbidden here; remove them",
+            "forbidden combinations are not supported; remove them",
         ),
-        ("ray", "s = {'a': tune.qloguniform(1, 8, 2), 'b': tune.uniform(0, 1)}", "cannot be said"),
-        ("ray", "s = {'a': tune.sample_from(f), 'b': tune.uniform(0, 1)}", "cannot be said here"),
-        ("ray", "s = {'a': {'b': tune.uniform(0, 1)}}", "nested dictionaries"),
-        ("ray", "s = {'a': tune.uniform(0, x)}", "x is not written out; write its value"),
-        ("ray", "s = {'a': tune.uniform(0)}", "tune.uniform(0) is no call that Tune takes"),
+        (
+            "ray",
+            "s = {'a': tune.qloguniform(1, 8, 2), 'b': tune.uniform(0, 1)}",
+            "is not supported",
+        ),
+        ("ray", "s = {'a': tune.sample_from(f), 'b': tune.uniform(0, 1)}", "is not supported"),
+        ("ray", "s = {'a': {'b': tune.uniform(0, 1)}}", "a nested dictionary is not supported"),
+        ("ray", "s = {'a': tune.uniform(0, x)}", "x is not a plain value; write the value itself"),
+        ("ray", "s = {'a': tune.uniform(0)}", "tune.uniform(0) is not a valid call of Ray Tune"),
         ("ray", "s = {'a': tune.randint(1, 1)}", "low must not exceed high, got low=1, high=0"),
         ("ray", "s = 3", "holds 0 dictionaries"),
-        ("ray", "a = (", "is no Python"),
-        ("wandb", "- 1", "is no search space of Optuna, ConfigSpace, W&B or"),
+        ("ray", "a = (", "not valid Python"),
+        ("wandb", "- 1", "not a search space of Optuna, ConfigSpace, W&B or"),
     ],
     ids=str,
 )
@@ -269,7 +280,7 @@ def test_all_problems_of_a_file_come_with_their_lines():
         read(text)
     assert str(caught.value) == (
         "a.json: 2 problems\n"
-        "  line 2: lr: is not what the format has here: 3\n"
+        "  line 2: lr: is not a valid entry of this format: 3\n"
         "  line 3: layers: low must not exceed high, got low=4, high=1"
     )
 
@@ -278,7 +289,7 @@ def test_a_condition_on_nothing_is_refused():
     entry = {"name": "CategoricalDistribution", "attributes": {"choices": [1, 2]}}
     with pytest.raises(SweepFileError) as caught:
         read(json.dumps({"a": {**entry, "when": {"b": [1]}}}))
-    assert str(caught.value) == "a.json: 1 problem\n  a: its condition names no parameter: 'b'"
+    assert str(caught.value) == "a.json: 1 problem\n  a: its condition needs the parameter 'b'"
 
 
 def test_a_new_search_file_has_the_space_that_came(config):

@@ -1,1 +1,1 @@
-"""Search spaces in the words of other tools: plain data in and out, none of the tools imported."""
+"""Convert search spaces to and from the formats of other tools, without importing the tools."""

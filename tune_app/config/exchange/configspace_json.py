@@ -1,7 +1,8 @@
-"""ConfigSpace: the JSON of its version 1; both ends included, conditions and all.
+"""Read and write the JSON of ConfigSpace's version 1: both ends included, with conditions.
 
-It has no steps since version 1: a range with a step is an ordinal of its values. Conditions on the
-budget, which is no parameter, stand under `meta`, which ConfigSpace keeps and does not read.
+ConfigSpace has no steps since version 1, so a range with a step becomes an ordinal of its values.
+Conditions on the budget, which is not a parameter, are put under `meta`, which ConfigSpace keeps
+and does not read.
 """
 
 import json
@@ -28,19 +29,19 @@ _FORMAT = 0.4
 
 
 def write_configspace(config: SweepConfig) -> tuple[str, list[str]]:
-    """Return the JSON text, and what ConfigSpace will not know of the space.
+    """Return the JSON text, and notes on what ConfigSpace cannot express of the space.
 
     Raises:
         SpaceError: A range has too many steps to list.
     """
     parameters, conditions, lost = [], [], limits_lost(config)
-    for name, own in config.space.items():
-        item = {"name": name, **_hyperparameter(name, simplest(own))}
-        when = {parent: thaw(values) for parent, values in own.when.items()}
+    for name, parameter in config.space.items():
+        item = {"name": name, **_hyperparameter(name, simplest(parameter))}
+        when = {parent: thaw(values) for parent, values in parameter.when.items()}
         if budgets := when.pop("budget", None):
             item["meta"] = {"budget": budgets}
-            where = describe_when({"budget": own.when["budget"]})
-            lost.append(f"that {name} exists only where {where}: it is drawn for all")
+            where = describe_when({"budget": parameter.when["budget"]})
+            lost.append(f"that {name} exists only if {where}: it is drawn for all budgets")
         tests = [_condition(name, parent, values) for parent, values in when.items()]
         if len(tests) > 1:
             conditions.append({"type": "AND", "child": name, "conditions": tests})
@@ -78,28 +79,28 @@ def _condition(child: str, parent: str, values: list[Any]) -> dict[str, Any]:
 def read_configspace(document: YamlDocument) -> ForeignSpace:
     """Return the parameters with their conditions.
 
-    Other distributions than uniform ones, forbidden clauses and conditions beyond EQ, IN and AND
-    are problems. Default values are lost, and the order of uneven ordinals; both are noted.
+    Distributions that are not uniform, forbidden clauses, and conditions other than EQ, IN and AND
+    are problems. Notes say which default values and which orders of uneven ordinals are lost.
     """
     found, data = ForeignSpace(), document.data
     for position, item in enumerate(data["hyperparameters"]):
         name = str(_field(item, "name"))
         found.take(name, document.lines.get(("hyperparameters", position)), _spelled, item)
         if (default := _field(item, "default_value")) is not None:
-            found.notes.append(f"{name} is {show(default)} by default")
+            found.notes.append(f"{name}: its default value {show(default)}")
         if _field(item, "type") == "ordinal" and "choice" in found.parameters.get(name, ()):
             found.notes.append(f"{name}: the order of its values")
     for position, condition in enumerate(_list(data.get("conditions"))):
         try:
-            own = found.parameters[condition["child"]]
-            own["when"] = _both(own.get("when", {}), _accepted(condition))
+            child = found.parameters[condition["child"]]
+            child["when"] = _both(child.get("when", {}), _accepted(condition))
         except (AttributeError, LookupError, TypeError):
             line = document.lines.get(("conditions", position))
-            told = f"{show(condition)} cannot be said here; give EQ, IN, or AND of them"
-            found.find("conditions", line, told)
+            text = f"{show(condition)} is not supported; use EQ, IN, or AND of them"
+            found.find("conditions", line, text)
     if data.get("forbiddens"):
         line = document.lines.get(("forbiddens",))
-        found.find("forbiddens", line, "combinations cannot be forbidden here; remove them")
+        found.find("forbiddens", line, "forbidden combinations are not supported; remove them")
     return found
 
 
@@ -128,13 +129,13 @@ def _values(item: Mapping[str, Any]) -> dict[str, Any]:
             ends = [item["lower"], item["upper"]]
             return {kind.removeprefix("uniform_"): ends, "log": item.get("log", False)}
     raise SpaceError(
-        f"{show(item)} cannot be said here, where values are drawn evenly; give uniform_int, "
+        f"{show(item)} is not supported, because all values are drawn uniformly; use uniform_int, "
         "uniform_float, categorical without weights, ordinal or constant"
     )
 
 
 def _range_of(values: list[Any]) -> dict[str, Any] | None:
-    """Return the range with a step that has exactly these values, lowest first; None if none."""
+    """Return the range with a step that has exactly these ascending values, or None."""
     whole = all(type(value) is int for value in values)
     if len(values) < 2 or not all(type(value) in (int, float) for value in values):
         return None
@@ -161,9 +162,9 @@ def _accepted(condition: Mapping[str, Any]) -> dict[str, list[Any]]:
 
 
 def _both(one: Mapping[str, list[Any]], other: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
-    """Return the condition that holds where both do."""
+    """Return the condition that holds where both conditions hold."""
     joined = dict(one)
     for parent, values in other.items():
-        mine = joined.get(parent, values)
-        joined[parent] = [v for v in values if any(same(freeze(v), freeze(w)) for w in mine)]
+        accepted = joined.get(parent, values)
+        joined[parent] = [v for v in values if any(same(freeze(v), freeze(w)) for w in accepted)]
     return joined

@@ -1,4 +1,4 @@
-"""A search space out to another tool's file, and in from one."""
+"""Write a search space to another tool's file, and read one from it."""
 
 from collections.abc import Callable, Mapping
 
@@ -24,10 +24,10 @@ WRITERS: dict[str, Callable[[SweepConfig], tuple[str, list[str]]]] = {
 
 
 def write_space(config: SweepConfig, tool: str) -> tuple[str, list[str]]:
-    """Return the text of a sweep's space for another tool, and what of it that tool will not know.
+    """Return the text of a sweep's space for another tool, and notes on what the text loses.
 
     Raises:
-        SpaceError: There is no such tool, or its format cannot hold the space.
+        SpaceError: The tool is unknown, or its format cannot hold the space.
     """
     if tool not in WRITERS:
         raise SpaceError(one_of(tool, WRITERS, noun="format"))
@@ -35,20 +35,20 @@ def write_space(config: SweepConfig, tool: str) -> tuple[str, list[str]]:
 
 
 def read_space(text: str, *, source: str) -> tuple[SearchSpace, list[str]]:
-    """Return the space in the text of a file of another tool, and what of that text is lost here.
+    """Return the space in the text of another tool's file, and notes on what is lost.
 
-    The text itself shows which tool; a `source` that ends with .py is Ray Tune's.
+    The text itself shows its tool; a `source` that ends with .py is read as Ray Tune's.
 
     Raises:
-        SweepFileError: Naming every problem of the text.
+        SweepFileError: The text has problems; the message lists all of them.
     """
     foreign = read_ray(text) if source.endswith(".py") else _read_data(text)
     reading = Reading()
     for name, spelled in foreign.parameters.items():
         read_parameter(reading, spelled, (name,))
     problems = list(foreign.problems)
-    for at, told in reading.findings:
-        problems.append(Problem(foreign.lines[str(at[0])], key_of(at), told))
+    for at, text_found in reading.findings:
+        problems.append(Problem(foreign.lines[str(at[0])], key_of(at), text_found))
     if not problems:
         names = {name: reading.known[(name,)] for name in foreign.parameters}
         try:
@@ -70,4 +70,4 @@ def _read_data(text: str) -> ForeignSpace:
     if isinstance(data, Mapping) and data:
         return read_optuna(document)
     known = "Optuna, ConfigSpace, W&B or (in a file named .py) Ray Tune"
-    return ForeignSpace(problems=[Problem(None, "", f"is no search space of {known}")])
+    return ForeignSpace(problems=[Problem(None, "", f"not a search space of {known}")])

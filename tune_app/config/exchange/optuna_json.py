@@ -1,9 +1,9 @@
-"""Optuna: a JSON object of its distributions by name; both ends included, as here.
+"""Read and write Optuna's distributions by name, as a JSON object; both ends are included.
 
-Each entry is what `optuna.distributions.distribution_to_json` writes, and the whole is what `optuna
-ask --search-space` takes. Optuna has neither constants
-nor conditions: a constant is a choice of one value, and a condition stands beside the entry under
-`when`, where Optuna does not look. Lists, which it cannot store, are JSON texts.
+Each entry has the form that `optuna.distributions.distribution_to_json` writes, and the whole file
+is what `optuna ask --search-space` accepts. Optuna has neither constants nor conditions: a
+constant becomes a choice of one value, and a condition is added to its entry under `when`, which
+Optuna ignores. Lists, which Optuna cannot store, become JSON texts.
 """
 
 import json
@@ -29,16 +29,16 @@ _CHOICE = "CategoricalDistribution"
 
 
 def write_optuna(config: SweepConfig) -> tuple[str, list[str]]:
-    """Return the JSON text, and what Optuna will not know of the space."""
-    entries = {name: _entry(simplest(own)) for name, own in config.space.items()}
+    """Return the JSON text, and notes on what Optuna cannot express of the space."""
+    entries = {name: _entry(simplest(parameter)) for name, parameter in config.space.items()}
     lines = (
         f"  {json.dumps(name)}: {json.dumps(entry, ensure_ascii=False)}"
         for name, entry in entries.items()
     )
     packed = [
-        f"the lists of {name}: they are JSON texts"
-        for name, own in config.space.items()
-        if isinstance(own, Choice | Constant) and any(isinstance(v, tuple) for v in own.listed())
+        f"the lists of {name}: they become JSON texts"
+        for name, one in config.space.items()
+        if isinstance(one, Choice | Constant) and any(isinstance(v, tuple) for v in one.listed())
     ]
     lost = limits_lost(config) + conditions_lost(config) + packed
     return "{\n" + ",\n".join(lines) + "\n}\n", lost
@@ -66,7 +66,7 @@ def _entry(parameter: Parameter) -> dict[str, Any]:
 
 
 def read_optuna(document: YamlDocument) -> ForeignSpace:
-    """Return the parameters; an entry may also be the text of one."""
+    """Return the parameters. An entry may also be the JSON text of an entry."""
     found = ForeignSpace()
     for name, entry in document.data.items():
         found.take(name, document.lines.get((name,)), _spelled, entry)

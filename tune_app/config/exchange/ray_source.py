@@ -1,10 +1,10 @@
-"""Ray Tune: Python source of a `param_space`, read without being run.
+"""Read and write a `param_space` of Ray Tune as Python source, without running it.
 
-`randint` and `lograndint` leave their upper end out, so one is added here and taken off again.
-`quniform` and `qrandint` include it, and round to multiples of their step (`qrandint` by 1 alone
-leaves the end out, and is never written); where the values are no multiples they are listed.
-Conditions would take `sample_from`, which Tune's searchers cannot read: each parameter is drawn
-always.
+`randint` and `lograndint` exclude their upper end, so one is added when writing and subtracted
+when reading. `quniform` and `qrandint` include it and round to multiples of their step (only a
+`qrandint` with step 1 excludes the end; it is never written). Values that are not multiples of
+their step are listed. Conditions would need `sample_from`, which Tune's searchers cannot read, so
+each parameter is always drawn.
 """
 
 import ast
@@ -31,19 +31,19 @@ from tune_app.errors import Problem, SpaceError
 _NAME = "param_space"
 _HEAD = """\
 # The search space of {name}, written by tune-app.
-# randint and lograndint leave their upper end out, quniform and qrandint include it.
+# randint and lograndint exclude their upper end, quniform and qrandint include it.
 """
 
 
 def write_ray(config: SweepConfig) -> tuple[str, list[str]]:
-    """Return the source, and what Tune will not know of the space; the source says it as well.
+    """Return the source, and notes on what Tune cannot express; the source contains them too.
 
     Raises:
         SpaceError: A range has too many steps to list.
     """
     lost = limits_lost(config) + conditions_lost(config) + steps_lost(config)
     head = _HEAD.format(name=config.name) + "".join(f"# not shared: {line}\n" for line in lost)
-    rows = (f"    {name!r}: {_call(name, simplest(own))},\n" for name, own in config.space.items())
+    rows = (f"    {name!r}: {_call(name, simplest(one))},\n" for name, one in config.space.items())
     return f"{head}from ray import tune\n\n{_NAME} = {{\n{''.join(rows)}}}\n", lost
 
 
@@ -66,34 +66,35 @@ def _call(name: str, parameter: Parameter) -> str:
 
 
 def read_ray(text: str) -> ForeignSpace:
-    """Return the parameters of the one dictionary with Tune's ranges in a Python source.
+    """Return the parameters of the only dictionary with Tune's ranges in a Python source.
 
-    Values must be written out; `sample_from`, normal distributions, logarithmic ones with a step,
-    `grid_search` and nested dictionaries are problems.
+    All values must be literals. `sample_from`, normal distributions, logarithmic distributions
+    with a step, `grid_search` and nested dictionaries are problems.
     """
     found = ForeignSpace()
     try:
         spaces = list(_spaces(ast.parse(text)))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        found.problems.append(Problem(getattr(error, "lineno", None), "", f"is no Python: {error}"))
+        line = getattr(error, "lineno", None)
+        found.problems.append(Problem(line, "", f"not valid Python: {error}"))
         return found
     if len(spaces) != 1:
-        told = f"holds {len(spaces)} dictionaries of tune.uniform(...) and the like; give one"
-        found.problems.append(Problem(None, "", told))
+        text = f"holds {len(spaces)} dictionaries of tune.uniform(...) and the like; expected one"
+        found.problems.append(Problem(None, "", text))
         return found
     for key, value in zip(spaces[0].keys, spaces[0].values, strict=True):
         if isinstance(key, ast.Constant) and isinstance(key.value, str):
             found.take(key.value, value.lineno, _spelled, value)
         else:
-            found.find("", value.lineno, "a parameter's name must be written out as a text")
+            found.find("", value.lineno, "a parameter's name must be a plain text")
     return found
 
 
 def _spaces(node: ast.AST) -> Iterator[ast.Dict]:
-    """Yield the outermost dictionaries with Tune's ranges in them, and any named param_space."""
-    named = isinstance(node, ast.Assign) and [ast.unparse(own) for own in node.targets] == [_NAME]
+    """Yield the outermost dictionaries that contain Tune's ranges or are named param_space."""
+    named = isinstance(node, ast.Assign) and [ast.unparse(one) for one in node.targets] == [_NAME]
     for child in ast.iter_child_nodes(node):
-        calls = (_function(own) in _READERS for own in ast.walk(child) if isinstance(own, ast.Call))
+        calls = (_function(one) in _READERS for one in ast.walk(child) if isinstance(one, ast.Call))
         if isinstance(child, ast.Dict) and (named or any(calls)):
             yield child
         else:
@@ -106,27 +107,27 @@ def _function(call: ast.Call) -> str:
 
 def _spelled(node: ast.expr) -> dict[str, Any]:
     if isinstance(node, ast.Dict):
-        raise SpaceError("nested dictionaries cannot be said here; give each one a name of its own")
+        raise SpaceError("a nested dictionary is not supported; give each parameter its own name")
     if not isinstance(node, ast.Call):
         return {"value": _literal(node)}
     function = _function(node)
     if (read := _READERS.get(function)) is None:
-        raise SpaceError(
-            f"{function} cannot be said here; give one of tune.{', tune.'.join(_READERS)}"
-        )
-    arguments = [_literal(own) for own in node.args]
-    keywords = {str(own.arg): _literal(own.value) for own in node.keywords}
+        raise SpaceError(f"{function} is not supported; use one of tune.{', tune.'.join(_READERS)}")
+    arguments = [_literal(argument) for argument in node.args]
+    keywords = {str(keyword.arg): _literal(keyword.value) for keyword in node.keywords}
     try:
         return read(*arguments, **keywords)
     except (ArithmeticError, TypeError):
-        raise SpaceError(f"{ast.unparse(node)} is no call that Tune takes") from None
+        raise SpaceError(f"{ast.unparse(node)} is not a valid call of Ray Tune") from None
 
 
 def _literal(node: ast.expr) -> Any:
     try:
         return ast.literal_eval(node)
     except (TypeError, ValueError):
-        raise SpaceError(f"{ast.unparse(node)} is not written out; write its value") from None
+        raise SpaceError(
+            f"{ast.unparse(node)} is not a plain value; write the value itself"
+        ) from None
 
 
 def _qrandint(lower: int, upper: int, q: int = 1) -> dict[str, Any]:

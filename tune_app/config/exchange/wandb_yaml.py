@@ -1,8 +1,9 @@
-"""W&B: a sweep's YAML; both ends included.
+"""Read and write the YAML of a W&B sweep; both ends of ranges are included.
 
-There are no conditions: each parameter is drawn always. A range with a step is `q_uniform`, which
-rounds to multiples of q and draws the ends half as often; where the values are no multiples they
-are listed. Checked against the schema and the draws of W&B's own package `sweeps`.
+W&B has no conditions, so each parameter is always drawn. A range with a step becomes `q_uniform`,
+which rounds to multiples of q and draws the ends half as often as other values; values that are
+not multiples are listed. This module was checked against the schema and the draws of W&B's package
+`sweeps`.
 """
 
 from collections.abc import Mapping
@@ -29,7 +30,7 @@ _METHODS = {"tpe": "bayes", "random": "random", "grid": "grid"}
 
 
 def write_wandb(config: SweepConfig) -> tuple[str, list[str]]:
-    """Return the YAML text, and what W&B will not know of the space; the text says it as well.
+    """Return the YAML text, and notes on what W&B cannot express; the text contains them too.
 
     Raises:
         SpaceError: A range has too many steps to list.
@@ -39,12 +40,12 @@ def write_wandb(config: SweepConfig) -> tuple[str, list[str]]:
         "name": config.name,
         "method": _METHODS[config.search.sampler],
         "metric": {"name": config.objective.metric, "goal": goal},
-        "parameters": {name: _item(name, simplest(own)) for name, own in config.space.items()},
+        "parameters": {name: _item(name, simplest(one)) for name, one in config.space.items()},
     }
     lost = limits_lost(config) + conditions_lost(config) + steps_lost(config)
     head = "# The search space of a tune-app sweep; add your program.\n"
-    told = "".join(f"# not shared: {line}\n" for line in lost)
-    return head + told + write_document(sweep), lost
+    notes = "".join(f"# not shared: {line}\n" for line in lost)
+    return head + notes + write_document(sweep), lost
 
 
 def _item(name: str, parameter: Parameter) -> dict[str, Any]:
@@ -67,9 +68,9 @@ def _item(name: str, parameter: Parameter) -> dict[str, Any]:
 
 
 def read_wandb(document: YamlDocument) -> ForeignSpace:
-    """Return the parameters of a sweep; what else it holds is noted.
+    """Return the parameters of a sweep, with a note on everything else in it.
 
-    Nested parameters, probabilities, and distributions that are not uniform, are problems.
+    Nested parameters, probabilities and distributions that are not uniform are problems.
     """
     found = ForeignSpace()
     for name, item in document.data["parameters"].items():
@@ -87,7 +88,7 @@ def _spelled(item: Mapping[str, Any]) -> dict[str, Any]:
             return spell_values(values)
         case {"min": low, "max": high}:
             return _range(item, [low, high])
-    raise SpaceError(f"{show(item)} cannot be said here; give value, values, or min and max")
+    raise SpaceError(f"{show(item)} is not supported; use value, values, or min and max")
 
 
 def _range(item: Mapping[str, Any], ends: list[Any]) -> dict[str, Any]:
@@ -103,12 +104,12 @@ def _range(item: Mapping[str, Any], ends: list[Any]) -> dict[str, Any]:
         case "q_log_uniform_values" if step == 1:
             return {"int": list(map(round, ends)), "log": True}
         case "q_uniform":
-            # As W&B rounds, to multiples; whole ones where q is whole.
-            own, number = ("int", int) if isinstance(step, int) else ("float", float)
+            # W&B rounds to multiples of q, which are whole numbers if q is one.
+            kind, number = ("int", int) if isinstance(step, int) else ("float", float)
             size = Fraction(str(step))
             multiples = [number(round(Fraction(str(end)) / size) * size) for end in ends]
-            return {own: multiples, "step": step}
+            return {kind: multiples, "step": step}
     raise SpaceError(
-        f"{show(item)} cannot be said here; give int_uniform, uniform, log_uniform_values, "
+        f"{show(item)} is not supported; use int_uniform, uniform, log_uniform_values, "
         "q_uniform, values or value"
     )

@@ -1,1 +1,1 @@
-"""From the text of a search file to checked models, with every problem and its line."""
+"""Turn the text of a search file into checked models, or explain every problem with its line."""

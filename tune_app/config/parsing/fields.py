@@ -1,6 +1,6 @@
-"""What the models of this room share: strict field types, and how a rule is put into words.
+"""Define the strict field types of all configuration models, and put their rules into words.
 
-One wording serves both the messages and the documentation.
+The words serve both the messages and the documentation, so the two cannot disagree.
 """
 
 import difflib
@@ -8,7 +8,7 @@ import math
 import types
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
 
 from pydantic import AfterValidator, AllowInfNan, BaseModel, ConfigDict, Strict
 from pydantic.fields import FieldInfo
@@ -17,22 +17,27 @@ from tune_app.errors import SpaceError
 
 
 class ConfigSection(BaseModel):
-    """A part of a sweep's description: frozen, and without keys that nobody knows."""
+    """Base of all parts of a sweep's description: frozen, and without unknown keys."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True
     )
 
+    @classmethod
+    def read(cls, raw: Any) -> Self:
+        """Return the section that plain data describe, with the keys that a search file uses."""
+        return cls.model_validate(raw, by_alias=True, by_name=False)
+
 
 @dataclass(frozen=True)
 class Phrase:
-    """Says what a type takes, where its parts do not; completes "must be ..."."""
+    """The words for a type whose parts do not explain it; they complete "must be ..."."""
 
     text: str
 
 
 def plain_text(text: str) -> str:
-    """Return `text` if it is one printable line that asks for no interpolation."""
+    """Return `text` if it is one line of printable text without `${`."""
     if "${" in text:
         raise SpaceError("environment variables are not expanded; write the value itself")
     if not text or not text.isprintable():
@@ -40,7 +45,7 @@ def plain_text(text: str) -> str:
     return text
 
 
-# Strict, because YAML tells 1, 1.0, true and "1" apart, and a silent conversion hides a mistake.
+# Strict, because YAML distinguishes 1, 1.0, true and "1", and silent conversions hide mistakes.
 Whole = Annotated[int, Strict()]
 Number = Annotated[float, Strict(), AllowInfNan(False)]
 Flag = Annotated[bool, Strict()]
@@ -48,15 +53,15 @@ Text = Annotated[str, Strict(), AfterValidator(plain_text)]
 
 
 def freeze(value: Any) -> Any:
-    """Return `value` with its lists as tuples."""
+    """Return `value` with all lists in it turned into tuples."""
     return tuple(map(freeze, value)) if isinstance(value, list | tuple) else value
 
 
 def plain_value(value: Any) -> Any:
-    """Return `value` frozen.
+    """Return `value` frozen, after checking that a search file can hold it.
 
     Raises:
-        SpaceError: It holds anything but finite numbers, texts, true, false, null and lists.
+        SpaceError: It contains anything but finite numbers, texts, true, false, null and lists.
     """
     if isinstance(value, list | tuple):
         return tuple(map(plain_value, value))
@@ -68,12 +73,12 @@ def plain_value(value: Any) -> Any:
 
 
 def thaw(value: Any) -> Any:
-    """Return `value` with its tuples as lists, as JSON has them."""
+    """Return `value` with all tuples in it turned into lists, as JSON has them."""
     return list(map(thaw, value)) if isinstance(value, list | tuple) else value
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two frozen values are the same: 1 and 1.0 are, 1 and true are not.
+    """Tell whether two frozen values are the same: 1 and 1.0 are, but 1 and true are not.
 
     >>> same(1, 1.0), same(1, True), same((1,), (True,))
     (True, False, False)
@@ -84,7 +89,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 def show(value: Any) -> str:
-    """Return `value` as a search file would write it, shortened where it is long.
+    """Return `value` as a search file writes it, shortened if it is long.
 
     >>> show("adam"), show([True, None, 0.1]), show({"int": [1, 2]})
     ("'adam'", '[true, null, 0.1]', '{int: [1, 2]}')
@@ -103,7 +108,7 @@ def show(value: Any) -> str:
 
 
 def did_you_mean(word: Any, known: Iterable[str]) -> str:
-    """Return the end of a message that proposes the nearest of `known`; empty if none is near.
+    """Return the end of a message that proposes the most similar of `known`, or an empty text.
 
     >>> did_you_mean("itn", ["int", "float"])
     "; did you mean 'int'?"
@@ -113,21 +118,21 @@ def did_you_mean(word: Any, known: Iterable[str]) -> str:
 
 
 def one_of(word: Any, known: Iterable[str], *, noun: str) -> str:
-    """Return the message for a `word` that is none of the `known` ones."""
+    """Return the message for a `word` that is not among the `known` words."""
     names = list(known)
     near = did_you_mean(word, names)
-    # A long list hides what was meant.
+    # With a proposal at hand, a long list would only distract from it.
     listed = "" if near and len(names) > 12 else f", expected one of {', '.join(names)}"
     return f"unknown {noun} {show(word)}{listed}{near}"
 
 
 def must_be(annotation: Any, value: Any) -> str:
-    """Return the message for a `value` that a field of this type does not take."""
+    """Return the message for a `value` that a field of this type does not accept."""
     return f"must be {describe(annotation)}, got {show(value)}{_way_out(annotation, value)}"
 
 
 def describe(annotation: Any) -> str:
-    """Return what a field of this type takes, in words that complete "must be ...".
+    """Return the words that complete "must be ..." for a field of this type.
 
     >>> describe(int | None), describe(tuple[Literal["flip", "shift"], ...])
     ('a whole number, or null', 'a list, each one of flip, shift')
@@ -157,12 +162,12 @@ def describe(annotation: Any) -> str:
 
 
 def keys_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
-    """Return the fields of `model` by the keys that a search file uses."""
+    """Return the fields of `model` by their keys in a search file."""
     return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def annotation_of(field: FieldInfo) -> Any:
-    """Return the type of a field, its bounds included."""
+    """Return the type of a field, including its bounds."""
     return field.rebuild_annotation()
 
 
@@ -190,7 +195,7 @@ def _bounds(metadata: list[Any]) -> str:
 
 
 def _way_out(annotation: Any, value: Any) -> str:
-    """Return the end of a message: what was probably meant."""
+    """Return the end of a message that proposes what was probably meant, or an empty text."""
     inner = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
     leaves = set(leaves_of(annotation))
     word = str(value)
@@ -214,7 +219,7 @@ def _way_out(annotation: Any, value: Any) -> str:
 
 
 def leaves_of(annotation: Any) -> Iterable[Any]:
-    """Yield the plain types and the literal values that an annotation is made of."""
+    """Yield the plain types and the literal values in an annotation."""
     if get_origin(annotation) is Literal:
         yield from get_args(annotation)
     elif get_origin(annotation) is Annotated:

@@ -1,4 +1,4 @@
-"""The rules of a search space: names, values, sizes, conditions, and that something reads it."""
+"""Check the rules of a search space: names, values, sizes, conditions, and unread parameters."""
 
 from collections.abc import Mapping
 from itertools import pairwise
@@ -6,12 +6,12 @@ from typing import Any
 
 from tune_app.config.budget import format_budget
 from tune_app.config.parameters import NETWORKS, SIZES, ReadUnless, ReadWhere
-from tune_app.config.parsing.fields import annotation_of, describe, did_you_mean, leaves_of, show
+from tune_app.config.parsing.fields import did_you_mean, show
 from tune_app.config.parsing.partial_config import Findings, PartialConfig
-from tune_app.config.parsing.validation import MAX_REPORTED, Reading
+from tune_app.config.parsing.validation import MAX_REPORTED
 from tune_app.config.space import Choice, Constant, Parameter, parents_first
 
-_SYNONYMS = {  # of other tools
+_SYNONYMS = {  # names that other tools use
     "learning_rate": "lr",
     "hidden_layers": "layers",
     "num_layers": "layers",
@@ -22,6 +22,7 @@ _SYNONYMS = {  # of other tools
 
 
 def name_rules(config: PartialConfig) -> Findings:
+    """Every parameter has a name that the model or the training reads."""
     unknown = [name for name in config.names if name not in config.fields]
     for name in unknown[:MAX_REPORTED]:
         owner = next((model for model in NETWORKS if name in NETWORKS[model].model_fields), None)
@@ -31,47 +32,17 @@ def name_rules(config: PartialConfig) -> Findings:
             near = did_you_mean(_SYNONYMS.get(name, name), config.fields)
             text = f"nothing reads a parameter of this name{near or '; remove it'}"
         else:
-            text = f"is a parameter of {owner}, and this model is {config.get('model')}; remove it"
+            text = f"is a parameter of {owner}, but the model is {config.get('model')}; remove it"
         yield ("parameters", name), text
 
 
 def value_rules(config: PartialConfig) -> Findings:
-    """Every value and both ends of every range, also where only a condition reaches them."""
-    reading = Reading()
-    for at, value in config.known.items():
-        if at[0] != "parameters" or len(at) < 2 or str(at[1]) not in config.fields:
-            continue
-        annotation = annotation_of(config.fields[str(at[1])])
-        match at[2:]:
-            case () if isinstance(value, Constant):
-                reading.value(annotation, value.value, at)
-            case ("choice", int()):
-                reading.value(annotation, value, at)
-            case ("int" | "float" as kind, int() as end):
-                if not (misfit := _misfit(str(kind), annotation)):
-                    reading.value(annotation, value, at)
-                elif end == 0:
-                    reading.find(at[:2], misfit)
-    yield from reading.findings
-
-
-def _misfit(kind: str, annotation: Any) -> str:
-    """Return why a parameter of this type takes no range of this kind; empty if it does."""
-    leaves = set(leaves_of(annotation))
-    if not {int, float} & leaves:
-        return f"must be {describe(annotation)}, got a range; use choice"
-    if kind == "float" and float not in leaves:
-        return f"must be {describe(annotation)}, got a float range; use int"
-    return ""
-
-
-def _wrong_names(config: PartialConfig) -> set[str]:
-    """Return the parameters with a wrong value, which may be the one that another rule misses."""
-    return {str(at[1]) for at, _ in value_rules(config)}
+    """Every parameter can take its values, and both ends of its range."""
+    yield from config.wrong_values
 
 
 def size_rules(config: PartialConfig) -> Findings:
-    """The sizes of a network are said in one way, and not at all where the budget decides."""
+    """The sizes of a network are given in one way, or not at all if a budget decides them."""
     model = config.get("model")
     if model is None:
         return
@@ -79,7 +50,7 @@ def size_rules(config: PartialConfig) -> Findings:
         yield from _user_model_size_rules(config)
         return
     if config.get("fill") is not None:
-        yield ("fill",), f"is for a model of one's own, and {model} fills its own sizes; remove it"
+        yield ("fill",), f"names a parameter of a user model, but the model is {model}; remove it"
     listed, solved, spelled = SIZES[model]
     fill = config.get("budget_mode") == "fill"
     if fill and listed in config.names:
@@ -94,7 +65,7 @@ def size_rules(config: PartialConfig) -> Findings:
         )
     for name in spelled:
         if listed in config.names and name in config.names and not fill:
-            yield ("parameters", name), f"{listed} says it already; remove one of the two"
+            yield ("parameters", name), f"{listed} already gives the sizes; remove one of the two"
 
 
 def _user_model_size_rules(config: PartialConfig) -> Findings:
@@ -105,18 +76,19 @@ def _user_model_size_rules(config: PartialConfig) -> Findings:
             "is missing; it names the integer parameter of your function that a budget decides",
         )
     if solved is not None and config.get("budget_mode") == "cap":
-        yield ("fill",), "is read in budget_mode: fill only; remove one of the two"
+        yield ("fill",), "is read only with budget_mode: fill; remove fill, or budget_mode: cap"
     if solved is not None and solved in config.names:
         yield (
             ("parameters", solved),
             "is what fill mode solves from the budget; remove it, or use budget_mode: cap",
         )
     if "fill" in config.names:
-        yield ("parameters", "fill"), "is a word of search files; give the parameter another name"
+        yield ("parameters", "fill"), "is a reserved name; give the parameter another name"
 
 
 def condition_rules(config: PartialConfig) -> Findings:
-    wrong = _wrong_names(config)
+    """Every condition names parameters or budgets of the file, with values that they can have."""
+    wrong = config.wrong_names
     for name, parameter in config.parameters.items():
         for parent, accepted in parameter.when.items():
             at = ("parameters", name, "when", parent)
@@ -125,10 +97,10 @@ def condition_rules(config: PartialConfig) -> Findings:
                     yield at, budget
             elif parent not in config.names:
                 known = [*config.names, *(["budget"] if config.get("budgets") else [])]
-                text = f"is no parameter of this file{did_you_mean(parent, known)}"
+                text = f"is not a parameter of this file{did_you_mean(parent, known)}"
                 yield at, text
-            elif parent not in (name, *wrong) and (own := config.parameters.get(parent)):
-                yield from ((at, text) for text in _never_values(parent, own, accepted))
+            elif parent not in (name, *wrong) and (parameter_of := config.parameters.get(parent)):
+                yield from ((at, text) for text in _never_values(parent, parameter_of, accepted))
     yield from _cycles(config.parameters)
 
 
@@ -140,7 +112,7 @@ def _never_budgets(config: PartialConfig, accepted: tuple[Any, ...]) -> list[str
         return ["this file has no budgets; add budgets, or remove the condition"]
     listed = ", ".join(map(format_budget, budgets))
     return [
-        f"{format_budget(budget)} is none of the budgets {listed}"
+        f"{format_budget(budget)} is not among the budgets {listed}"
         for budget in accepted
         if budget not in budgets
     ]
@@ -148,7 +120,7 @@ def _never_budgets(config: PartialConfig, accepted: tuple[Any, ...]) -> list[str
 
 def _never_values(name: str, parent: Parameter, accepted: tuple[Any, ...]) -> list[str]:
     if parent.count is None:
-        return [f"{name} is a range without a step, so no single value of it can be waited for"]
+        return [f"{name} is a range without a step, so a condition on one value of it is never met"]
     return [
         f"{name} is never {show(value)}: {values_of(parent, value)}"
         for value in accepted
@@ -157,7 +129,7 @@ def _never_values(name: str, parent: Parameter, accepted: tuple[Any, ...]) -> li
 
 
 def values_of(parameter: Parameter, missed: Any) -> str:
-    """Say which values a parameter takes, and which of them may be meant by one that it misses."""
+    """Return the words for the values of a parameter, with a proposal close to `missed`."""
     match parameter:
         case Constant(value=value):
             return f"it is always {show(value)}"
@@ -169,6 +141,8 @@ def values_of(parameter: Parameter, missed: Any) -> str:
 
 
 def _cycles(parameters: Mapping[str, Parameter]) -> Findings:
+    # Every parameter in `waiting` has a parent there too, so following parents must come back to a
+    # parameter on the path: that part of the path is a circle. Each circle is reported once.
     _, waiting = parents_first(parameters)
     walked: set[str] = set()
     for name in waiting:
@@ -179,17 +153,17 @@ def _cycles(parameters: Mapping[str, Parameter]) -> Findings:
             name = next(parent for parent in parameters[name].when if parent in waiting)
         if name in path:
             circle = [*path[path.index(name) :], name]
-            text = ", ".join(f"{child} waits for {parent}" for child, parent in pairwise(circle))
-            yield ("parameters", name, "when"), f"never begins: {text}"
+            text = ", ".join(f"{child} depends on {parent}" for child, parent in pairwise(circle))
+            yield ("parameters", name, "when"), f"conditions must not form a circle: {text}"
 
 
 def reader_rules(config: PartialConfig) -> Findings:
-    """A parameter is read in at least one configuration of the space."""
+    """Every parameter is read in at least one configuration of the space."""
     model = config.get("model")
     if model is None:
         return
     listed, _, spelled = ("", "", ()) if config.has_user_model else SIZES[model]
-    wrong = _wrong_names(config)
+    wrong = config.wrong_names
     for name, parameter in config.parameters.items():
         if name not in config.fields or (name in spelled and listed in config.names):
             continue
@@ -199,7 +173,7 @@ def reader_rules(config: PartialConfig) -> Findings:
             if not _may_hold(rule, parameter, config):
                 yield (
                     ("parameters", name),
-                    f"is read only where {rule}, which never happens here; remove it, "
+                    f"is read only if {rule}, which never happens here; remove it, "
                     f"or change {rule.parent}",
                 )
 

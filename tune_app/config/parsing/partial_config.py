@@ -1,4 +1,8 @@
-"""A sweep as far as it could be read: what the rules that join several parts work on."""
+"""A partially read sweep, on which the rules that join several parts can still work.
+
+A search file with one mistake should also hear of its other mistakes. So the rules get the values
+that are valid, by location, and skip what is missing.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -8,18 +12,20 @@ from typing import Any
 from pydantic.fields import FieldInfo
 
 from tune_app.config.parameters import NETWORKS, parameter_fields
-from tune_app.config.parsing.validation import Location
-from tune_app.config.space import Parameter
+from tune_app.config.parsing.fields import annotation_of, describe, leaves_of
+from tune_app.config.parsing.validation import Location, Reading
+from tune_app.config.space import Constant, Parameter
 from tune_app.config.user_functions import is_function
 
-Findings = Iterator[tuple[Location, str]]
+Finding = tuple[Location, str]
+Findings = Iterator[Finding]
 
 
 @dataclass(frozen=True)
 class PartialConfig:
-    """What is good in itself, by location, and the names of all parameters.
+    """The valid values of a sweep by location, and the names of all its parameters.
 
-    The rules pass over what is not `known`, so that one mistake is one finding.
+    Rules skip locations that are not in `known`, so that one mistake gives one finding.
     """
 
     known: Mapping[Location, Any]
@@ -31,27 +37,65 @@ class PartialConfig:
 
     @cached_property
     def fields(self) -> dict[str, FieldInfo]:
-        """All parameters that are known to be read here; of any model if it is not known."""
+        """All parameters that this sweep reads; if its model is not known, those of any model."""
         models = [self.get("model")] if self.get("model") else list(NETWORKS)
         return {name: info for model in models for name, info in parameter_fields(model).items()}
 
     @property
     def has_user_model(self) -> bool:
-        """Whether a function of the user's own builds the networks."""
+        """Whether a user's function builds the networks."""
         return is_function(self.get("model") or "")
 
     @property
     def takes_any(self) -> bool:
-        """Whether a function of the user's own may read parameters of any name."""
+        """Whether user code may read parameters of any name."""
         return self.has_user_model or self.get("training") is not None
 
     @cached_property
     def parameters(self) -> dict[str, Parameter]:
-        """The parameters that could be read and that something reads."""
+        """The valid parameters that the sweep reads."""
         read = [name for name in self.names if name in self.fields or self.takes_any]
         places = [(name, ("parameters", name)) for name in read]
         return {name: self.known[at] for name, at in places if at in self.known}
 
+    @cached_property
+    def wrong_values(self) -> list[Finding]:
+        """The values of parameters that their parameter does not take, each with its location.
+
+        Checks every value and both ends of every range, also if only a condition reaches them.
+        """
+        reading = Reading()
+        for at, value in self.known.items():
+            if at[:1] != ("parameters",) or len(at) < 2 or str(at[1]) not in self.fields:
+                continue
+            annotation = annotation_of(self.fields[str(at[1])])
+            match at[2:]:
+                case () if isinstance(value, Constant):
+                    reading.value(annotation, value.value, at)
+                case ("choice", int()):
+                    reading.value(annotation, value, at)
+                case ("int" | "float" as kind, int() as end):
+                    if not (misfit := _misfit(str(kind), annotation)):
+                        reading.value(annotation, value, at)
+                    elif end == 0:
+                        reading.find(at[:2], misfit)
+        return reading.findings
+
+    @cached_property
+    def wrong_names(self) -> set[str]:
+        """The parameters with a wrong value, which may be the value that another rule misses."""
+        return {str(at[1]) for at, _ in self.wrong_values}
+
     def has_default(self, name: str) -> bool:
-        """Whether a parameter surely has its default: no misspelt name may be what was meant."""
+        """Tell whether a parameter has its default for sure: no misspelt name could mean it."""
         return name not in self.names and all(other in self.fields for other in self.names)
+
+
+def _misfit(kind: str, annotation: Any) -> str:
+    """Return why a parameter of this type takes no range of this kind; empty if it takes one."""
+    leaves = set(leaves_of(annotation))
+    if not {int, float} & leaves:
+        return f"must be {describe(annotation)}, got a range; use choice"
+    if kind == "float" and float not in leaves:
+        return f"must be {describe(annotation)}, got a float range; use int"
+    return ""

@@ -1,10 +1,13 @@
-"""How a search file spells one parameter: a plain value, or {int: [1, 4], log: true} and so on."""
+"""Read and write one parameter as a search file spells it.
+
+That is a plain value for a constant, or a mapping like {int: [1, 4], log: true}.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
 from tune_app.config.parsing.fields import one_of, show, thaw
-from tune_app.config.parsing.validation import Location, Reading
+from tune_app.config.parsing.validation import Location, Reading, flatten
 from tune_app.config.space import Choice, Constant, FloatRange, IntRange, Parameter
 
 KINDS: dict[str, type[Parameter]] = {
@@ -16,19 +19,17 @@ KINDS: dict[str, type[Parameter]] = {
 
 
 def options_of(kind: str) -> tuple[str, ...]:
-    """Return the keys that may stand beside the kind's own: `log`, `step`, `when`."""
+    """Return the keys that may accompany the key of this kind: of `log`, `step` and `when`."""
     return tuple(key for key in ("log", "step", "when") if key in KINDS[kind].model_fields)
 
 
 def read_parameter(reading: Reading, raw: Any, at: Location) -> None:
-    """Read one parameter; `reading.known[at]` is it then, if nothing is wrong in itself."""
-    if not isinstance(raw, Mapping):
-        raw = {"value": raw}
-        kind = "value"
-        spelled: Location = ()
+    """Read one parameter. `reading.known[at]` is the parameter afterwards, if nothing is wrong."""
+    plain = not isinstance(raw, Mapping)
+    if plain:
+        raw, kind = {"value": raw}, "value"
     elif len(kinds := [key for key in KINDS if key in raw]) == 1:
         kind = kinds[0]
-        spelled = (kind,)
     else:
         _find_wrong_kind(reading, raw, kinds, at)
         return
@@ -37,45 +38,66 @@ def read_parameter(reading: Reading, raw: Any, at: Location) -> None:
         if key not in (kind, *options):
             reading.find((*at, key), one_of(key, options, noun="key"))
     fields = {key: raw[key] for key in options if key in raw}
-    places: dict[str, Location] = {}
-    given = raw[kind]
+    values = raw[kind]
     if kind in ("int", "float"):
-        if not isinstance(given, list | tuple) or len(given) != 2:
+        if not isinstance(values, list | tuple) or len(values) != 2:
             rule = "must be [low, high], both ends included"
-            reading.find((*at, kind), f"{rule}, got {show(given)}")
+            reading.find((*at, kind), f"{rule}, got {show(values)}")
             return
-        fields |= {"low": given[0], "high": given[1]}
-        places = {"low": (kind, 0), "high": (kind, 1)}
+        fields |= {"low": values[0], "high": values[1]}
     else:
-        name = "values" if kind == "choice" else "value"
-        fields[name] = given
-        places = {name: spelled}
-    own = Reading()
-    parameter = own.model(KINDS[kind], fields)
-    for place, text in own.findings:
-        reading.find((*at, *_spelled(place, places)), text)
-    for place, value in own.known.items():
-        reading.known[*at, *_spelled(place, places)] = value
-    reading.known.pop(at, None)
-    if parameter is not None:
-        reading.known[at] = parameter
+        fields["values" if kind == "choice" else "value"] = values
+    part = Reading()
+    part.section(KINDS[kind], fields)
+    for place, text in part.findings:
+        reading.find((*at, *_spelled(place, kind, plain)), text)
+    reading.known |= _known_values(part.known, kind, at, plain)
 
 
-def _spelled(place: Location, places: Mapping[str, Location]) -> Location:
-    return (*places.get(str(place[0]), place[:1]), *place[1:]) if place else ()
+def known_values(parameter: Parameter, at: Location) -> dict[Location, Any]:
+    """Return the values of a parameter by their locations in a search file."""
+    kind = _kind_of(parameter)
+    plain = kind == "value" and not parameter.when
+    return _known_values(flatten(parameter), kind, at, plain)
+
+
+def _known_values(
+    values: Mapping[Location, Any], kind: str, at: Location, plain: bool
+) -> dict[Location, Any]:
+    known = {(*at, *_spelled(place, kind, plain)): values[place] for place in values if place}
+    # The parameter itself comes last: a plain constant has the same location as its value.
+    known.pop(at, None)
+    return {**known, at: values[()]} if () in values else known
+
+
+def _spelled(place: Location, kind: str, plain: bool) -> Location:
+    """Return where a search file has a field of a parameter: `low` of an int is at `int[0]`."""
+    if not place:
+        return ()
+    spelled: dict[str | int, Location] = {
+        "low": (kind, 0),
+        "high": (kind, 1),
+        "values": (kind,),
+        "value": () if plain else (kind,),
+    }
+    return (*spelled.get(place[0], place[:1]), *place[1:])
+
+
+def _kind_of(parameter: Parameter) -> str:
+    return next(kind for kind, model in KINDS.items() if isinstance(parameter, model))
 
 
 def spell_parameter(parameter: Parameter) -> Any:
     """Return the parameter as a search file spells it, in lists and plain values."""
-    kind = next(kind for kind, model in KINDS.items() if isinstance(parameter, model))
-    own: Any
+    kind = _kind_of(parameter)
+    spelled: Any
     match parameter:
         case Constant(value=value):
-            own = thaw(value)
+            spelled = thaw(value)
         case Choice(values=values):
-            own = thaw(values)
+            spelled = thaw(values)
         case _:
-            own = [parameter.low, parameter.high]
+            spelled = [parameter.low, parameter.high]
     options = {}
     for key in options_of(kind):
         value = getattr(parameter, key)
@@ -83,19 +105,19 @@ def spell_parameter(parameter: Parameter) -> Any:
             options[key] = value
     if "when" in options:
         options["when"] = {parent: thaw(values) for parent, values in parameter.when.items()}
-    return own if kind == "value" and not options else {kind: own, **options}
+    return spelled if kind == "value" and not options else {kind: spelled, **options}
 
 
 def _find_wrong_kind(
     reading: Reading, raw: Mapping[Any, Any], kinds: list[str], at: Location
 ) -> None:
     known = ", ".join(KINDS)
-    strange = [key for key in raw if key not in ("log", "step", "when")]
+    unknown = [key for key in raw if key not in ("log", "step", "when")]
     if kinds:
         reading.find(at, f"{' and '.join(kinds)} exclude each other; keep one of them")
-    elif strange:
-        reading.find((*at, strange[0]), one_of(strange[0], KINDS, noun="kind"))
+    elif unknown:
+        reading.find((*at, unknown[0]), one_of(unknown[0], KINDS, noun="kind"))
     elif raw:
-        reading.find(at, f"{next(iter(raw))} alone is no parameter; add one of {known}")
+        reading.find(at, f"{next(iter(raw))} alone is not a parameter; add one of {known}")
     else:
-        reading.find(at, f"an empty mapping says nothing; give a value, or one of {known}")
+        reading.find(at, f"must not be an empty mapping; give a value, or one of {known}")

@@ -1,4 +1,4 @@
-"""The rules that join several parts of a sweep. Each finding has its place in the file."""
+"""Check the rules that join several parts of a sweep. Each finding has its location in the file."""
 
 from math import prod
 from typing import Any
@@ -24,7 +24,10 @@ _LARGEST_GRID = 100_000
 
 
 def find_problems(config: PartialConfig) -> list[tuple[Location, str]]:
-    """Return what is wrong with the parts of a sweep taken together."""
+    """Return the findings of all rules, each with its location.
+
+    Whether a configuration can be resolved is tried last, because any other finding may prevent it.
+    """
     rules = (
         _dataset_rules,
         _regression_rules,
@@ -46,13 +49,16 @@ def _dataset_rules(config: PartialConfig) -> Findings:
         return
     path = config.known.get(("dataset", "path"), ...)
     if name in SETS_WITH_PATH and path is None:
-        yield ("dataset", "path"), f"is missing; {name} are your own data and need their path"
+        yield ("dataset", "path"), f"is missing; {name} reads your files and needs their path"
     elif name not in SETS_WITH_PATH and isinstance(path, str):
         users = " and ".join(SETS_WITH_PATH)
-        yield ("dataset", "path"), f"is read for {users} only, and this is {name}; remove it"
+        yield (
+            ("dataset", "path"),
+            f"is read for {users} only, but the data set is {name}; remove it",
+        )
     test = config.get("dataset", "test")
     if name in SETS_WITH_TEST_SPLIT and test not in (None, 0.2):
-        yield ("dataset", "test"), f"{name} has a test split of its own, got {test}; remove it"
+        yield ("dataset", "test"), f"{name} comes with a test split, got {test}; remove it"
 
 
 def _regression_rules(config: PartialConfig) -> Findings:
@@ -60,59 +66,62 @@ def _regression_rules(config: PartialConfig) -> Findings:
     if name not in REGRESSION_SETS:
         return
     if config.get("model") == "cnn":
-        yield ("model",), f"a cnn reads images, and {name} has none; use fcn"
+        yield ("model",), f"a cnn reads images, but {name} has none; use fcn"
     if config.get("dataset", "classes"):
-        yield ("dataset", "classes"), f"{name} is a regression, without classes; remove it"
+        yield ("dataset", "classes"), f"{name} is a regression without classes; remove it"
     if config.get("objective", "metric") == "val_accuracy":
-        yield ("objective", "metric"), f"{name} is a regression, without accuracy; use val_loss"
+        yield ("objective", "metric"), f"{name} is a regression without accuracy; use val_loss"
     for position, metric in enumerate(config.get("metrics") or ()):
         if METRICS[metric].task != "regression":
             known = ", ".join(metrics_of("regression"))
-            yield ("metrics", position), f"{name} is a regression, {metric} is not; use {known}"
+            yield (
+                ("metrics", position),
+                f"{name} is a regression, but {metric} needs classes; use one of {known}",
+            )
     loss = config.parameters.get("loss")
     if loss is not None and loss.contains("cross_entropy"):
-        yield ("parameters", "loss"), f"{name} is a regression, whose loss is mse; remove it"
+        yield ("parameters", "loss"), f"{name} is a regression, whose loss is always mse; remove it"
     augment = config.parameters.get("augment")
     if augment is not None and (augment.count != 1 or not augment.contains("none")):
         yield ("parameters", "augment"), f"{name} has no images to change; remove it"
     if config.get("baselines"):
-        yield ("baselines",), f"{name} is a regression, and baselines find classes; remove it"
+        yield ("baselines",), f"{name} is a regression, but baselines predict classes; remove it"
 
 
 def _search_rules(config: PartialConfig) -> Findings:
     if config.get("budget_mode") == "fill" and config.get("budgets") == ():
-        yield ("budget_mode",), "fill needs budgets to fill; add budgets, like [20k, 50k]"
+        yield ("budget_mode",), "fill needs budgets; add budgets, like [20k, 50k]"
     epochs = config.parameters.get("epochs")
     if config.get("scheduler", "type") == "asha" and epochs is not None:
         at: Location = ("parameters", "epochs")
         if not isinstance(epochs, Constant):
             yield (
                 at,
-                "must be one number under asha, which compares trials epoch by epoch; "
+                "must be one number with asha, which compares trials epoch by epoch; "
                 "or use scheduler: {type: none}",
             )
         elif epochs.when:
-            yield at, "must hold for all trials under asha; remove the condition"
+            yield at, "must hold for all trials with asha; remove the condition"
     if config.get("search", "sampler") == "grid":
-        endless = [name for name, own in config.parameters.items() if own.count is None]
+        endless = [name for name, one in config.parameters.items() if one.count is None]
         if endless:
             yield (
                 ("search", "sampler"),
-                f"grid needs parameters with separate values, and {', '.join(endless)} "
+                f"grid needs parameters with a list of values, but {', '.join(endless)} "
                 f"{'is a range' if len(endless) == 1 else 'are ranges'} without a step; "
                 "give a step or a choice, or use tpe",
             )
-        combinations = prod(own.count or 1 for own in config.parameters.values())
+        combinations = prod(one.count or 1 for one in config.parameters.values())
         if combinations > _LARGEST_GRID:
             yield (
                 ("search", "sampler"),
-                f"grid would take {combinations:,} combinations, more than {_LARGEST_GRID:,}; "
+                f"grid would try {combinations:,} combinations, more than {_LARGEST_GRID:,}; "
                 "give fewer values, or use tpe",
             )
 
 
 def _start_rules(config: PartialConfig) -> Findings:
-    """What a search is to start with lies in its space; it may leave things out."""
+    """Predefined configurations lie in the search space; they may leave parameters out."""
     starts = [at for at in config.known if at[:2] == ("search", "start_with") and len(at) == 3]
     for start in starts:
         values = config.known[start]
@@ -120,28 +129,31 @@ def _start_rules(config: PartialConfig) -> Findings:
             at = (*start, name)
             if name not in config.names:
                 near = did_you_mean(name, config.names)
-                yield at, f"is no parameter of this file{near or '; add it under parameters'}"
-            elif own := config.parameters.get(name):
-                if not own.contains(value):
-                    yield at, f"is never {show(value)}: {values_of(own, value)}"
-                for parent, accepted in own.when.items():
+                yield at, f"is not a parameter of this file{near or '; add it under parameters'}"
+            elif parameter := config.parameters.get(name):
+                if not parameter.contains(value):
+                    yield at, f"is never {show(value)}: {values_of(parameter, value)}"
+                for parent, accepted in parameter.when.items():
                     beside = values.get(parent, _constant(config, parent))
                     if beside is not None and not any(same(beside, one) for one in accepted):
-                        yield at, f"does not exist where {parent} is {show(beside)}; remove it"
+                        yield at, f"does not exist if {parent} is {show(beside)}; remove it"
 
 
 def _constant(config: PartialConfig, name: str) -> Any:
-    own = config.parameters.get(name)
-    return own.value if isinstance(own, Constant) else None
+    parameter = config.parameters.get(name)
+    return parameter.value if isinstance(parameter, Constant) else None
 
 
 def _combination_rules(config: PartialConfig) -> Findings:
-    """Constants alone combine; where something varies, a bad combination is a refused draw."""
+    """If all parameters are constants, they can be combined.
+
+    If one varies, a combination that is not possible is a refused draw and no problem of the file.
+    """
     model, fill = config.get("model"), config.get("budget_mode") == "fill"
     space = config.parameters
     if model is None or len(space) < len(config.names):
         return
-    if any(not isinstance(own, Constant) or own.when for own in space.values()):
+    if any(not isinstance(one, Constant) or one.when for one in space.values()):
         return
     try:
         resolve_parameters(
@@ -151,4 +163,4 @@ def _combination_rules(config: PartialConfig) -> Findings:
             more=config.takes_any,
         )
     except SpaceError as error:
-        yield ("parameters",), f"{error}; all of them are constants, so no trial could run"
+        yield ("parameters",), f"{error}; all parameters are constants, so no trial could run"

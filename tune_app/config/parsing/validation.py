@@ -1,4 +1,11 @@
-"""From plain data to models: every finding at once, and every value that is good in itself."""
+"""Explain what is wrong with plain data that should describe a model, all findings at once.
+
+The pydantic models alone decide whether data are valid. Valid data become a model in one step, and
+this module only notes its values. Where a model refuses data, `Reading` looks for the smallest
+parts that are refused: it asks for each section, then for each field of it, then for each item of
+a list. So the findings follow from the same models, and the valid parts next to them are known
+for the rules that join several parts.
+"""
 
 import types
 from collections.abc import Callable, Mapping
@@ -6,8 +13,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import TypeAdapter, ValidationError
 
 from tune_app.config.parsing.fields import (
     ConfigSection,
@@ -20,22 +26,22 @@ from tune_app.config.parsing.fields import (
 )
 
 Location = tuple[str | int, ...]  # keys and list positions from the top of the file
-MAX_REPORTED = 100  # problems of one kind in one place; with more, it is no search file
+MAX_REPORTED = 100  # problems of one kind in one place; a file with more is not a search file
 
 
 @dataclass(frozen=True)
 class ReadBy:
-    """Marks a field type that is read by a function of its own."""
+    """Marks a field type that has its own function to find problems."""
 
     read: "Callable[[Reading, Any, Location], None]"
 
 
 @dataclass
 class Reading:
-    """What reading has found so far.
+    """The findings and the valid values of one reading, both by location.
 
-    A location is missing in `known` where the value is wrong, and where a default is doubtful
-    because a misspelt key beside it may be what was meant.
+    `known` lacks a location if its value is wrong, or if its default is doubtful because a
+    misspelt key in the same section may mean it.
     """
 
     findings: list[tuple[Location, str]] = field(default_factory=list)
@@ -44,20 +50,18 @@ class Reading:
     def find(self, at: Location, text: str) -> None:
         self.findings.append((at, text))
 
-    def model(self, model: type[BaseModel], raw: Any, at: Location = ()) -> Any:
-        """Return the model that `raw` describes, or None where something is wrong."""
-        before = len(self.findings)
-        self.fields(model, raw, at)
-        if len(self.findings) > before:
-            return None
+    def section(self, model: type[ConfigSection], raw: Any, at: Location = ()) -> None:
+        """Read a section. `known[at]` is the model afterwards, if nothing is wrong."""
         try:
-            return model.model_validate(raw, by_name=False, by_alias=True)
+            self.known |= flatten(model.read(raw), at)
         except ValidationError as error:
-            self.find(at, rule_text(error.errors()) or str(error))
-        return None
+            before = len(self.findings)
+            self.fields(model, raw, at)
+            if len(self.findings) == before:  # each field is valid, so their combination is not
+                self.find(at, rule_text(error) or str(error))
 
-    def fields(self, model: type[BaseModel], raw: Any, at: Location = ()) -> None:
-        """Read the fields of `model`, leaving out the rules that join several of them."""
+    def fields(self, model: type[ConfigSection], raw: Any, at: Location = ()) -> None:
+        """Read the fields of a section one by one, without the rules that join several fields."""
         if not isinstance(raw, Mapping):
             way_out = "; leave the key out for the defaults" if raw is None else ""
             self.find(at, must_be(model, raw) + way_out)
@@ -78,7 +82,7 @@ class Reading:
                 self.known |= flatten(info.get_default(call_default_factory=True), here)
 
     def value(self, annotation: Any, raw: Any, at: Location) -> None:
-        """Read one value: a model, a list of models or a plain value."""
+        """Read one value: a section, a list, or a plain value."""
         inner, *metadata = (
             get_args(annotation) if get_origin(annotation) is Annotated else (annotation,)
         )
@@ -92,39 +96,39 @@ class Reading:
                 if raw is None and type(None) in choices:
                     self.known[at] = None
                 else:
-                    self.model(choice, raw, at)
+                    self.section(choice, raw, at)
                 return
-        before = len(self.findings)
-        if get_origin(inner) is tuple and isinstance(raw, list | tuple):
-            for position, item in enumerate(raw):
-                self.value(get_args(inner)[0], item, (*at, position))
-                if len(self.findings) - before == MAX_REPORTED:
-                    break
-        if len(self.findings) == before:
-            try:
-                self.known[at] = _adapter(annotation).validate_python(raw)
-            except ValidationError as error:
-                self.find(at, rule_text(error.errors()) or must_be(annotation, raw))
+        try:
+            value = _adapter(annotation).validate_python(raw, by_alias=True, by_name=False)
+            self.known |= flatten(value, at)
+        except ValidationError as error:
+            before = len(self.findings)
+            if get_origin(inner) is tuple and isinstance(raw, list | tuple):
+                for position, item in enumerate(raw):
+                    self.value(get_args(inner)[0], item, (*at, position))
+                    if len(self.findings) - before == MAX_REPORTED:
+                        break
+            if len(self.findings) == before:
+                self.find(at, rule_text(error) or must_be(annotation, raw))
 
 
-@lru_cache(maxsize=1024)  # to build one takes longer than all the rest of reading a value
+@lru_cache(maxsize=1024)  # building an adapter takes longer than everything else about a value
 def _adapter(annotation: Any) -> TypeAdapter[Any]:
     return TypeAdapter(annotation)
 
 
-def rule_text(errors: list[ErrorDetails]) -> str:
-    """Return the text of the first error that one of our own rules raised; empty if none did."""
-    texts = (str(error["ctx"]["error"]) for error in errors if error["type"] == "value_error")
-    return next(texts, "")
+def rule_text(failure: ValidationError) -> str:
+    """Return the text of the first error that a rule of this package raised; empty if none did."""
+    errors = (error for error in failure.errors() if error["type"] == "value_error")
+    return next((str(error["ctx"]["error"]) for error in errors), "")
 
 
 def flatten(value: Any, at: Location = ()) -> dict[Location, Any]:
-    """Return the values of a model by location, as reading it would have made them known."""
-    known: dict[Location, Any] = {}
+    """Return the values in a model by location; lists count as a whole and item by item."""
+    parts: dict[Location, Any] = {}
     if isinstance(value, ConfigSection):
         for name, info in type(value).model_fields.items():
-            known |= flatten(getattr(value, name), (*at, info.alias or name))
-        return known
+            parts |= flatten(getattr(value, name), (*at, info.alias or name))
     for position, item in enumerate(value if isinstance(value, tuple) else ()):
-        known |= flatten(item, (*at, position))
-    return {**known, at: value}
+        parts |= flatten(item, (*at, position))
+    return {**parts, at: value}

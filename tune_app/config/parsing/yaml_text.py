@@ -1,7 +1,8 @@
-"""YAML to plain data with the line of every value, and back.
+"""Read YAML into plain data with the line of every value, and write it back.
 
-A smaller YAML than the standard's: no tags, no second meaning of `yes` or `1:30`, and nothing
-that makes a small file large. Numbers are those that people write: 1e-4 is one.
+This is a subset of YAML: no tags, no special meaning of `yes` or `1:30`, and a limit on aliases,
+so that a small file cannot expand into a large one. Numbers are what people expect: 1e-4 is a
+number.
 """
 
 import io
@@ -25,12 +26,12 @@ _FLOAT = re.compile(
     r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
 )
 _WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
-# Written in C it is ten times as fast; without it the same events take longer.
+# The parser in C is ten times faster; the one in Python yields the same events.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def key_of(at: Location) -> str:
-    """Return a location as a person writes it.
+    """Return a location as dotted text.
 
     >>> key_of(("parameters", "kernel_size", "choice", 1))
     'parameters.kernel_size.choice[1]'
@@ -41,12 +42,12 @@ def key_of(at: Location) -> str:
 
 @dataclass
 class YamlDocument:
-    """What a text holds: plain data, the line of each location, and what is wrong already."""
+    """The content of a text: plain data, the line of each location, and problems so far."""
 
     data: Any = None
     lines: dict[Location, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
-    spoilt: set[Location] = field(default_factory=set)  # values with a problem of their own
+    spoilt: set[Location] = field(default_factory=set)  # values with a problem already reported
     readable: bool = True
 
     def find(self, line: int, at: Location, text: str) -> None:
@@ -55,14 +56,14 @@ class YamlDocument:
 
 
 class _UnreadableError(Exception):
-    """There is no going on after this."""
+    """Reading cannot continue after this problem."""
 
     def __init__(self, line: int | None, text: str) -> None:
         self.problem = Problem(line, "", text)
 
 
 def read_document(text: str) -> YamlDocument:
-    """Read a text of one YAML document. Where that ends early, `readable` is false."""
+    """Read a text that holds one YAML document. If reading had to stop, `readable` is false."""
     document = YamlDocument()
     try:
         if len(text.encode()) > MAX_BYTES:
@@ -74,17 +75,17 @@ def read_document(text: str) -> YamlDocument:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else None
-        hint = "; indent by spaces, not tabs" if mark and _begins_with_tab(text, mark) else ""
-        document.problems.append(Problem(line, "", f"this is no YAML: {error.problem}{hint}"))
+        hint = "; indent with spaces, not tabs" if mark and _begins_with_tab(text, mark) else ""
+        document.problems.append(Problem(line, "", f"not valid YAML: {error.problem}{hint}"))
         document.readable = False
     except (yaml.YAMLError, UnicodeError):
-        document.problems.append(Problem(None, "", "this is no text: it has control characters"))
+        document.problems.append(Problem(None, "", "not a text file: it has control characters"))
         document.readable = False
     return document
 
 
 class _Builder:
-    """Builds plain data from YAML's events, which is where limits can be kept."""
+    """Builds plain data from YAML's events, where limits can be enforced before data grow."""
 
     def __init__(self, text: str, document: YamlDocument) -> None:
         self.events: Iterator[Any] = yaml.parse(text.removeprefix("\ufeff"), Loader=_Loader)
@@ -99,21 +100,21 @@ class _Builder:
         data = self.value(next(self.events), ())
         next(self.events)  # the document's end
         if not isinstance(after := next(self.events), yaml.StreamEndEvent):
-            raise _UnreadableError(_line(after), "a second document begins here; keep one")
+            raise _UnreadableError(_line(after), "a second document begins here; keep only one")
         return data
 
     def value(self, event: Any, at: Location) -> Any:
         before = self.count
         self.count += 1
         if self.count > _MAX_VALUES:
-            raise _UnreadableError(_line(event), f"there are more than {_MAX_VALUES:,} values")
+            raise _UnreadableError(_line(event), f"more than {_MAX_VALUES:,} values in one file")
         if len(at) > _MAX_DEPTH:
             raise _UnreadableError(_line(event), f"nested more than {_MAX_DEPTH} levels deep")
         if isinstance(event, yaml.AliasEvent):
             return self.alias(event)
         if event.tag is not None:
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
-            self.out.find(_line(event), at, f"tags like {tag[:40]} are not read; remove it")
+            self.out.find(_line(event), at, f"tags like {tag[:40]} are not supported; remove it")
         data: Any
         if isinstance(event, yaml.MappingStartEvent):
             data = self.mapping(at)
@@ -127,9 +128,9 @@ class _Builder:
 
     def alias(self, event: Any) -> Any:
         if event.anchor not in self.anchors:
-            raise _UnreadableError(_line(event), f"*{event.anchor} stands for nothing before it")
+            raise _UnreadableError(_line(event), f"no anchor &{event.anchor} comes before this")
         data, size = self.anchors[event.anchor]
-        self.count += size
+        self.count += size  # an alias counts like a copy, which limits nested aliases too
         return data
 
     def mapping(self, at: Location) -> dict[str, Any]:
@@ -138,18 +139,18 @@ class _Builder:
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             line = _line(event)
             if not isinstance(event, yaml.ScalarEvent) or not event.value.isprintable():
-                raise _UnreadableError(line, "a key must be a plain word")
+                raise _UnreadableError(line, "a key must be plain text")
             key, here = event.value, (*at, event.value)
             if "${" in key:
                 self.out.find(line, here, _NO_INTERPOLATION)
             if key in data:
-                text = f"is given twice, first in line {first_lines[key]}; keep one of them"
+                text = f"appears twice, first in line {first_lines[key]}; keep one of them"
                 self.out.problems.append(Problem(line, key_of(here), text))
                 self.value(next(self.events), here)
                 continue
             first_lines[key] = line
             self.out.lines[here] = line
-            data[key] = None  # known before its value is read, so that problems come in order
+
             data[key] = self.value(next(self.events), here)
         return data
 
@@ -171,7 +172,7 @@ _NO_INTERPOLATION = "environment variables are not expanded; write the value its
 
 
 def parse_scalar(text: str) -> Any:
-    """Return what a plain word stands for: a number, true, false, null, or itself.
+    """Return the value of an unquoted word: a number, true, false, null, or the word itself.
 
     >>> parse_scalar("1e-4"), parse_scalar("2_000"), parse_scalar("true"), parse_scalar("yes")
     (0.0001, 2000, True, 'yes')
@@ -187,7 +188,7 @@ def parse_scalar(text: str) -> Any:
 
 
 def write_document(data: Mapping[str, Any]) -> str:
-    """Return plain data as YAML: a line for each key, and for each of the `parameters`."""
+    """Return plain data as YAML, with one line per key and one per entry of `parameters`."""
     root: Any = _Dumper(io.StringIO(), sort_keys=False).represent_data(data)
     for key, value in root.value:
         _inline(value, key.value != "parameters")
@@ -205,13 +206,13 @@ def _inline(node: Any, inline: bool) -> None:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes texts that either YAML's rules or ours would read as something else."""
+    """A dumper that quotes texts which YAML's rules or ours would read as another type."""
 
     def ignore_aliases(self, _data: Any) -> bool:
         return True
 
 
-# The dumper matches beginnings only.
+# \Z, because the dumper only matches the beginning of a text.
 _Dumper.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(rf"(?:{_FLOAT.pattern})\Z"), list("-+.0123456789")
 )
