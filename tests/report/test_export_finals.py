@@ -57,9 +57,9 @@ def test_the_first_seeds_network_is_exported_not_the_one_that_tested_best(store,
     assert trial.trial_id == first.trial_id == "f0002"
     metrics = json.loads((tmp_path / "best" / "metrics.json").read_text())
     assert (metrics["trial_id"], metrics["source"], metrics["split"]) == ("f0002", "t0002", "test")
-    (row,) = (row for row in final_rows(store, store.get_sweep("small"), 3_000) if row["best"])
+    (row,) = (row for row in final_rows(store, store.get_sweep("small"), 3_000) if row.best)
     for name in ("test_mean", "test_std", "test_ci95"):
-        assert metrics[name] == row[name]
+        assert metrics[name] == row.to_json()[name]
     assert metrics["seeds"] == 3
     assert metrics["test_accuracy"] == first.test_accuracy
     assert metrics["val_accuracy"] is None
@@ -99,7 +99,7 @@ def test_the_card_has_the_mean_its_interval_and_how_it_was_come_by(store, tmp_pa
     export_trial(store, "small", tmp_path / "best", budget=1_000)
     card = (tmp_path / "best" / "README.md").read_text()
     (row,) = final_rows(store, store.get_sweep("small"), 1_000)
-    mean, std, (low, high) = row["test_mean"], row["test_std"], row["test_ci95"]
+    mean, std, (low, high) = row.test_mean, row.test_std, row.test_ci95
     lines = card.splitlines()
     assert f"| test accuracy, mean ± std of 3 seeds | {mean:.4f} ± {std:.4f} |" in lines
     assert f"| the mean's 95 % interval | {low:.4f} to {high:.4f} |" in lines

@@ -142,7 +142,7 @@ def test_every_format_for_readers_shows_the_same_cells(tmp_path):
 
 def test_json_and_csv_hold_the_numbers_that_readers_see_rounded(tmp_path):
     sweep = two_budgets(tmp_path)
-    rows = final_rows(sweep.store, sweep.record, 20_000)
+    rows = [row.to_json() for row in final_rows(sweep.store, sweep.record, 20_000)]
     from_json = json.loads(to_json(rows))
     from_csv = list(csv.DictReader(io.StringIO(to_csv(rows, {}))))
     (small, _) = layouts_of(sweep)

@@ -18,9 +18,11 @@ from tune_app.results.tables.layout import (
     unranked_note,
     value_text,
 )
+from tune_app.results.tables.sweep_tables import rows_json
 from tune_app.results.tables.table_formats import to_csv, to_html, to_json, to_latex, to_markdown
 from tune_app.results.tables.terminal import print_layouts
-from tune_app.results.tables.trial_table import COLUMNS, ranked_rows, with_ranks
+from tune_app.results.tables.trial_row import TrialRow
+from tune_app.results.tables.trial_table import ranked_rows, with_ranks
 
 SWEEP = SweepRecord(
     "study",
@@ -35,14 +37,10 @@ SWEEP = SweepRecord(
 NASTY = r"=a&b <i>_x_</i> | 5% $#{}~^\ [red] *"
 
 
-def a_row(number: int, **fields: Any) -> dict[str, Any]:
+def a_row(number: int, **fields: Any) -> TrialRow:
     lr = 0.00123456 * number
-    row = dict.fromkeys(COLUMNS) | {
-        "sweep": "study",
-        "trial_id": f"t{number:04}",
-        "number": number,
-        "stage": "search",
-        "status": "finished",
+    row = {
+        "status": TrialStatus.FINISHED,
         "budget": 2000,
         "weights": 1000 + number,
         "parameters": {"lr": lr, "optimizer": "adam"},
@@ -52,11 +50,10 @@ def a_row(number: int, **fields: Any) -> dict[str, Any]:
         "epochs": 10,
         "seconds": 1.2345 * number,
     }
-    row |= fields
-    return row | {"status": TrialStatus(row["status"])}
+    return TrialRow("study", f"t{number:04}", number, **(row | fields))
 
 
-def ranked(*rows: dict[str, Any]) -> list[dict[str, Any]]:
+def ranked(*rows: TrialRow) -> list[TrialRow]:
     return with_ranks(rows, "val_accuracy", "max", SWEEP.budgets)
 
 
@@ -148,7 +145,7 @@ def test_every_format_for_readers_shows_the_same_cells(name):
 
 
 def test_json_and_csv_hold_the_numbers_unrounded_and_alike():
-    rows = ranked_rows(ROWS, SWEEP, 2000)
+    rows = rows_json(ranked_rows(ROWS, SWEEP, 2000))
     from_json = json.loads(to_json(rows))
     assert from_json == rows
     from_csv = list(csv.DictReader(io.StringIO(to_csv(rows, LAYOUTS[0].constants))))
@@ -161,7 +158,7 @@ def test_json_and_csv_hold_the_numbers_unrounded_and_alike():
 
 
 def test_the_readers_numbers_are_the_rounded_ones_of_json():
-    rows = json.loads(to_json(ranked_rows(ROWS, SWEEP, 2000)))
+    rows = json.loads(to_json(rows_json(ranked_rows(ROWS, SWEEP, 2000))))
     for row, cells in zip(rows, EXPECTED[1:], strict=True):
         keys = ["val_accuracy", "val_loss", "weights", "share"]
         assert cells[2:6] == [value_text(row[key], key) for key in keys]

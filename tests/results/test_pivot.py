@@ -8,14 +8,14 @@ from tune_app.errors import TuneAppError
 from tune_app.results.store import TrialStatus
 from tune_app.results.tables.pivot import pivot, pivot_cells
 from tune_app.results.tables.table_formats import to_csv, to_latex
+from tune_app.results.tables.trial_row import TrialRow
 
 
-def a_row(optimizer: str, lr: float, accuracy: float | None, **fields) -> dict:
+def a_row(optimizer: str, lr: float, accuracy: float | None, **fields) -> TrialRow:
     parameters = {"optimizer": optimizer, "lr": lr}
-    row = {"status": "finished", "rank": 1, "val_accuracy": accuracy, "val_loss": 0.5}
+    row = {"status": TrialStatus.FINISHED, "rank": 1, "val_accuracy": accuracy, "val_loss": 0.5}
     row |= {"parameters": parameters, "config": parameters | {"momentum": 0.9, "epochs": 3}}
-    row |= fields
-    return row | {"status": TrialStatus(row["status"])}
+    return TrialRow("study", "t0001", 1, **(row | fields))
 
 
 ROWS = [

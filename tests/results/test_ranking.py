@@ -1,43 +1,39 @@
-"""One rule ranks trials, in rows and in DataFrames."""
+"""One rule ranks trials, for every table."""
 
 import math
-import random
 from typing import Any
 
 import pytest
 
 from tune_app.results.ranking import best_so_far, pareto_front, rank_rows, with_ranks
 from tune_app.results.store import TrialStatus
-from tune_app.results.tables.trial_table import rank_frame
+from tune_app.results.tables.trial_row import TrialRow
 
 NAN, INF = math.nan, math.inf
 
 
-def a_row(number: int, accuracy: float | None, weights: int | None = 100, **fields: Any) -> dict:
-    row = {
-        "trial_id": f"t{number:04}",
-        "number": number,
-        "stage": "search",
-        "status": "finished",
-        "budget": None,
+def a_row(
+    number: int, accuracy: float | None, weights: int | None = 100, **fields: Any
+) -> TrialRow:
+    values = {
+        "status": TrialStatus.FINISHED,
         "weights": weights,
         "val_accuracy": accuracy,
         "val_loss": None if accuracy is None else 1 - accuracy,
     }
-    row |= fields
-    return row | {"status": TrialStatus(row["status"])}
+    return TrialRow("study", f"t{number:04}", number, **(values | fields))
 
 
-def order(rows: list[dict]) -> list[int]:
-    return [row["number"] for row in rows]
+def order(rows: list[TrialRow]) -> list[int]:
+    return [row.number for row in rows]
 
 
 def test_the_best_value_comes_first_in_either_direction():
     rows = [a_row(1, 0.5), a_row(2, 0.9), a_row(3, 0.7)]
     ranked = rank_rows(rows, "val_accuracy", "max")
-    assert [(row["number"], row["rank"]) for row in ranked] == [(2, 1), (3, 2), (1, 3)]
+    assert [(row.number, row.rank) for row in ranked] == [(2, 1), (3, 2), (1, 3)]
     assert order(rank_rows(rows, "val_loss", "min")) == [2, 3, 1]
-    assert "rank" not in rows[0]
+    assert rows[0].rank is None
 
 
 def test_equal_values_go_to_the_smaller_network_and_then_to_the_earlier_trial():
@@ -73,12 +69,12 @@ def test_a_budget_ranks_all_that_fit_it_whatever_they_were_drawn_for():
     assert order(rank_rows(rows, "val_accuracy", "max", budget=2000)) == [2, 3]
     assert order(rank_rows(rows, "val_accuracy", "max")) == [1, 2, 3, 4, 5]
     ranks = with_ranks(rows, "val_accuracy", "max", (2000, 5000))
-    assert [row["rank"] for row in ranks] == [1, 2, 2, 4, None]
+    assert [row.rank for row in ranks] == [1, 2, 2, 4, None]
 
 
 def test_winners_trained_again_have_no_rank_in_the_search():
     rows = [a_row(1, 0.5), a_row(2, 0.9, stage="final")]
-    assert [row["rank"] for row in with_ranks(rows, "val_accuracy", "max", (None,))] == [1, None]
+    assert [row.rank for row in with_ranks(rows, "val_accuracy", "max", (None,))] == [1, None]
 
 
 def test_the_pareto_front_leaves_out_what_a_smaller_network_matches():
@@ -101,24 +97,17 @@ def test_best_so_far_passes_over_what_is_no_number():
     assert best_so_far([], "max") == []
 
 
-@pytest.mark.parametrize(("metric", "mode"), [("val_accuracy", "max"), ("val_loss", "min")])
-@pytest.mark.parametrize("budget", [None, 60])
-def test_rows_and_dataframes_are_ranked_alike(metric, mode, budget):
-    pandas = pytest.importorskip("pandas")
-    rng = random.Random(0)
-    statuses = ["finished", "stopped", "timeout", "interrupted", "failed", "running"]
+def test_the_front_of_another_cost_breaks_ties_by_it():
     rows = [
-        a_row(
-            number,
-            rng.choice([None, NAN, INF, 0.1, 0.2, 0.3]),
-            rng.choice([None, 50, 60, 70]),
-            status=rng.choice(statuses),
-            stage=rng.choice(["search", "search", "final"]),
-        )
-        for number in rng.sample(range(1, 10_001), 300)
+        a_row(1, 0.9, 100, seconds=9.0),
+        a_row(2, 0.9, 900, seconds=3.0),
+        a_row(3, 0.8, 50, seconds=4.0),
+        a_row(4, 0.7, 70, seconds=2.0),
     ]
-    expected = rank_rows(rows, metric, mode, budget=budget)
-    frame = rank_frame(pandas.DataFrame(rows), metric, mode, budget=budget)
-    assert len(expected) > 30
-    assert frame["number"].tolist() == order(expected)
-    assert frame["rank"].tolist() == [row["rank"] for row in expected]
+    assert order(pareto_front(rows, "val_accuracy", "max", cost="seconds")) == [4, 2]
+    assert order(pareto_front(rows, "val_accuracy", "max")) == [3, 1]
+
+
+def test_a_metric_that_the_search_file_adds_ranks_too():
+    rows = [a_row(n, 0.5, metrics={"val_f1": f1}) for n, f1 in ((1, 0.2), (2, 0.4), (3, None))]
+    assert order(rank_rows(rows, "val_f1", "max")) == [2, 1]

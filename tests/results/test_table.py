@@ -8,9 +8,10 @@ import pytest
 
 from tune_app.errors import TuneAppError
 from tune_app.results.store import Store, SweepRecord, TrialRecord, open_store
+from tune_app.results.tables.sweep_tables import rows_json
 from tune_app.results.tables.table_formats import to_json
+from tune_app.results.tables.trial_row import COLUMNS
 from tune_app.results.tables.trial_table import (
-    COLUMNS,
     ranked_rows,
     sort_rows,
     split_parameters,
@@ -62,31 +63,32 @@ def store(tmp_path: Path) -> Store:
 def test_rows_have_the_columns_that_other_programs_rely_on(store):
     rows = trial_rows(store, store.get_sweep("study"))
     assert list(COLUMNS)[: len(CONTRACT)] == CONTRACT
-    assert [list(row) for row in rows] == [list(COLUMNS)] * 5
-    assert json.loads(to_json(rows)) == rows
+    plain = rows_json(rows)
+    assert [list(row) for row in plain] == [list(COLUMNS)] * 5
+    assert json.loads(to_json(plain)) == plain
 
 
 def test_rank_is_among_the_trials_that_fit_the_rows_own_budget(store):
     rows = trial_rows(store, store.get_sweep("study"))
-    assert [row["rank"] for row in rows] == [2, 2, 1, None, None]
+    assert [row.rank for row in rows] == [2, 2, 1, None, None]
 
 
 def test_a_checkpoint_is_a_whole_path(store):
     rows = trial_rows(store, store.get_sweep("study"))
-    assert rows[0]["checkpoint"] == str((store.storage / "study/t0001/best.pt").resolve())
-    assert rows[1]["checkpoint"] is None
+    assert rows[0].checkpoint == str((store.storage / "study/t0001/best.pt").resolve())
+    assert rows[1].checkpoint is None
 
 
 def test_a_ranked_table_holds_every_trial_that_fits_its_budget(store):
     sweep = store.get_sweep("study")
     rows = trial_rows(store, sweep)
     table = ranked_rows(rows, sweep, 2000)
-    assert [(row["trial_id"], row["rank"], row["share"]) for row in table] == [
+    assert [(row.trial_id, row.rank, row.share) for row in table] == [
         ("t0003", 1, 0.95),
         ("t0001", 2, 0.75),
     ]
-    assert {row["table_budget"] for row in table} == {2000}
-    assert [row["trial_id"] for row in ranked_rows(rows, sweep, None)] == [
+    assert {row.table_budget for row in table} == {2000}
+    assert [row.trial_id for row in ranked_rows(rows, sweep, None)] == [
         "t0003",
         "t0002",
         "t0001",
@@ -116,7 +118,7 @@ def test_sorting_puts_missing_values_last_in_either_direction(store):
     rows = trial_rows(store, store.get_sweep("study"))
 
     def order(column: str) -> list[int]:
-        return [row["number"] for row in sort_rows(rows, column)]
+        return [row.number for row in sort_rows(rows, column)]
 
     assert order("accuracy") == order("val_accuracy") == [5, 3, 2, 1, 4]
     assert order("-val_accuracy") == [1, 2, 3, 5, 4]
@@ -136,7 +138,7 @@ def test_an_unknown_column_is_answered_with_the_nearest(store):
 def test_a_frame_has_a_column_for_each_parameter(store):
     pytest.importorskip("pandas")
     store.update_trial("study", "t0001", parameters={"lr": 0.1, "seed": 5})
-    frame = to_frame(trial_rows(store, store.get_sweep("study")))
+    frame = to_frame(rows_json(trial_rows(store, store.get_sweep("study"))))
     assert frame["lr"].tolist() == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5])
     assert frame["parameters.seed"].tolist()[0] == 5
     assert {"config", "parameters"}.isdisjoint(frame.columns)

@@ -26,6 +26,7 @@ from tune_app.errors import (
 )
 from tune_app.results.final_results import final_rows
 from tune_app.results.store import open_store
+from tune_app.results.tables.sweep_tables import rows_json
 from tune_app.results.tables.trial_table import ranked_rows, sort_rows, sweep_summary, trial_rows
 from tune_app.service.client.service_client import Service
 
@@ -62,7 +63,7 @@ def test_the_list_is_the_same_three_ways(client, store, storage):
 @pytest.mark.parametrize("name", SWEEPS)
 def test_all_trials_are_the_same_three_ways(name, client, store, storage):
     cli = json.loads(typed(storage, "show", name, "--all", "--format", "json"))
-    rows = trial_rows(store, store.get_sweep(name))
+    rows = rows_json(trial_rows(store, store.get_sweep(name)))
     rest = client.sweep(name).ranked_rows(every=True)
     paged = client.sweep(name).trials()
     assert rest == cli
@@ -80,7 +81,7 @@ def test_ranked_tables_are_the_same_three_ways(name, budget, client, store, stor
     record = store.get_sweep(name)
     budgets = [int(budget[:-1]) * 1000] if budget else record.budgets or [None]
     python = [
-        row
+        row.to_json()
         for limit in budgets
         for row in ranked_rows(trial_rows(store, record), record, limit)[:7]
     ]
@@ -89,7 +90,7 @@ def test_ranked_tables_are_the_same_three_ways(name, budget, client, store, stor
     assert client[name].ranked(budget, top=7).equals(local.ranked(budget, top=7).frame())
     if len(budgets) == 1:
         best = client.sweep(name).best(budget)
-        assert best == ranked_rows(trial_rows(store, record), record, budgets[0])[0]
+        assert best == ranked_rows(trial_rows(store, record), record, budgets[0])[0].to_json()
         assert best["trial_id"] == local.best(budget).trial_id
 
 
@@ -141,7 +142,7 @@ def test_pivot_tables_are_the_same_two_ways(client, storage):
 def test_the_winners_are_the_same_two_ways(client, store):
     record = store.get_sweep("made")
     python = [
-        {**row, "budget": budget}
+        {**row.to_json(), "budget": budget}
         for budget in record.budgets
         for row in final_rows(store, record, budget)
     ]
@@ -161,7 +162,7 @@ def test_a_trial_is_the_same_three_ways(trial, client, store, storage):
 def test_sorting_is_that_of_the_command_line_with_what_failed_last(client, store):
     rows = client.sweep("made").trials(sort="val_loss")
     record = store.get_sweep("made")
-    expected = sort_rows(trial_rows(store, record), "val_loss")
+    expected = rows_json(sort_rows(trial_rows(store, record), "val_loss"))
     spoilt = ("failed", "diverged")
     order = [row["trial_id"] for row in expected if row["status"] not in spoilt]
     assert [row["trial_id"] for row in rows if row["status"] not in spoilt][:20] == order[:20]

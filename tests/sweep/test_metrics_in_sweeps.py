@@ -76,11 +76,11 @@ def test_tables_show_them_with_the_objective_first(sweep):
     assert headings[:6] == ["#", "trial", "f1_macro", "accuracy", "loss", "auroc"]
     assert "val_f1_macro" in sweep.ranked("3k").frame()
     row = trial_rows(sweep.store, sweep.record)[0]
-    assert "metrics" not in row
+    assert "metrics" not in row.to_json()
 
 
 def test_winners_are_measured_on_the_test_split(sweep):
-    (winner,) = final_rows(sweep.store, sweep.record, 3_000)
+    winner = final_rows(sweep.store, sweep.record, 3_000)[0].to_json()
     replicates = [row for row in sweep.trials() if row["stage"] == "final"]
     values = []
     for row in replicates:
@@ -94,7 +94,7 @@ def test_winners_are_measured_on_the_test_split(sweep):
     assert winner["test_std"] == pytest.approx(np.std(values, ddof=1), abs=1e-6)
     accuracies = [row["test_accuracy"] for row in replicates]
     assert winner["test_accuracy_mean"] == pytest.approx(np.mean(accuracies), abs=1e-6)
-    layout, apart = final_layouts(sweep.trials().rows, sweep.record)
+    layout, apart = final_layouts(trial_rows(sweep.store, sweep.record), sweep.record)
     headings = [column.heading for column in layout.columns]
     assert headings[1] == "test f1_macro"
     assert headings[4:7] == ["validation f1_macro", "test accuracy", "test auroc"]
@@ -105,7 +105,7 @@ def test_winners_are_measured_on_the_test_split(sweep):
 def test_a_report_calls_the_objective_by_its_name(sweep, tmp_path):
     text = sweep.report(tmp_path / "report.md").read_text(encoding="utf-8")
     assert "network with at most 3k weights reaches the highest f1" in text
-    (winner,) = final_rows(sweep.store, sweep.record, 3_000)
+    winner = final_rows(sweep.store, sweep.record, 3_000)[0].to_json()
     assert f"F1\\_macro {winner['test_mean']:.4f} ± " in text
 
 

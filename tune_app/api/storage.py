@@ -12,6 +12,7 @@ from tune_app.config.sweep import SweepConfig
 from tune_app.errors import BudgetError, UnknownTrialError
 from tune_app.results.store import Store, SweepRecord, TrialRecord, open_store
 from tune_app.results.tables.layout import full_layout, ranked_layouts
+from tune_app.results.tables.sweep_tables import rows_json
 from tune_app.results.tables.trial_table import ranked_rows, table_budgets, trial_rows
 
 if TYPE_CHECKING:
@@ -126,13 +127,13 @@ class Sweep:
         limits = table_budgets(record) if budget is None else (parse_budget(budget),)
         shown = [row for limit in limits for row in ranked_rows(rows, record, limit)[:top]]
         layouts = ranked_layouts(rows, record, budgets=limits, top=top)
-        return Table(tuple(shown), tuple(layouts))
+        return Table(tuple(rows_json(shown)), tuple(layouts))
 
     def trials(self) -> Table:
         """Return every trial, failed ones and those of the final stage too."""
         record = self.record
         rows = trial_rows(self.store, record)
-        return Table(tuple(rows), (full_layout(rows, rows, record),))
+        return Table(tuple(rows_json(rows)), (full_layout(rows, rows, record),))
 
     def tested(self, budget: Budget = None) -> Table:
         """Return the winners that were retrained and tested, of a budget or below each other.

@@ -71,7 +71,7 @@ class Workbench:
                 f"sweep '{sweep}' has no trial with a result",
                 hint=hint("list_trials", sweep=sweep),
             )
-        return Subject(self, record, self.store.get_trial(sweep, ranked[0]["trial_id"]))
+        return Subject(self, record, self.store.get_trial(sweep, ranked[0].trial_id))
 
     def data(self, config: DatasetConfig) -> SearchData:
         """Return the training and validation examples; raises what `load_search_data` raises."""

@@ -20,13 +20,14 @@ from tune_app.report.document.blocks import (
     sentence,
     text,
 )
-from tune_app.results.final_results import choose_export, final_budgets, final_rows
+from tune_app.results.final_results import WinnerRow, choose_export, final_budgets, final_rows
 from tune_app.results.store import Store, SweepRecord
 from tune_app.results.tables.final_layout import final_layouts
 from tune_app.results.tables.layout import Layout, constants_above, ranked_layouts, unranked_note
 from tune_app.results.tables.network_notation import architecture_text
 from tune_app.results.tables.published_tables import published_layout
 from tune_app.results.tables.spread_text import interval_text, spread_text
+from tune_app.results.tables.trial_row import TrialRow
 from tune_app.results.tables.trial_table import objective_of, ranked_rows, table_budgets
 
 TOP = 10  # rows of a ranked table
@@ -61,14 +62,12 @@ class Best:
         return "all sizes" if self.budget is None else format_budget(self.budget)
 
 
-def best_networks(
-    store: Store, sweep: SweepRecord, rows: Sequence[Mapping[str, Any]]
-) -> list[Best]:
+def best_networks(store: Store, sweep: SweepRecord, rows: Sequence[TrialRow]) -> list[Best]:
     """Return the best network of each budget that has one; `rows` are all of the sweep's."""
     tested = {budget: final_rows(store, sweep, budget) for budget in final_budgets(sweep)}
     found = []
     for budget in table_budgets(sweep):
-        measured = [row for row in tested.get(budget, ()) if row["test_mean"] is not None]
+        measured = [row for row in tested.get(budget, ()) if row.test_mean is not None]
         if measured:
             found.append(_tested(sweep, budget, measured))
         elif ranked := ranked_rows(rows, sweep, budget):
@@ -103,9 +102,7 @@ def answer(sweeps: Sequence[SweepRecord], found: Sequence[Best]) -> tuple[Block,
     return tuple(blocks)
 
 
-def results(
-    store: Store, sweep: SweepRecord, rows: Sequence[Mapping[str, Any]], *, alone: bool
-) -> Section:
+def results(store: Store, sweep: SweepRecord, rows: Sequence[TrialRow], *, alone: bool) -> Section:
     """Return the tables: what was tested, and what the search ranked; `rows` are all trials.
 
     A sweep that is reported `alone` has its networks in one table more, as studies publish them.
@@ -147,41 +144,42 @@ def wilson_interval(share: float, count: int) -> tuple[float, float]:
     return middle - half, middle + half
 
 
-def _tested(sweep: SweepRecord, budget: int | None, rows: Sequence[Mapping[str, Any]]) -> Best:
+def _tested(sweep: SweepRecord, budget: int | None, rows: Sequence[WinnerRow]) -> Best:
     row = rows[0]
+    assert row.test_mean is not None, "only measured winners come here"
     exported = choose_export(rows)
-    interval = row["test_ci95"]
+    interval = row.test_ci95
     return Best(
         sweep=sweep.name,
         budget=budget,
-        trial_id=row["trial_id"],
-        tested=exported["first_seed_trial"] if exported else None,
-        network=_network(sweep, row["config"]),
-        weights=row["weights"],
-        seconds=row["seconds_mean"],
-        score=row["test_mean"],
-        std=row["test_std"],
+        trial_id=row.trial_id,
+        tested=exported.first_seed_trial if exported else None,
+        network=_network(sweep, row.config),
+        weights=row.weights or 0,
+        seconds=row.seconds_mean or 0.0,
+        score=row.test_mean,
+        std=row.test_std,
         interval=None if interval is None else (interval[0], interval[1]),
-        values=tuple(row["test_values"]),
-        ties=tuple(one["trial_id"] for one in rows[1:] if one["ties_with_best"]),
-        key=row["metric"],
+        values=tuple(row.test_values),
+        ties=tuple(one.trial_id for one in rows[1:] if one.ties_with_best),
+        key=row.metric,
     )
 
 
-def _validated(sweep: SweepRecord, budget: int | None, row: Mapping[str, Any]) -> Best:
+def _validated(sweep: SweepRecord, budget: int | None, row: TrialRow) -> Best:
     metric, _ = objective_of(sweep)
     count = sweep.resolved.validation_count
     return Best(
         sweep=sweep.name,
         budget=budget,
-        trial_id=row["trial_id"],
+        trial_id=row.trial_id,
         tested=None,
-        network=_network(sweep, row["config"]),
-        weights=row["weights"],
-        seconds=row["seconds"],
-        score=row[metric],
+        network=_network(sweep, row.config),
+        weights=row.weights or 0,
+        seconds=row.seconds,
+        score=row.result(metric),
         std=None,
-        interval=wilson_interval(row[metric], count) if metric == "val_accuracy" else None,
+        interval=wilson_interval(row.result(metric), count) if metric == "val_accuracy" else None,
         values=(),
         ties=(),
         key=metric,
@@ -250,7 +248,7 @@ def _interval_notes(found: Sequence[Best]) -> list[str]:
 
 
 def _tested_tables(
-    sweep: SweepRecord, rows: Sequence[Mapping[str, Any]], published: Layout | None
+    sweep: SweepRecord, rows: Sequence[TrialRow], published: Layout | None
 ) -> tuple[Block, ...]:
     layouts = final_layouts(rows, sweep)
     grids = [

@@ -1,19 +1,22 @@
 """The final stage in rows: winners trained again over seeds, and what they measured on the test."""
 
+import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from tune_app.results.ranking import is_number
 from tune_app.results.statistics import (
-    ComparisonWithBest,
     compare_with_best,
     confidence_interval,
     sample_mean,
     sample_std,
 )
 from tune_app.results.store.records import SweepRecord
+from tune_app.results.store.statuses import TrialStatus
 from tune_app.results.store.store import Store
+from tune_app.results.tables.trial_row import TrialRow
 from tune_app.results.tables.trial_table import (
     METRIC_HEADINGS,
     objective_of,
@@ -21,6 +24,49 @@ from tune_app.results.tables.trial_table import (
     table_budgets,
     trial_rows,
 )
+
+
+@dataclass(frozen=True)
+class WinnerRow:
+    """A winner of a budget, trained again over seeds and tested; see `final_rows`."""
+
+    sweep: str
+    trial_id: str
+    budget: int | None
+    weights: int | None
+    macs: int | None
+    metric: str
+    test_mean: float | None
+    test_std: float | None
+    test_ci95: tuple[float, float] | None
+    test_values: Sequence[float]
+    seeds: int
+    failed: int
+    epochs: float | None
+    seconds_mean: float | None
+    val_accuracy: float | None
+    val_loss: float | None
+    sampler: str
+    first_seed_trial: str | None
+    parameters: Mapping[str, Any]
+    config: Mapping[str, Any]
+    # What else was tested, and the validation of `metric`: each a column of its own.
+    metrics: Mapping[str, float | None] = field(default_factory=dict)
+    search_rank: int | None = None
+    seeds_planned: int | None = None
+    table_budget: int | None = None
+    share: float | None = None
+    best: bool = False
+    ties_with_best: bool | None = None
+    p_value: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the columns of the row by name."""
+        values: dict[str, Any] = {}
+        for one in fields(self):
+            values |= self.metrics if one.name == "metrics" else {one.name: getattr(self, one.name)}
+        interval = None if self.test_ci95 is None else list(self.test_ci95)
+        return values | {"test_ci95": interval, "test_values": list(self.test_values)}
 
 
 def budget_label(budget: int | None) -> str:
@@ -48,7 +94,7 @@ def final_budgets(sweep: SweepRecord) -> tuple[int | None, ...]:
     return tuple(budget for budget in table_budgets(sweep) if winners.get(budget_label(budget)))
 
 
-def final_rows(store: Store, sweep: SweepRecord, budget: int | None) -> list[dict[str, Any]]:
+def final_rows(store: Store, sweep: SweepRecord, budget: int | None) -> list[WinnerRow]:
     """Return a row for each winner of a budget, best mean on the test split first.
 
     `test_mean`, `test_std`, `test_ci95` and the `test_values` they are computed from are of
@@ -70,32 +116,28 @@ def final_rows(store: Store, sweep: SweepRecord, budget: int | None) -> list[dic
 
 
 def winner_rows(
-    rows: Sequence[Mapping[str, Any]], sweep: SweepRecord, budget: int | None
-) -> list[dict[str, Any]]:
+    rows: Sequence[TrialRow], sweep: SweepRecord, budget: int | None
+) -> list[WinnerRow]:
     """Return what `final_rows` does, from `trial_rows`."""
-    metric, mode = final_metric(sweep)
-    ranks = {row["trial_id"]: row["rank"] for row in ranked_rows(rows, sweep, budget)}
-    by_id = {row["trial_id"]: row for row in rows}
-    final = [row for row in rows if row["stage"] == "final"]
+    _, mode = final_metric(sweep)
+    ranks = {row.trial_id: row.rank for row in ranked_rows(rows, sweep, budget)}
+    by_id = {row.trial_id: row for row in rows}
+    final = [row for row in rows if row.stage == "final"]
     found = []
     for winner in sweep.final.get("winners", {}).get(budget_label(budget), ()):
-        replicates = [row for row in final if row["source"] == winner]
-        row = _measured(by_id[winner], replicates, metric)
-        row |= _tested_too(replicates, sweep)
-        row[metric.replace("test_", "val_")] = by_id[winner][metric.replace("test_", "val_")]
-        row |= {
-            "search_rank": ranks.get(winner),
-            "seeds_planned": sweep.final.get("seeds"),
-            "table_budget": budget,
-            "share": row["weights"] / budget if budget else None,
-        }
-        found.append(row)
+        replicates = [row for row in final if row.source == winner]
+        row = _measured(by_id[winner], replicates, sweep)
+        share = row.weights / budget if budget and row.weights is not None else None
+        found.append(replace(row, search_rank=ranks.get(winner), table_budget=budget, share=share))
     found.sort(key=lambda row: _merit(row, mode))
-    comparisons = compare_with_best([row["test_values"] for row in found], mode)
-    return [row | _compared(comparison) for row, comparison in zip(found, comparisons, strict=True)]
+    comparisons = compare_with_best([row.test_values for row in found], mode)
+    return [
+        replace(row, best=own.best, ties_with_best=own.tie, p_value=own.p_value)
+        for row, own in zip(found, comparisons, strict=True)
+    ]
 
 
-def choose_export(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+def choose_export(rows: Sequence[WinnerRow]) -> WinnerRow | None:
     """Return the row of `final_rows` whose first seed is exported; None where nothing finished.
 
     Of the rows that cannot be told from the best, it is the one that validation ranked first: the
@@ -103,11 +145,13 @@ def choose_export(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     with one seed each, it decides nothing.
     """
     candidates = [
-        row for row in rows if row["test_mean"] is not None and row["ties_with_best"] is not False
+        row for row in rows if row.test_mean is not None and row.ties_with_best is not False
     ]
-    if not candidates:
-        return None
-    return dict(min(candidates, key=lambda row: (row["search_rank"] is None, row["search_rank"])))
+    return min(
+        candidates,
+        key=lambda row: math.inf if row.search_rank is None else row.search_rank,
+        default=None,
+    )
 
 
 def baseline_rows(sweep: SweepRecord) -> list[dict[str, Any]]:
@@ -134,38 +178,50 @@ def baseline_rows(sweep: SweepRecord) -> list[dict[str, Any]]:
     ]
 
 
-def _measured(
-    source: Mapping[str, Any], replicates: Sequence[Mapping[str, Any]], metric: str
-) -> dict[str, Any]:
+def _measured(source: TrialRow, replicates: Sequence[TrialRow], sweep: SweepRecord) -> WinnerRow:
     """Return what is known of a winner, but for its place among the others."""
-    finished = [row for row in replicates if row["status"] == "finished" and is_number(row[metric])]
+    metric, _ = final_metric(sweep)
+    finished = [
+        row
+        for row in replicates
+        if row.status == TrialStatus.FINISHED and is_number(row.measured(metric))
+    ]
     # The others without a test result may still get one.
-    failed = [row for row in replicates if row["status"].is_ended and row not in finished]
+    failed = [row for row in replicates if row.status.is_ended and row not in finished]
     trained = (finished or replicates or [source])[0]
-    values = [row[metric] for row in finished]
-    interval = confidence_interval(values)
-    return {
-        "sweep": source["sweep"],
-        "trial_id": source["trial_id"],
-        "budget": source["budget"],
-        "weights": source["weights"],
-        "macs": source["macs"],
-        "metric": metric,
-        "test_mean": sample_mean(values),
-        "test_std": sample_std(values),
-        "test_ci95": None if interval is None else list(interval),
-        "test_values": values,
-        "seeds": len(finished),
-        "failed": len(failed),
-        "epochs": statistics.mean(row["epochs"] for row in finished) if finished else None,
-        "seconds_mean": sample_mean([row["seconds"] for row in finished]),
-        "val_accuracy": source["val_accuracy"],
-        "val_loss": source["val_loss"],
-        "sampler": source["sampler"],
-        "first_seed_trial": finished[0]["trial_id"] if finished else None,
-        "parameters": source["parameters"],
-        "config": trained["config"],
-    }
+    values = _values(finished, metric)
+    return WinnerRow(
+        sweep=source.sweep,
+        trial_id=source.trial_id,
+        budget=source.budget,
+        weights=source.weights,
+        macs=source.macs,
+        metric=metric,
+        test_mean=sample_mean(values),
+        test_std=sample_std(values),
+        test_ci95=confidence_interval(values),
+        test_values=values,
+        seeds=len(finished),
+        failed=len(failed),
+        epochs=statistics.mean(row.epochs for row in finished) if finished else None,
+        seconds_mean=sample_mean([row.seconds for row in finished]),
+        val_accuracy=source.val_accuracy,
+        val_loss=source.val_loss,
+        sampler=source.sampler,
+        first_seed_trial=finished[0].trial_id if finished else None,
+        parameters=source.parameters,
+        config=trained.config,
+        seeds_planned=sweep.final.get("seeds"),
+        metrics={
+            **_tested_too(replicates, sweep),
+            metric.replace("test_", "val_"): source.measured(metric.replace("test_", "val_")),
+        },
+    )
+
+
+def _values(rows: Iterable[TrialRow], metric: str) -> list[float]:
+    measured = (row.measured(metric) for row in rows)
+    return [value for value in measured if is_number(value)]
 
 
 def tested_too(sweep: SweepRecord) -> list[str]:
@@ -176,27 +232,17 @@ def tested_too(sweep: SweepRecord) -> list[str]:
     return [name for name in (*(["test_accuracy"] if is_named else []), *named) if name != metric]
 
 
-def _tested_too(
-    replicates: Sequence[Mapping[str, Any]], sweep: SweepRecord
-) -> dict[str, float | None]:
+def _tested_too(replicates: Sequence[TrialRow], sweep: SweepRecord) -> dict[str, float | None]:
     """Return mean and deviation of each."""
     found: dict[str, float | None] = {}
     for name in tested_too(sweep):
-        values = [row[name] for row in replicates if is_number(row[name])]
+        values = _values(replicates, name)
         found |= {f"{name}_mean": sample_mean(values), f"{name}_std": sample_std(values)}
     return found
 
 
-def _compared(comparison: ComparisonWithBest) -> dict[str, Any]:
-    return {
-        "best": comparison.best,
-        "ties_with_best": comparison.tie,
-        "p_value": comparison.p_value,
-    }
-
-
-def _merit(row: Mapping[str, Any], mode: str) -> tuple[bool, float, float]:
-    mean = row["test_mean"]
-    if mean is None:
-        return True, 0.0, row["weights"]
-    return False, mean if mode == "min" else -mean, row["weights"]
+def _merit(row: WinnerRow, mode: str) -> tuple[bool, float, float]:
+    weights = math.inf if row.weights is None else row.weights
+    if row.test_mean is None:
+        return True, 0.0, weights
+    return False, row.test_mean if mode == "min" else -row.test_mean, weights

@@ -83,7 +83,7 @@ def plan_pruning(store: Store, sweep: SweepRecord, keep: int) -> Pruning:
     _require_folder(store, "pruned")
     rows = trial_rows(store, sweep)
     kept = {
-        row["trial_id"]
+        row.trial_id
         for budget in table_budgets(sweep)
         for row in ranked_rows(rows, sweep, budget)[:keep]
     }

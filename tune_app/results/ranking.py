@@ -1,51 +1,70 @@
-"""The one rule that ranks trials: for rows here, and through table.py for DataFrames."""
+"""The one rule that ranks trials, for every table, figure and export."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeGuard
+from collections.abc import Iterable, Sequence
+from typing import TypeGuard, TypeVar
 
-Row = Mapping[str, Any]
+from tune_app.results.store.records import TrialRecord
+from tune_app.results.tables.trial_row import TrialRow
+
+R = TypeVar("R", bound=TrialRow)
+T = TypeVar("T", bound=TrialRecord)
 
 
-def rank_rows(
-    rows: Iterable[Row], metric: str, mode: str, *, budget: int | None = None
-) -> list[dict[str, Any]]:
+def best_first(
+    trials: Iterable[T],
+    metric: str,
+    mode: str,
+    *,
+    budget: int | None = None,
+    cost: str = "weights",
+) -> list[T]:
     """Return the trials of a search that have a result and fit `budget`, best first.
 
-    Reads `trial_id`, `number`, `stage`, `status`, `weights` and `metric`, the value at the best
-    epoch; sets `rank`, 1 for the best, in copies of the rows. Trials stopped early, cut by their
-    time limit or interrupted count with their best epoch. Equal values go to the smaller
-    network, then to the earlier trial. A missing, NaN or infinite value is not a result.
+    `metric` is the value at the best epoch. Trials stopped early, cut by their time limit or
+    interrupted count with their best epoch. Equal values go to the trial of less `cost`, then to
+    the earlier one. A missing, NaN or infinite value is not a result.
     """
-    ranked = _best_first(rows, metric, mode, budget)
-    return [{**row, "rank": rank} for rank, row in enumerate(ranked, start=1)]
+    sign = 1 if mode == "min" else -1
+    keyed = [
+        # The number comes last, so that one table has one order.
+        ((sign * score, _cost(trial, cost), trial.number), trial)
+        for trial in trials
+        if trial.stage == "search"
+        and trial.status.is_ranked
+        and is_number(score := trial.measured(metric))
+        and fits(trial, budget)
+    ]
+    keyed.sort(key=lambda pair: pair[0])
+    return [trial for _, trial in keyed]
 
 
-def with_ranks(
-    rows: Sequence[Row], metric: str, mode: str, budgets: Sequence[int | None]
-) -> list[dict[str, Any]]:
+def rank_rows(rows: Iterable[R], metric: str, mode: str, *, budget: int | None = None) -> list[R]:
+    """Return what `best_first` does, with `rank`, 1 for the best, in copies of the rows."""
+    ranked = best_first(rows, metric, mode, budget=budget)
+    return [row.changed(rank=rank) for rank, row in enumerate(ranked, start=1)]
+
+
+def with_ranks(rows: Sequence[R], metric: str, mode: str, budgets: Sequence[int | None]) -> list[R]:
     """Return the rows in their order, `rank` set among those that fit the row's own `budget`.
 
-    It is null where the row has no result, or a budget that is not in `budgets`.
+    It is None where the row has no result, or a budget that is not in `budgets`.
     """
     ranks = {
-        (budget, row["trial_id"]): rank
+        (budget, row.trial_id): rank
         for budget in budgets
-        for rank, row in enumerate(_best_first(rows, metric, mode, budget), start=1)
+        for rank, row in enumerate(best_first(rows, metric, mode, budget=budget), start=1)
     }
-    return [{**row, "rank": ranks.get((row["budget"], row["trial_id"]))} for row in rows]
+    return [row.changed(rank=ranks.get((row.budget, row.trial_id))) for row in rows]
 
 
-def pareto_front(rows: Iterable[Row], metric: str, mode: str) -> list[dict[str, Any]]:
-    """Return the trials that no other beats with as few weights, smallest network first.
-
-    The rows are those of `rank_rows` without a limit.
-    """
-    front: list[dict[str, Any]] = []
-    for row in rank_rows(rows, metric, mode):  # best first: only ever smaller ones may follow
-        if row["weights"] is None:
-            continue
-        if not front or row["weights"] < front[-1]["weights"]:
+def pareto_front(rows: Iterable[R], metric: str, mode: str, *, cost: str = "weights") -> list[R]:
+    """Return the trials that no other beats at as little `cost`, the cheapest first."""
+    front: list[R] = []
+    # From the best on, only a trial that is cheaper than all before it can be on the front.
+    for row in best_first(rows, metric, mode, cost=cost):
+        price = row.measured(cost)
+        if price is not None and (not front or price < _cost(front[-1], cost)):
             front.append(row)
     return front[::-1]
 
@@ -61,9 +80,9 @@ def best_so_far(scores: Iterable[float | None], mode: str) -> list[float | None]
     return curve
 
 
-def fits(row: Row, budget: int | None) -> bool:
+def fits(row: TrialRecord, budget: int | None) -> bool:
     """Tell whether a trial's network has at most `budget` weights."""
-    return budget is None or (row["weights"] is not None and row["weights"] <= budget)
+    return budget is None or (row.weights is not None and row.weights <= budget)
 
 
 def is_number(value: float | None) -> TypeGuard[float]:
@@ -71,19 +90,6 @@ def is_number(value: float | None) -> TypeGuard[float]:
     return value is not None and math.isfinite(value)
 
 
-def _best_first(rows: Iterable[Row], metric: str, mode: str, budget: int | None) -> list[Row]:
-    ranked = [
-        row
-        for row in rows
-        if row["stage"] == "search"
-        and row["status"].is_ranked
-        and is_number(row[metric])
-        and fits(row, budget)
-    ]
-    return sorted(ranked, key=lambda row: _merit(row, metric, mode))
-
-
-def _merit(row: Row, metric: str, mode: str) -> tuple[float, float, int]:
-    score = row[metric] if mode == "min" else -row[metric]
-    weights = math.inf if row["weights"] is None else row["weights"]
-    return score, weights, row["number"]
+def _cost(row: TrialRecord, cost: str) -> float:
+    price = row.measured(cost)
+    return math.inf if price is None else price

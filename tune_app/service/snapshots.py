@@ -9,7 +9,8 @@ from functools import cached_property
 from typing import Any
 
 from tune_app.results.store import Store, SweepRecord, TrialStatus
-from tune_app.results.tables.trial_table import flatten, sweep_summary, trial_rows
+from tune_app.results.tables.trial_row import TrialRow
+from tune_app.results.tables.trial_table import flat_row, sweep_summary, trial_rows
 from tune_app.service.http.responses import digest
 
 FRESH_S = 1.0  # readers may see a sweep as it was so long ago
@@ -105,16 +106,16 @@ class Glance:
 class Snapshot(Glance):
     """A sweep with its trials, as `trial_rows` gives them."""
 
-    rows: tuple[dict[str, Any], ...]
+    rows: tuple[TrialRow, ...]
 
     @cached_property
-    def by_id(self) -> dict[str, dict[str, Any]]:
-        return {row["trial_id"]: row for row in self.rows}
+    def by_id(self) -> dict[str, TrialRow]:
+        return {row.trial_id: row for row in self.rows}
 
     @cached_property
     def flat(self) -> dict[str, dict[str, Any]]:
         """The trials by their ids, without dicts: parameters as columns."""
-        return {row["trial_id"]: flatten(row) for row in self.rows}
+        return {row.trial_id: flat_row(row) for row in self.rows}
 
     @cached_property
     def memo(self) -> dict[Any, Any]:

@@ -18,6 +18,7 @@ from tune_app.config.sections import FinalConfig
 from tune_app.errors import BudgetError, SpaceError
 from tune_app.hints import hint
 from tune_app.results.store import Store, SweepRecord, TrialRecord
+from tune_app.results.store.statuses import TrialStatus
 from tune_app.results.tables.trial_table import ranked_rows, table_budgets, trial_rows
 from tune_app.sweep.ray_tune.engine import Ended
 from tune_app.sweep.search.feasible import Draw
@@ -43,8 +44,8 @@ def plan_winners(
     winners = {}
     for budget in budgets:
         ranked = ranked_rows(rows, sweep, budget)
-        ranked.sort(key=lambda row: row["status"] != "finished")  # stable: by rank within
-        winners[budget_name(budget)] = [row["trial_id"] for row in ranked[:top]]
+        ranked.sort(key=lambda row: row.status != TrialStatus.FINISHED)  # stable: by rank within
+        winners[budget_name(budget)] = [row.trial_id for row in ranked[:top]]
     return winners
 
 

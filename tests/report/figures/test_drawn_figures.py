@@ -96,7 +96,7 @@ def test_a_legend_names_budgets_and_only_what_differs(store):
     (curves,) = [f for f in sweep_figures(store, sweep) if f.name == "learning-curves"]
     labels = [text for text in drawn(curves) if text.startswith("t0")]
     rows = trial_rows(store, sweep)
-    best = {ranked_rows(rows, sweep, budget)[0]["trial_id"] for budget in sweep.budgets}
+    best = {ranked_rows(rows, sweep, budget)[0].trial_id for budget in sweep.budgets}
     assert {label.split(":")[0] for label in labels} == best
     assert all("budget " in label and "batch_norm" not in label for label in labels)
 

@@ -55,7 +55,7 @@ def scored(rows):
     return [
         row
         for row in rows
-        if row["stage"] == "search" and row["status"] in RANKED and row["val_accuracy"] is not None
+        if row.stage == "search" and row.status in RANKED and row.val_accuracy is not None
     ]
 
 
@@ -63,13 +63,14 @@ def scored(rows):
 def test_the_front_holds_exactly_the_trials_that_no_other_dominates(rows, sweep, scored, cost):
     def dominated(row):
         return any(
-            other[cost] <= row[cost]
-            and other["val_accuracy"] >= row["val_accuracy"]
-            and (other[cost], other["val_accuracy"]) != (row[cost], row["val_accuracy"])
+            getattr(other, cost) <= getattr(row, cost)
+            and other.val_accuracy >= row.val_accuracy
+            and (getattr(other, cost), other.val_accuracy) != (getattr(row, cost), row.val_accuracy)
             for other in scored
         )
 
-    expected = sorted((row[cost], row["val_accuracy"]) for row in scored if not dominated(row))
+    best = [row for row in scored if not dominated(row)]
+    expected = sorted((getattr(row, cost), row.val_accuracy) for row in best)
     assert list(scatter_numbers(rows, sweep, cost).front) == expected
 
 
@@ -78,9 +79,9 @@ def test_a_scatter_has_every_trial_with_a_result_in_the_series_of_its_budget(row
     assert [series.label for series in numbers.series] == ["10k", "20k", "50k", "100k"]
     for series, budget in zip(numbers.series, sweep.budgets, strict=True):
         expected = {
-            (row["trial_id"], row["weights"], row["val_accuracy"], row["status"] != "finished")
+            (row.trial_id, row.weights, row.val_accuracy, row.status != "finished")
             for row in scored
-            if row["budget"] == budget
+            if row.budget == budget
         }
         assert {(p.trial_id, p.cost, p.value, p.early) for p in series.points} == expected
     assert numbers.unranked == 80 - len(scored) > 0
@@ -106,19 +107,17 @@ def test_compared_sweeps_keep_their_own_fronts(rows, sweep):
 
 def test_progress_counts_what_every_trial_spent_in_the_order_in_which_they_ended(rows, sweep):
     numbers = progress_numbers(rows, sweep)
-    ended = [row for row in rows if row["stage"] == "search" and row["status"] != "running"]
-    ended.sort(key=lambda row: (row["ended"], row["number"]))
+    ended = [row for row in rows if row.stage == "search" and row.status != "running"]
+    ended.sort(key=lambda row: (row.ended, row.number))
     assert numbers.trials == tuple(range(1, len(ended) + 1))
-    assert numbers.epochs == tuple(np.cumsum([row["epochs"] for row in ended]))
-    assert numbers.seconds == pytest.approx(np.cumsum([row["seconds"] for row in ended]))
+    assert numbers.epochs == tuple(np.cumsum([row.epochs for row in ended]))
+    assert numbers.seconds == pytest.approx(np.cumsum([row.seconds for row in ended]))
     for budget, curve in numbers.best.items():
         for count, best in enumerate(curve, start=1):
             values = [
-                row["val_accuracy"]
+                row.val_accuracy
                 for row in ended[:count]
-                if row["weights"] <= budget
-                and row["status"] in RANKED
-                and row["val_accuracy"] is not None
+                if row.weights <= budget and row.status in RANKED and row.val_accuracy is not None
             ]
             assert best == (max(values) if values else None)
 
@@ -129,28 +128,28 @@ def test_progress_of_a_loss_falls(made):
     (curve,) = progress_numbers(rows, sweep).best.values()
     known = [value for value in curve if value is not None]
     assert known == sorted(known, reverse=True)
-    assert known[-1] == min(r["val_loss"] for r in rows if r["rank"])
+    assert known[-1] == min(r.val_loss for r in rows if r.rank)
 
 
 def test_rungs_count_who_came_by_who_stopped_and_who_went_on(rows, sweep):
     for budget, rungs in rung_numbers(rows, sweep).items():
-        own = [row for row in rows if row["stage"] == "search" and row["budget"] == budget]
+        own = [row for row in rows if row.stage == "search" and row.budget == budget]
         assert [rung.epoch for rung in rungs] == [3, 9]
         for rung in rungs:
             reason = f"rung {rung.epoch}: "
-            stopped = [row for row in own if (row["stop_reason"] or "").startswith(reason)]
-            assert rung.came == sum(row["epochs"] >= rung.epoch for row in own)
-            assert rung.stopped == sum(row["status"] == "stopped" for row in stopped)
+            stopped = [row for row in own if (row.stop_reason or "").startswith(reason)]
+            assert rung.came == sum(row.epochs >= rung.epoch for row in own)
+            assert rung.stopped == sum(row.status == "stopped" for row in stopped)
             assert rung.came == rung.stopped + rung.ended + rung.went_on
-            assert rung.went_on == sum(row["epochs"] > rung.epoch for row in own)
+            assert rung.went_on == sum(row.epochs > rung.epoch for row in own)
 
 
 def test_curves_are_the_recorded_epochs(made, rows):
-    best = [row for row in rows if row["rank"] == 1]
+    best = [row for row in rows if row.rank == 1]
     for row, curve in zip(best, trial_curves(made, best), strict=True):
-        epochs = made.epochs("made", row["trial_id"])
-        assert curve.label.startswith(f"{row['trial_id']}: budget ")
-        assert curve.best_epoch == row["best_epoch"]
+        epochs = made.epochs("made", row.trial_id)
+        assert curve.label.startswith(f"{row.trial_id}: budget ")
+        assert curve.best_epoch == row.best_epoch
         for metric, line in curve.lines.items():
             assert line.means == tuple(getattr(epoch, metric) for epoch in epochs)
             assert line.epochs == tuple(epoch.epoch for epoch in epochs)
@@ -168,11 +167,11 @@ def test_an_epoch_whose_loss_was_not_finite_is_left_out_of_its_line(tmp_path):
 
 
 def test_curves_over_seeds_are_mean_and_sample_deviation_of_each_epoch(made, rows):
-    final = [row for row in rows if row["stage"] == "final"]
-    source = final[0]["source"]
-    own = [row for row in final if row["source"] == source]
+    final = [row for row in rows if row.stage == "final"]
+    source = final[0].source
+    own = [row for row in final if row.source == source]
     (curve,) = seed_curves(made, own)
-    runs = [made.epochs("made", row["trial_id"]) for row in own]
+    runs = [made.epochs("made", row.trial_id) for row in own]
     assert set(curve.lines) == {"train_loss", "train_accuracy"}
     for metric, line in curve.lines.items():
         for place, values in enumerate(zip(*runs, strict=True)):
@@ -189,10 +188,10 @@ def test_parallel_lines_cross_each_axis_where_the_value_lies(rows, sweep, scored
         *("budget", "conv_layers", "kernel_size", "lr"),
         *("optimizer", "momentum", "augment", "dropout"),
     ]
-    assert list(numbers.values) == sorted((row["val_accuracy"] for row in scored), reverse=True)
-    by_value = {row["val_accuracy"]: row for row in scored}
+    assert list(numbers.values) == sorted((row.val_accuracy for row in scored), reverse=True)
+    by_value = {row.val_accuracy: row for row in scored}
     for value, heights in zip(numbers.values, numbers.heights, strict=True):
-        drawn = by_value[value]["parameters"]
+        drawn = by_value[value].parameters
         at = dict(zip(names, heights, strict=True))
         assert at["lr"] == pytest.approx((math.log10(drawn["lr"]) + 4) / 3)
         assert at["conv_layers"] == pytest.approx((drawn["conv_layers"] - 1) / 3)
@@ -208,9 +207,9 @@ def test_slices_hold_the_trials_that_have_the_parameter(rows, sweep, scored):
     assert "budget" not in slices
     momentum = {(p.place, p.value) for p in slices["momentum"].points}
     assert momentum == {
-        (row["parameters"]["momentum"], row["val_accuracy"])
+        (row.parameters["momentum"], row.val_accuracy)
         for row in scored
-        if "momentum" in row["parameters"]
+        if "momentum" in row.parameters
     }
     assert len(slices["lr"].points) == len(scored)
 
@@ -228,11 +227,11 @@ def test_heat_map_cells_hold_the_statistic_of_their_trials(
         for j, kind in enumerate(kinds):
             for i in range(6):
                 values = [
-                    row["val_accuracy"]
+                    row.val_accuracy
                     for row in scored
-                    if row["budget"] == own.budget
-                    and row["parameters"]["augment"] == kind
-                    and edges[i] <= row["parameters"]["lr"] < edges[i + 1]
+                    if row.budget == own.budget
+                    and row.parameters["augment"] == kind
+                    and edges[i] <= row.parameters["lr"] < edges[i + 1]
                 ]
                 assert own.counts[j][i] == len(values)
                 expected = pytest.approx(function(values)) if values else None

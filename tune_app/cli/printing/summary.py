@@ -13,7 +13,7 @@ from tune_app.results.store import Store, open_store
 from tune_app.results.store.names import resume_command, storage_name
 from tune_app.results.tables.consoles import make_console
 from tune_app.results.tables.layout import ranked_layouts
-from tune_app.results.tables.sweep_tables import winners_json
+from tune_app.results.tables.sweep_tables import rows_json, winners_json
 from tune_app.results.tables.trial_table import ranked_rows, table_budgets, trial_rows
 from tune_app.sweep.session import Outcome
 
@@ -34,7 +34,7 @@ def outcome_json(outcome: Outcome, storage: Path) -> dict[str, Any]:
     record = store.get_sweep(outcome.name)
     rows = trial_rows(store, record)
     ranked = {
-        "all" if budget is None else str(budget): ranked_rows(rows, record, budget)
+        "all" if budget is None else str(budget): rows_json(ranked_rows(rows, record, budget))
         for budget in table_budgets(record)
     }
     go_on = None if outcome.status == "complete" else resume_command(outcome.name, storage)

@@ -21,7 +21,8 @@ from tune_app.results.tables.layout import (
     value_text,
 )
 from tune_app.results.tables.terminal import make_table, print_layouts
-from tune_app.results.tables.trial_table import built_parameters, objective_of
+from tune_app.results.tables.trial_row import TrialRow
+from tune_app.results.tables.trial_table import objective_of, solved_parameters
 
 _HISTORY = {
     "epoch": "epoch",
@@ -78,7 +79,7 @@ def print_sweep_list(console: Console, summaries: Sequence[Mapping[str, Any]], h
 def print_sweep_tables(
     console: Console,
     sweep: SweepRecord,
-    rows: Sequence[Mapping[str, Any]],
+    rows: Sequence[TrialRow],
     layouts: Sequence[Layout],
 ) -> None:
     """Print a sweep's state, its tables, and notes on what they leave out."""
@@ -172,7 +173,7 @@ def _facts(row: Mapping[str, Any]) -> list[tuple[str, str]]:
         )
         if row[key] is not None
     )
-    drawn = built_parameters(row)
+    drawn = solved_parameters(row["parameters"], row["config"])
     rest = {
         name: value
         for name, value in row["config"].items()
@@ -197,15 +198,15 @@ def _facts(row: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _state_lines(sweep: SweepRecord, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def _state_lines(sweep: SweepRecord, rows: Sequence[TrialRow]) -> list[str]:
     """Return lines on the state of a sweep that has not completed."""
     if sweep.status in ("interrupted", "stopped"):
         reason = f" ({printable(sweep.stop_reason)})" if sweep.stop_reason else ""
         return [f"{sweep.status}{reason}; continue with: tune-app resume {sweep.name}"]
     if not sweep.status.is_active:
         return []
-    search = [row for row in rows if row["stage"] == "search"]
-    left = sum(row["status"].is_under_way for row in search)
+    search = [row for row in rows if row.stage == "search"]
+    left = sum(row.status.is_under_way for row in search)
     planned = sweep.config.get("search", {}).get("trials")
     count = f"{len(search) - left}" + (f" of {planned}" if planned else "")
     beat = f", last heartbeat {age_text(sweep.heartbeat)}" if sweep.heartbeat else ""

@@ -10,7 +10,7 @@ from tune_app.config.parameters import resolve_parameters
 from tune_app.config.space import Choice, FloatRange, IntRange, Parameter
 from tune_app.config.sweep import SweepConfig
 from tune_app.errors import SpaceError
-from tune_app.results.ranking import rank_rows
+from tune_app.results.ranking import best_first
 from tune_app.results.store import TrialRecord
 from tune_app.results.tables.layout import value_text
 
@@ -115,14 +115,13 @@ def edges(trials: Sequence[TrialRecord], config: SweepConfig, budget: int | None
     """
     metric, mode = config.objective.metric, config.objective.mode
     drawn = [trial for trial in trials if trial.budget == budget]
-    own = [vars(trial) | {metric: trial.measured(metric)} for trial in drawn]
-    rows = rank_rows(own, metric, mode)
+    rows = best_first(drawn, metric, mode)
     count = max(FEWEST_BEST, math.ceil(BEST_SHARE * len(rows)))
     found = []
     for name in config.space.varied:
         parameter = config.space[name]
         ends = _ends(parameter)
-        values = [row["parameters"][name] for row in rows if name in row["parameters"]]
+        values = [row.parameters[name] for row in rows if name in row.parameters]
         best = values[:count]
         if ends is None or len(values) < 2 * FEWEST_BEST:
             continue

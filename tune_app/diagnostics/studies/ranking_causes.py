@@ -15,9 +15,10 @@ from tune_app.report.figures.frame import ReportFigure
 from tune_app.report.figures.sweeps.importance_figure import importance_figure
 from tune_app.report.figures.sweeps.slices import slice_figure
 from tune_app.results.importance_record import Importance
-from tune_app.results.ranking import is_number, rank_rows
+from tune_app.results.ranking import best_first
 from tune_app.results.store import Store, SweepRecord
 from tune_app.results.tables.layout import value_text
+from tune_app.results.tables.trial_row import TrialRow
 from tune_app.results.tables.trial_table import objective_of, table_budgets, trial_rows
 
 FEWEST_TRIALS = 10  # to look ahead from
@@ -48,9 +49,7 @@ def chance_of_improving(
     return math.comb(count - near, first) / math.comb(count, first)
 
 
-def outlook(
-    rows: Sequence[dict[str, Any]], sweep: SweepRecord, examples: int | None
-) -> pd.DataFrame:
+def outlook(rows: Sequence[TrialRow], sweep: SweepRecord, examples: int | None) -> pd.DataFrame:
     """Return for each budget the chance that 50 more trials improve by 0.1 points.
 
     Columns: `budget`, `trials` (with a result, that fit it), `best`, `near_best` (trials within
@@ -61,8 +60,8 @@ def outlook(
     metric, mode = objective_of(sweep)
     found = []
     for budget in table_budgets(sweep):
-        ranked = rank_rows(rows, metric, mode, budget=budget)
-        scores = [float(row[metric]) for row in ranked if is_number(row[metric])]
+        ranked = best_first(rows, metric, mode, budget=budget)
+        scores = [row.result(metric) for row in ranked]
         if not scores:
             continue
         is_accuracy = metric.endswith("accuracy")
@@ -115,7 +114,7 @@ def diagnose_ranking(
     trials = [trial for trial in store.trials(sweep.name) if trial.stage == "search"]
     rows = trial_rows(store, sweep)
     config = sweep.sweep_config
-    if not rank_rows(rows, *objective_of(sweep)):
+    if not best_first(rows, *objective_of(sweep)):
         raise DiagnosisError(
             f"sweep '{sweep.name}' has no trial with a result yet",
             hint=hint("list_trials", sweep=sweep.name),

@@ -1,13 +1,11 @@
 """Which network of a sweep is exported."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from tune_app.config.budget import format_budget
 from tune_app.errors import ExportError
 from tune_app.hints import hint
-from tune_app.results.final_results import choose_export, final_rows
+from tune_app.results.final_results import WinnerRow, choose_export, final_rows
 from tune_app.results.store import Store, SweepRecord, TrialRecord
 from tune_app.results.tables.trial_table import ranked_rows, table_budgets, trial_rows
 
@@ -19,12 +17,12 @@ class ExportChoice:
     sweep: SweepRecord
     trial: TrialRecord
     searched: int  # search trials of the sweep, which it was chosen from
-    winner: Mapping[str, Any] | None = None  # of a final trial: the row of its replicates
+    winner: WinnerRow | None = None  # of a final trial: the row of its replicates
 
     @property
     def is_first_seed(self) -> bool:
         """Whether it is the replicate that was settled on before any was tested."""
-        return self.winner is not None and self.winner["first_seed_trial"] == self.trial.trial_id
+        return self.winner is not None and self.winner.first_seed_trial == self.trial.trial_id
 
 
 def pick_trial(
@@ -55,8 +53,8 @@ def pick_trial(
         )
     limit = limits[0] if budget is None else budget
     winner = choose_export(final_rows(store, sweep, limit))
-    if winner is not None:
-        trial = store.get_trial(sweep.name, winner["first_seed_trial"])
+    if winner is not None and winner.first_seed_trial is not None:
+        trial = store.get_trial(sweep.name, winner.first_seed_trial)
         return ExportChoice(sweep, trial, searched, winner)
     ranked = ranked_rows(trial_rows(store, sweep), sweep, limit)
     if not ranked:
@@ -65,12 +63,12 @@ def pick_trial(
             f"sweep '{sweep.name}' has no ranked trial{what}",
             hint=hint("list_trials", sweep=sweep.name),
         )
-    return ExportChoice(sweep, store.get_trial(sweep.name, ranked[0]["trial_id"]), searched)
+    return ExportChoice(sweep, store.get_trial(sweep.name, ranked[0].trial_id), searched)
 
 
-def _winner_of(store: Store, sweep: SweepRecord, trial: TrialRecord) -> Mapping[str, Any] | None:
+def _winner_of(store: Store, sweep: SweepRecord, trial: TrialRecord) -> WinnerRow | None:
     """Return the row of the winner that a final trial is a replicate of; None of others."""
     if trial.stage != "final":
         return None
     rows = (row for limit in table_budgets(sweep) for row in final_rows(store, sweep, limit))
-    return next((row for row in rows if row["trial_id"] == trial.source), None)
+    return next((row for row in rows if row.trial_id == trial.source), None)

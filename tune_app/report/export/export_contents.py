@@ -109,9 +109,8 @@ def to_metrics(choice: ExportChoice, digest: str) -> dict[str, Any]:
         "hardware": sweep.hardware,
     }
     if choice.winner is not None:
-        metrics |= {
-            name: choice.winner[name] for name in ("test_mean", "test_std", "test_ci95", "seeds")
-        }
+        winner = choice.winner.to_json()
+        metrics |= {name: winner[name] for name in ("test_mean", "test_std", "test_ci95", "seeds")}
         metrics["is_first_seed"] = choice.is_first_seed
     return metrics
 

@@ -142,7 +142,7 @@ def which_replicate(choice: ExportChoice) -> str:
     trial, winner = choice.trial, choice.winner
     if winner is None:
         return f"Configuration {trial.source}, trained again for the final stage."
-    what = f"Configuration {trial.source}, trained again with {winner['seeds']} seeds"
+    what = f"Configuration {trial.source}, trained again with {winner.seeds} seeds"
     if choice.is_first_seed:
         return f"{what}: the first seed's network, whatever the others measured on the test split."
     return f"{what}: one of these networks, asked for by its id; not the first seed's."
@@ -179,11 +179,11 @@ def _winner_facts(choice: ExportChoice) -> dict[str, object]:
     winner = choice.winner
     if winner is None:
         return {}
-    metric = str(winner["metric"]).replace("_", " ")
-    mean, std, interval = winner["test_mean"], winner["test_std"], winner["test_ci95"]
+    metric = str(winner.metric).replace("_", " ")
+    mean, std, interval = winner.test_mean, winner.test_std, winner.test_ci95
     spread = "" if std is None else f" ± {std:.4f}"
     return {
-        f"{metric}, mean ± std of {winner['seeds']} seeds": f"{mean:.4f}{spread}",
+        f"{metric}, mean ± std of {winner.seeds} seeds": f"{mean:.4f}{spread}",
         "the mean's 95 % interval": None if interval is None else _range(interval),
     }
 

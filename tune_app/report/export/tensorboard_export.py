@@ -66,7 +66,7 @@ def _write_trial(trial: TrialRecord, epochs: list[EpochRecord], folder: Path) ->
 
 def _parameters(trial: TrialRecord) -> dict[str, Any]:
     """Return what was drawn as TensorBoard takes it: numbers, truth values and texts."""
-    drawn = {"budget": trial.budget, **built_parameters(vars(trial))}
+    drawn = {"budget": trial.budget, **built_parameters(trial)}
     return {
         name: value if isinstance(value, bool | int | float | str) else value_text(value)
         for name, value in drawn.items()

@@ -1,7 +1,7 @@
 """Axes of weights, metrics and parameters: where they begin and end, and what their ticks say."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,9 +18,8 @@ from tune_app.report.figures.style import short_number
 from tune_app.results.ranking import rank_rows
 from tune_app.results.store import SweepRecord
 from tune_app.results.tables.layout import value_text
+from tune_app.results.tables.trial_row import TrialRow
 from tune_app.results.tables.trial_table import objective_of
-
-Row = Mapping[str, Any]
 
 _CHARACTERS_PER_INCH = 15  # of a legend
 _HANDLE_WIDTH = 8  # characters: a legend's handle, and the room around it
@@ -28,7 +27,7 @@ _FENCE = 3.0  # interquartile ranges: farther out, Tukey (1977) calls a value "f
 _WORDS = {"val": "validation", "train": "training", "test": "test"}
 
 
-def scored_rows(rows: Sequence[Row], sweep: SweepRecord) -> list[dict[str, Any]]:
+def scored_rows(rows: Sequence[TrialRow], sweep: SweepRecord) -> list[TrialRow]:
     """Return the trials of a search that have a result, best first."""
     return rank_rows(rows, *objective_of(sweep))
 
@@ -267,26 +266,26 @@ class ParameterScale:
         return places, [f"{place:.4g}" if place < 1e4 else short_number(place) for place in places]
 
 
-def parameter_scales(rows: Sequence[Row], sweep: SweepRecord) -> list[ParameterScale]:
+def parameter_scales(rows: Sequence[TrialRow], sweep: SweepRecord) -> list[ParameterScale]:
     """Return the scales of the parameters that differ between these trials, in the file's order.
 
     A sweep with several budgets has `budget` for its first one.
     """
     space = sweep.sweep_config.space
     scales = []
-    if len(drawn_for := {row["budget"] for row in rows}) > 1:
+    if len(drawn_for := {row.budget for row in rows}) > 1:
         budgets = tuple(budget for budget in sweep.budgets if budget in drawn_for)
         scales.append(ParameterScale("budget", 0, len(budgets) - 1, values=budgets))
     for name in sweep.config.get("parameters", {}):
-        values = [row["parameters"].get(name) for row in rows]
+        values = [row.parameters.get(name) for row in rows]
         if name in space.varied and any(value != values[0] for value in values):
             scales.append(_scale(name, space[name]))
     return scales
 
 
-def parameter_value(row: Row, name: str) -> Any:
+def parameter_value(row: TrialRow, name: str) -> Any:
     """Return the value that a trial has of a parameter, or its budget; None without."""
-    return row["budget"] if name == "budget" else row["parameters"].get(name)
+    return row.budget if name == "budget" else row.parameters.get(name)
 
 
 def _scale(name: str, parameter: Parameter) -> ParameterScale:

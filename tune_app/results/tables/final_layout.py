@@ -5,6 +5,7 @@ from typing import Any
 
 from tune_app.config.budget import format_budget
 from tune_app.results.final_results import (
+    WinnerRow,
     baseline_rows,
     final_budgets,
     final_metric,
@@ -21,11 +22,12 @@ from tune_app.results.tables.spread_text import (
     spread_text,
     tested_cell,
 )
+from tune_app.results.tables.trial_row import TrialRow
 from tune_app.results.tables.trial_table import flatten
 
 
 def final_layouts(
-    rows: Sequence[Mapping[str, Any]],
+    rows: Sequence[TrialRow],
     sweep: SweepRecord,
     *,
     budgets: Sequence[int | None] | None = None,
@@ -43,12 +45,12 @@ def final_layouts(
         return [_layout("baselines", baselines, sweep, [], {})] if baselines else []
     parameters, constants = _what_varies(winners, sweep)
     apart = []
-    if any(row["metric"] != winners[0]["metric"] for row in baselines):
+    if any(row["metric"] != winners[0].metric for row in baselines):
         baselines, apart = [], [_layout("baselines", baselines, sweep, [], {})]
     tested = [
         _layout(
             f"retrained and tested, {_size_text(budget)}",
-            _merged(table, baselines, sweep),
+            _merged([row.to_json() for row in table], baselines, sweep),
             sweep,
             parameters,
             constants,
@@ -95,7 +97,7 @@ def _layout(
 
 
 def _what_varies(
-    winners: Sequence[Mapping[str, Any]], sweep: SweepRecord
+    winners: Sequence[WinnerRow], sweep: SweepRecord
 ) -> tuple[list[Column], dict[str, Any]]:
     """Return the columns of parameters that vary, and all that does not."""
     parameters, constants = parameter_columns(winners, sweep)
@@ -103,7 +105,7 @@ def _what_varies(
     parameters = [column for column in parameters if column.key != "parameters.epochs"]
     constants.pop("epochs", None)
     for name in ("epochs", "seeds"):
-        values = {row[name] for row in winners}
+        values = {getattr(row, name) for row in winners}
         if len(values) == 1 and None not in values:
             constants[name] = values.pop()
     return parameters, constants

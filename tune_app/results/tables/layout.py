@@ -8,11 +8,12 @@ from typing import Any
 from tune_app.config.budget import format_budget
 from tune_app.results.store.records import SweepRecord
 from tune_app.results.store.statuses import TrialStatus
+from tune_app.results.tables.trial_row import ParameterRow, TrialRow
 from tune_app.results.tables.trial_table import (
     HEADINGS,
     METRIC_HEADINGS,
     built_parameters,
-    flatten,
+    flat_row,
     metric_columns,
     objective_of,
     ranked_rows,
@@ -33,9 +34,9 @@ class Column:
     key: str  # of the flat row
     heading: str
     numeric: bool
-    text: Callable[[Mapping[str, Any]], str] | None = None  # of a row, where its value is not all
+    text: Callable[[Any], str] | None = None  # of a row, where its value is not all
 
-    def cell(self, row: Mapping[str, Any]) -> str:
+    def cell(self, row: Any) -> str:
         return cell_text(self.key, row) if self.text is None else self.text(row)
 
 
@@ -65,7 +66,7 @@ def constants_above(layouts: Sequence[Layout]) -> list[Mapping[str, Any]]:
 
 
 def ranked_layouts(
-    rows: Sequence[Mapping[str, Any]],
+    rows: Sequence[TrialRow],
     sweep: SweepRecord,
     *,
     budgets: Sequence[int | None] | None = None,
@@ -76,7 +77,7 @@ def ranked_layouts(
 
     With `sort`, a column of `sort_rows`, these trials are in its order.
     """
-    search = [row for row in rows if row["stage"] == "search"]
+    search = [row for row in rows if row.stage == "search"]
     parameters, constants = parameter_columns(search, sweep)
     layouts = []
     for budget in table_budgets(sweep) if budgets is None else budgets:
@@ -93,7 +94,7 @@ def ranked_layouts(
             Layout(
                 title="all sizes" if budget is None else f"at most {format_budget(budget)} weights",
                 columns=(*map(_column, keys), *parameters),
-                rows=tuple(flatten(row) for row in shown),
+                rows=tuple(flat_row(row) for row in shown),
                 constants=constants,
                 notes=tuple(notes),
             )
@@ -101,12 +102,10 @@ def ranked_layouts(
     return layouts
 
 
-def full_layout(
-    shown: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]], sweep: SweepRecord
-) -> Layout:
+def full_layout(shown: Sequence[TrialRow], rows: Sequence[TrialRow], sweep: SweepRecord) -> Layout:
     """Return one table of the trials `shown`, whatever became of them; `rows` are all there are."""
     parameters, constants = parameter_columns(rows, sweep)
-    final = any(row["stage"] == "final" for row in shown)
+    final = any(row.stage == "final" for row in shown)
     keys = ["rank", "trial_id", *(["stage"] if final else []), "status"]
     keys += ["budget"] if sweep.budgets else []
     keys += [*_metrics(shown, sweep), *(["test_accuracy"] if final else [])]
@@ -114,24 +113,24 @@ def full_layout(
     return Layout(
         title="all trials",
         columns=(*map(_column, keys), *parameters),
-        rows=tuple(flatten(row) for row in shown),
+        rows=tuple(flat_row(row) for row in shown),
         constants=constants,
         notes=tuple(_early_notes(shown)),
     )
 
 
-def unranked_note(rows: Sequence[Mapping[str, Any]]) -> str | None:
+def unranked_note(rows: Sequence[TrialRow]) -> str | None:
     """Return the line on the trials of a search that no ranked table holds, with an example."""
-    left = [row for row in rows if row["stage"] == "search" and row["rank"] is None]
+    left = [row for row in rows if row.stage == "search" and row.rank is None]
     if not left:
         return None
-    counts = Counter(row["status"] for row in left)
+    counts = Counter(row.status for row in left)
     words = {"finished": "finished without a result", "stopped": "stopped without a result"}
     parts = [f"{count} {words.get(status, status)}" for status, count in counts.items()]
     line = "not ranked: " + ", ".join(parts)
     for row in left:
-        if row["error"]:
-            return f"{line}; {row['trial_id']}: {last_line(row['error'])}"
+        if row.error:
+            return f"{line}; {row.trial_id}: {last_line(row.error)}"
     return line
 
 
@@ -144,7 +143,9 @@ def last_line(error: str) -> str:
 def cell_text(key: str, row: Mapping[str, Any]) -> str:
     """Return the text of a cell, with the mark of a trial that ended early."""
     text = value_text(row.get(key), key)
-    return text + EARLY_MARK if key == "trial_id" and ended_early(row) else text
+    if key != "trial_id" or row.get("rank") is None:
+        return text
+    return text + EARLY_MARK if TrialStatus(row.get("status", "")).is_early else text
 
 
 def value_text(value: Any, key: str = "") -> str:
@@ -189,14 +190,15 @@ def printable(text: str) -> str:
 
 
 def parameter_columns(
-    rows: Sequence[Mapping[str, Any]], sweep: SweepRecord
+    rows: Sequence[ParameterRow], sweep: SweepRecord
 ) -> tuple[list[Column], dict[str, Any]]:
     """Return a column for each parameter that varies, and the values of those that do not."""
     trials = [built_parameters(row) for row in rows]
-    varied, constants = split_built(trials, [row["config"] for row in rows], sweep)
+    varied, constants = split_built(trials, [row.config for row in rows], sweep)
+    known = rows[0].to_json() if rows else {}
     columns = []
     for name in varied:
-        key = f"parameters.{name}" if name in rows[0] else name
+        key = f"parameters.{name}" if name in known else name
         kinds = {type(trial.get(name)) for trial in trials}
         columns.append(Column(key, key, kinds <= {int, float, type(None)}))
     return columns, constants
@@ -206,19 +208,13 @@ def _column(key: str) -> Column:
     return Column(key, HEADINGS.get(key, key.removeprefix("val_")), key not in _TEXT_COLUMNS)
 
 
-def _metrics(rows: Sequence[Mapping[str, Any]], sweep: SweepRecord) -> list[str]:
+def _metrics(rows: Sequence[TrialRow], sweep: SweepRecord) -> list[str]:
     """Return the metric columns that hold anything, the objective first."""
     objective = objective_of(sweep)[0]
     measured = (*METRIC_HEADINGS, *metric_columns(sweep))
     others = [name for name in measured if name != objective]
-    return [objective, *(n for n in others if any(row[n] is not None for row in rows))]
+    return [objective, *(n for n in others if any(row.measured(n) is not None for row in rows))]
 
 
-def _early_notes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    return [EARLY_NOTE] if any(map(ended_early, rows)) else []
-
-
-def ended_early(row: Mapping[str, Any]) -> bool:
-    """Tell whether a ranked trial ended before its last epoch."""
-    status: TrialStatus | None = row.get("status")  # a winner of the final stage has none
-    return status is not None and status.is_early and row["rank"] is not None
+def _early_notes(rows: Sequence[TrialRow]) -> list[str]:
+    return [EARLY_NOTE] if any(row.ended_early for row in rows) else []

@@ -7,15 +7,16 @@ from tune_app.errors import TuneAppError
 from tune_app.results.ranking import is_number
 from tune_app.results.statistics import sample_mean, sample_std
 from tune_app.results.store.names import did_you_mean
-from tune_app.results.tables.layout import Column, Layout, ended_early, value_text
+from tune_app.results.tables.layout import Column, Layout, value_text
 from tune_app.results.tables.spread_text import BEST_MARK, spread_text
-from tune_app.results.tables.trial_table import flatten
+from tune_app.results.tables.trial_row import TrialRow
+from tune_app.results.tables.trial_table import flat_row
 
 _MOST = 20  # values of one parameter
 
 
 def pivot_cells(
-    rows: Sequence[Mapping[str, Any]], row_parameter: str, column_parameter: str, value: str
+    rows: Sequence[TrialRow], row_parameter: str, column_parameter: str, value: str
 ) -> list[dict[str, Any]]:
     """Return the `mean`, sample `std` and `count` of `value` for each combination there is.
 
@@ -26,7 +27,7 @@ def pivot_cells(
     Raises:
         TuneAppError: A parameter is in no row, or has more than 20 different values.
     """
-    known = [{**row["config"], **flatten(row)} for row in rows]
+    known = [{**row.config, **flat_row(row)} for row in rows]
     for name in (row_parameter, column_parameter):
         _check(known, name)
     groups: dict[tuple[str, str], list[float]] = {}
@@ -56,7 +57,7 @@ def pivot_cells(
 
 
 def pivot(
-    rows: Sequence[Mapping[str, Any]],
+    rows: Sequence[TrialRow],
     row_parameter: str,
     column_parameter: str,
     value: str,
@@ -89,7 +90,7 @@ def pivot(
         counts = sorted({cell["count"] for cell in cells})
         several = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else str(counts[0])
         notes.append(f"± is the sample standard deviation; {several} trainings a cell")
-    if any(map(ended_early, rows)):
+    if any(row.ended_early for row in rows):
         notes.append("trials that ended before their last epoch count with their best one")
     if not cells:
         notes.append(f"no trial has a {subject} and both parameters")

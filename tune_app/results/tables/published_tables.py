@@ -5,7 +5,13 @@ from math import inf
 from typing import Any
 
 from tune_app.config.named_metrics import OBJECTIVES
-from tune_app.results.final_results import baseline_rows, final_budgets, final_metric, final_rows
+from tune_app.results.final_results import (
+    WinnerRow,
+    baseline_rows,
+    final_budgets,
+    final_metric,
+    final_rows,
+)
 from tune_app.results.statistics import compare_with_best
 from tune_app.results.store.records import SweepRecord
 from tune_app.results.store.store import Store
@@ -98,24 +104,27 @@ def published_layout(
     )
 
 
-def _network_row(sweep: SweepRecord, row: Mapping[str, Any]) -> dict[str, Any]:
-    config, resolved = row["config"], sweep.resolved
+def _network_row(sweep: SweepRecord, row: WinnerRow) -> dict[str, Any]:
+    config, resolved = row.config, sweep.resolved
     shape, outputs = resolved.input_shape, resolved.outputs or 1
     return {
-        "id": row["trial_id"],
+        "id": row.trial_id,
         "sweep": sweep.name,
         "dataset": sweep.dataset,
         "model": sweep.model,
         "baseline": False,
-        "weights": row["weights"],
-        "budget": row["table_budget"],
-        "seconds": row["seconds_mean"],
-        "epochs": row["epochs"],
+        "weights": row.weights,
+        "budget": row.table_budget,
+        "seconds": row.seconds_mean,
+        "epochs": row.epochs,
         "architecture": architecture_text(sweep.model, config, shape, outputs),
         **{name: config.get(name) for name in _BUILT},
-        **{name: row[name] for name in ("metric", "test_mean", "test_std", "test_ci95")},
-        "test_values": row["test_values"],
-        "seeds": row["seeds"],
+        "metric": row.metric,
+        "test_mean": row.test_mean,
+        "test_std": row.test_std,
+        "test_ci95": None if row.test_ci95 is None else list(row.test_ci95),
+        "test_values": list(row.test_values),
+        "seeds": row.seeds,
     }
 
 

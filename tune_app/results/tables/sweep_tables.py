@@ -9,7 +9,13 @@ from typing import Any
 from tune_app.config.budget import format_budget
 from tune_app.errors import TuneAppError
 from tune_app.hints import hint
-from tune_app.results.final_results import baseline_rows, final_budgets, final_metric, winner_rows
+from tune_app.results.final_results import (
+    WinnerRow,
+    baseline_rows,
+    final_budgets,
+    final_metric,
+    winner_rows,
+)
 from tune_app.results.ranking import fits
 from tune_app.results.store import Store, SweepRecord
 from tune_app.results.tables.consoles import PIPE_WIDTH, plain_console
@@ -19,6 +25,7 @@ from tune_app.results.tables.pivot import pivot, pivot_cells
 from tune_app.results.tables.published_tables import published_layout, published_rows
 from tune_app.results.tables.table_formats import to_csv, to_html, to_json, to_latex, to_markdown
 from tune_app.results.tables.terminal import print_layouts
+from tune_app.results.tables.trial_row import TrialRow
 from tune_app.results.tables.trial_table import (
     epoch_row,
     objective_of,
@@ -31,7 +38,7 @@ from tune_app.results.tables.trial_table import (
 
 DEFAULT_TOP = 10
 
-Rows = Sequence[Mapping[str, Any]]
+Rows = Sequence[TrialRow]
 
 
 class Format(StrEnum):
@@ -53,7 +60,7 @@ class Tables:
     """Tables for readers, and for programs their rows and what all of these share."""
 
     layouts: Sequence[Layout]
-    rows: Rows
+    rows: Sequence[Mapping[str, Any]]
     constants: Mapping[str, Any]
 
     def render(self, format: Format, title: str, *, width: int = PIPE_WIDTH) -> str:
@@ -72,6 +79,11 @@ class Tables:
                 return page.getvalue()
             case _:
                 return _WRITERS[format](title, self.layouts)
+
+
+def rows_json(rows: Rows) -> list[dict[str, Any]]:
+    """Return trials as programs read them."""
+    return [row.to_json() for row in rows]
 
 
 def shown_tables(
@@ -111,7 +123,7 @@ def shown_tables(
         chosen = _every_row(rows, limits)
         chosen = (sort_rows(chosen, sort) if sort else chosen)[:top]
         layout = full_layout(chosen, rows, record)
-        return Tables([layout], chosen, layout.constants)
+        return Tables([layout], rows_json(chosen), layout.constants)
     return _ranked_tables(rows, record, limits, top or DEFAULT_TOP, sort)
 
 
@@ -129,7 +141,7 @@ def _ranked_tables(
         shown += sort_rows(best, sort) if sort else best
     ranked = ranked_layouts(rows, record, budgets=budgets, top=top, sort=sort)
     final = final_layouts(rows, record, budgets=budgets)
-    return Tables([*ranked, *final], shown, ranked[0].constants)
+    return Tables([*ranked, *final], rows_json(shown), ranked[0].constants)
 
 
 def _two_parameters(text: str) -> tuple[str, str]:
@@ -141,17 +153,13 @@ def _two_parameters(text: str) -> tuple[str, str]:
     return names[0], names[1]
 
 
-def _every_row(rows: Rows, budgets: Sequence[int | None]) -> list[dict[str, Any]]:
+def _every_row(rows: Rows, budgets: Sequence[int | None]) -> list[TrialRow]:
     """Return what was drawn for `budgets` or fits them: by stage and budget, unranked last."""
     chosen = [
-        dict(row)
-        for row in rows
-        if any(row["budget"] == limit or fits(row, limit) for limit in budgets)
+        row for row in rows if any(row.budget == limit or fits(row, limit) for limit in budgets)
     ]
     last = float("inf")
-    chosen.sort(
-        key=lambda row: (row["stage"] == "final", row["budget"] or last, row["rank"] or last)
-    )
+    chosen.sort(key=lambda row: (row.stage == "final", row.budget or last, row.rank or last))
     return chosen
 
 
@@ -162,17 +170,23 @@ def trial_detail(store: Store, record: SweepRecord, trial_id: str) -> dict[str, 
         UnknownTrialError: There is no such trial.
     """
     store.get_trial(record.name, trial_id)
-    row = next(row for row in trial_rows(store, record) if row["trial_id"] == trial_id)
+    row = next(row for row in trial_rows(store, record) if row.trial_id == trial_id)
     history = [epoch_row(epoch) for epoch in store.epochs(record.name, trial_id)]
-    return {**row, "history": history}
+    return {**row.to_json(), "history": history}
 
 
 def winners_json(
     rows: Rows, record: SweepRecord, budgets: Sequence[int | None] | None = None
 ) -> list[dict[str, Any]]:
     """Return `final_rows` of each budget, from `trial_rows`; `budget` is that of the table."""
+    return [row.to_json() | {"budget": row.table_budget} for row in _winners(rows, record, budgets)]
+
+
+def _winners(
+    rows: Rows, record: SweepRecord, budgets: Sequence[int | None] | None
+) -> list[WinnerRow]:
     return [
-        {**row, "budget": budget}
+        row
         for budget in final_budgets(record)
         if budgets is None or budget in budgets
         for row in winner_rows(rows, record, budget)
@@ -192,7 +206,7 @@ def final_tables(
     JSON has the winners only; all else the baselines, too.
     """
     winners = winners_json(rows, record, budgets)
-    constants = split_parameters(winners, record)[1] if winners else {}
+    constants = split_parameters(_winners(rows, record, budgets), record)[1] if winners else {}
     for name in winners[0] if winners else ():
         constants.pop(name, None)  # measured anew: the epochs
     baselines = baseline_rows(record) if format is Format.csv else []
@@ -221,8 +235,8 @@ def pivot_tables(
     """Return a pivot table per budget of the ranked trials, and one of retrained winners' tests."""
     layouts, cells = [], []
     for budget in budgets:
-        parts = {objective_of(record)[0]: ranked_rows(rows, record, budget)}
-        if tested := [dict(row) for row in rows if row["stage"] == "final" and fits(row, budget)]:
+        parts: dict[str, Rows] = {objective_of(record)[0]: ranked_rows(rows, record, budget)}
+        if tested := [row for row in rows if row.stage == "final" and fits(row, budget)]:
             parts[final_metric(record)[0]] = tested
         where = "" if budget is None else f", at most {format_budget(budget)} weights"
         for value, part in parts.items():

@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tune_app.errors import TuneAppError
 from tune_app.results.ranking import rank_rows, with_ranks
 from tune_app.results.store.names import did_you_mean
 from tune_app.results.store.records import EpochRecord, SweepRecord, TrialRecord
-from tune_app.results.store.statuses import TrialStatus
 from tune_app.results.store.store import Store
+from tune_app.results.tables.trial_row import ParameterRow, RankedRow, TrialRow
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_LEADING = (
-    *("sweep", "trial_id", "stage", "status", "rank", "budget", "weights", "macs"),
-    *("parameters", "config", "sampler", "val_accuracy", "val_loss", "best_epoch", "epochs"),
-    *("seconds", "seed", "stop_reason", "checkpoint", "error"),
-)
-# Every column of a trial: first those that other programs rely on.
-COLUMNS = (
-    *_LEADING,
-    *(f.name for f in fields(TrialRecord) if f.name not in (*_LEADING, "metrics")),
-)
+R = TypeVar("R", bound=ParameterRow)
 
 METRIC_HEADINGS = {"val_accuracy": "accuracy", "val_loss": "loss"}
 HEADINGS = {
@@ -65,49 +55,41 @@ def table_budgets(sweep: SweepRecord) -> tuple[int | None, ...]:
     return sweep.budgets or (None,)
 
 
-def trial_rows(store: Store, sweep: SweepRecord) -> list[dict[str, Any]]:
-    """Return every trial with all of COLUMNS and of `metric_columns`, in the order they were drawn.
+def trial_rows(store: Store, sweep: SweepRecord) -> list[TrialRow]:
+    """Return every trial, in the order they were drawn, ranked for its own budget.
 
-    `rank` is that among the trials that fit the row's own budget; `checkpoint` is a whole path.
-    Missing values are None, and no number is NaN.
+    No number is NaN.
     """
     folder = store.sweep_folder(sweep.name)
     rows, measured = [], metric_columns(sweep)
     for trial in store.trials(sweep.name):
-        path = None if trial.checkpoint is None else str(folder / trial.checkpoint)
-        row = vars(trial) | {"rank": None, "checkpoint": path}
-        own = {name: trial.metrics.get(name) for name in measured}
-        rows.append({name: row[name] for name in COLUMNS} | own)
+        own = {
+            "checkpoint": None if trial.checkpoint is None else str(folder / trial.checkpoint),
+            "metrics": {name: trial.metrics.get(name) for name in measured},
+        }
+        rows.append(TrialRow(**(vars(trial) | own)))
     return with_ranks(rows, *objective_of(sweep), table_budgets(sweep))
 
 
 def ranked_rows(
-    rows: Iterable[Mapping[str, Any]], sweep: SweepRecord, budget: int | None
-) -> list[dict[str, Any]]:
-    """Return the ranked table of a budget: every trial that fits it, best first.
-
-    `rank` is that of this table, whose limit is added as `table_budget`; `share` is the part of
-    it that a network uses, None without a limit.
-    """
-    return [
-        row | {"table_budget": budget, "share": row["weights"] / budget if budget else None}
-        for row in rank_rows(rows, *objective_of(sweep), budget=budget)
-    ]
+    rows: Iterable[TrialRow], sweep: SweepRecord, budget: int | None
+) -> list[RankedRow]:
+    """Return the ranked table of a budget: every trial that fits it, best first."""
+    ranked = rank_rows(rows, *objective_of(sweep), budget=budget)
+    return [RankedRow.of(row, budget) for row in ranked]
 
 
 def sort_rows(
-    rows: Sequence[Mapping[str, Any]],
-    column: str,
-    flat: Sequence[Mapping[str, Any]] | None = None,
-) -> list[dict[str, Any]]:
+    rows: Sequence[R], column: str, flat: Sequence[Mapping[str, Any]] | None = None
+) -> list[R]:
     """Return rows sorted by a column or a parameter, missing values last.
 
     Accuracies go from the largest, all else from the smallest; "-NAME" turns that around. `flat`
-    are the rows as `flatten` returns them, where they are at hand.
+    are the rows as `flat_row` returns them, where they are at hand.
     """
     name = column.removeprefix("-")
     name = next((key for key, heading in HEADINGS.items() if heading == name), name)
-    flat = [flatten(row) for row in rows] if flat is None else flat
+    flat = [flat_row(row) for row in rows] if flat is None else flat
     if rows and not any(name in row for row in flat):
         known = dict.fromkeys(key for row in flat for key in row)
         near = did_you_mean(name, [*known, *HEADINGS.values()])
@@ -118,12 +100,10 @@ def sort_rows(
         for values, row in zip(flat, rows, strict=True)
         if values.get(name) is not None
     ]
-    missing = [
-        dict(row) for values, row in zip(flat, rows, strict=True) if values.get(name) is None
-    ]
+    missing = [row for values, row in zip(flat, rows, strict=True) if values.get(name) is None]
     descending = name.endswith("accuracy") != column.startswith("-")
     pairs.sort(key=lambda pair: pair[0], reverse=descending)
-    return [dict(row) for _, row in pairs] + missing
+    return [row for _, row in pairs] + missing
 
 
 def _sort_key(value: Any) -> tuple[bool, Any]:
@@ -133,7 +113,7 @@ def _sort_key(value: Any) -> tuple[bool, Any]:
 
 
 def to_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return rows as a DataFrame, each parameter in a column of its own.
+    """Return JSON rows as a DataFrame, each parameter in a column of its own.
 
     A parameter that shares a column's name becomes `parameters.NAME`.
     """
@@ -142,58 +122,47 @@ def to_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame([flatten(row) for row in rows])
 
 
-def rank_frame(
-    trials: pd.DataFrame, metric: str, mode: str, *, budget: int | None = None
-) -> pd.DataFrame:
-    """Return the trials that have a result and fit `budget`, best first, with their `rank`.
-
-    The rule, and the columns read, are those of `rank_rows`.
-    """
-    needed = ["trial_id", "number", "stage", "status", "weights", metric]
-    plain = trials[needed].astype(object).where(trials[needed].notna(), None)
-    records = plain.assign(place=range(len(plain))).to_dict("records")
-    # A column of texts in pandas forgets that they are statuses.
-    places = [{**row, "status": TrialStatus(row["status"])} for row in records]
-    ranked = rank_rows(places, metric, mode, budget=budget)  # type: ignore[arg-type]
-    return trials.iloc[[row["place"] for row in ranked]].assign(
-        rank=[row["rank"] for row in ranked]
-    )
+def flat_row(row: ParameterRow) -> dict[str, Any]:
+    """Return the columns of a row as `flatten` does."""
+    return flatten(row.to_json())
 
 
 def flatten(
     row: Mapping[str, Any], constants: Mapping[str, Any] = MappingProxyType({})
 ) -> dict[str, Any]:
-    """Return a row without dicts: parameters as columns, the built configuration left out.
+    """Return a JSON row without dicts: parameters as columns, the built configuration left out.
 
     A row of no trial has neither. `constants` are parameters that were not drawn, to stand beside
     those that were.
     """
     flat = {name: value for name, value in row.items() if name not in ("parameters", "config")}
-    for name, value in {**constants, **built_parameters(row)}.items():
+    built = solved_parameters(row.get("parameters", {}), row.get("config", {}))
+    for name, value in {**constants, **built}.items():
         flat[f"parameters.{name}" if name in row else name] = value
     return flat
 
 
-def built_parameters(row: Mapping[str, Any]) -> dict[str, Any]:
+def built_parameters(row: ParameterRow | TrialRecord) -> dict[str, Any]:
     """Return what was drawn for a trial, and the widths that were solved for it."""
-    config = row.get("config", {})
-    built = dict(row.get("parameters", {}))
-    for name in ("widths", "channels_list", config.get("fill")):
-        value = config.get(name)
-        if value is not None:
-            built[name] = value
-    return built
+    return solved_parameters(row.parameters, row.config)
+
+
+def solved_parameters(parameters: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was drawn, and the widths that were solved for it, as `config` has them."""
+    built = dict(parameters)
+    solved = ("widths", "channels_list", str(config.get("fill")))
+    return built | {name: config[name] for name in solved if config.get(name) is not None}
 
 
 def split_parameters(
-    rows: Sequence[Mapping[str, Any]], sweep: SweepRecord
+    rows: Sequence[ParameterRow], sweep: SweepRecord
 ) -> tuple[list[str], dict[str, Any]]:
     """Return the parameters that differ between trials, in the file's order, and the constants.
 
     One that only some trials have, because of a condition, differs.
     """
     trials = [built_parameters(row) for row in rows]
-    return split_built(trials, [row["config"] for row in rows], sweep)
+    return split_built(trials, [row.config for row in rows], sweep)
 
 
 def split_built(
@@ -222,18 +191,19 @@ def sweep_summary(store: Store, sweep: SweepRecord) -> dict[str, Any]:
     objective, None where none is ranked yet.
     """
     metric, _ = objective_of(sweep)
-    rows = [{metric: row["metrics"].get(metric), **row} for row in store.scores(sweep.name)]
+    rows = [TrialRow(sweep=sweep.name, **row) for row in store.scores(sweep.name)]
     best = {}
     for budget in table_budgets(sweep):
         ranked = ranked_rows(rows, sweep, budget)
-        best["all" if budget is None else str(budget)] = ranked[0][metric] if ranked else None
+        value = ranked[0].measured(metric) if ranked else None
+        best["all" if budget is None else str(budget)] = value
     return {
         "name": sweep.name,
         "status": sweep.status,
         "dataset": sweep.dataset,
         "model": sweep.model,
         "budgets": list(sweep.budgets),
-        "trials": sum(row["stage"] == "search" for row in rows),
+        "trials": sum(row.stage == "search" for row in rows),
         "best": best,
         "objective": metric,
         "created": sweep.created,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tune_app.results.ranking import pareto_front
+from tune_app.results.tables.trial_row import TrialRow
 from tune_app.results.tables.trial_table import objective_of
 from tune_app.service.snapshots import Snapshot
 
@@ -33,12 +34,12 @@ def chart_numbers(snapshot: Snapshot) -> dict[str, Any]:
         point.trial_id for point in scatter_numbers(rows, record, "weights").points if point.early
     }
     front = pareto_front(ranked, metric, mode)
-    on_front = {row["trial_id"] for row in front}
-    with_weights = [row for row in ranked if row["weights"]]
+    on_front = {row.trial_id for row in front}
+    with_weights = [row for row in ranked if row.weights]
     shown = [
         row
         for place, row in enumerate(with_weights)
-        if place < MOST_POINTS or row["trial_id"] in on_front
+        if place < MOST_POINTS or row.trial_id in on_front
     ]
     return {
         "revision": snapshot.revision,
@@ -48,17 +49,17 @@ def chart_numbers(snapshot: Snapshot) -> dict[str, Any]:
         "budgets": list(record.budgets),
         "points": [
             [
-                row["trial_id"],
-                row["weights"],
-                _rounded(row[metric]),
-                row["budget"],
-                int(row["trial_id"] in early),
+                row.trial_id,
+                row.weights,
+                _rounded(row.result(metric)),
+                row.budget,
+                int(row.trial_id in early),
             ]
             for row in shown
         ],
         "shown": len(shown),
         "ranked": len(with_weights),
-        "front": [[row["weights"], _rounded(row[metric])] for row in front],
+        "front": [[row.weights, _rounded(row.result(metric))] for row in front],
         "progress": _progress(snapshot),
         "parallel": _parallel(snapshot, ranked, metric),
         "rungs": _rungs(snapshot),
@@ -85,7 +86,7 @@ def _progress(snapshot: Snapshot) -> dict[str, Any]:
     return {"ended": len(numbers.trials), "curves": curves}
 
 
-def _parallel(snapshot: Snapshot, ranked: Sequence[Any], metric: str) -> dict[str, Any]:
+def _parallel(snapshot: Snapshot, ranked: Sequence[TrialRow], metric: str) -> dict[str, Any]:
     from tune_app.report.figures.sweeps.parallel_coordinates import MISSING, parallel_numbers
 
     numbers = parallel_numbers(snapshot.rows, snapshot.record)
@@ -108,8 +109,8 @@ def _parallel(snapshot: Snapshot, ranked: Sequence[Any], metric: str) -> dict[st
         )
     lines = [
         [
-            row["trial_id"],
-            _rounded(row[metric]),
+            row.trial_id,
+            _rounded(row.result(metric)),
             *(None if height == MISSING else round(height, 4) for height in heights),
         ]
         for row, heights in zip(ranked[:MOST_LINES], numbers.heights[:MOST_LINES], strict=True)

@@ -51,24 +51,24 @@ HEADS = {
 def compare_trials(pairs: Sequence[tuple[Snapshot, str]]) -> Compared:
     """Return trials, of one sweep or of several, side by side."""
     rows = [snapshot.by_id[trial_id] for snapshot, trial_id in pairs]
-    sweeps = {row["sweep"] for row in rows}
+    sweeps = {row.sweep for row in rows}
     names = dict.fromkeys(name for row in rows for name in built_parameters(row))
     # What was drawn for one and is fixed for another stands in one line.
     drawn = [
-        {name: row["config"].get(name, built_parameters(row).get(name)) for name in names}
+        {name: row.config.get(name, built_parameters(row).get(name)) for name in names}
         for row in rows
     ]
     rest = [
-        {name: value for name, value in row["config"].items() if name not in names} for row in rows
+        {name: value for name, value in row.config.items() if name not in names} for row in rows
     ]
-    about = [{HEADS[key]: row[key] for key in HEADS} for row in rows]
+    about = [{HEADS[key]: getattr(row, key) for key in HEADS} for row in rows]
     if len(sweeps) > 1:
-        about = [{"sweep": row["sweep"], **one} for row, one in zip(rows, about, strict=True)]
+        about = [{"sweep": row.sweep, **one} for row, one in zip(rows, about, strict=True)]
     return Compared(
         heads=tuple(
             (
-                row["trial_id"] if len(sweeps) == 1 else f"{row['sweep']} {row['trial_id']}",
-                f"/sweeps/{row['sweep']}/trials/{row['trial_id']}",
+                row.trial_id if len(sweeps) == 1 else f"{row.sweep} {row.trial_id}",
+                f"/sweeps/{row.sweep}/trials/{row.trial_id}",
             )
             for row in rows
         ),
@@ -77,7 +77,7 @@ def compare_trials(pairs: Sequence[tuple[Snapshot, str]]) -> Compared:
             ("drawn", _lines(drawn)),
             ("fixed", _lines(rest)),
         ),
-        curves=tuple((row["sweep"], row["trial_id"]) for row in rows),
+        curves=tuple((row.sweep, row.trial_id) for row in rows),
     )
 
 

@@ -132,7 +132,7 @@ def trial_page(
     row = require_trial(snapshot, trial_id)
 
     def build() -> str:
-        ids = [one["trial_id"] for one in snapshot.rows]
+        ids = [one.trial_id for one in snapshot.rows]
         place = ids.index(trial_id)
         return render(
             context,
@@ -142,7 +142,7 @@ def trial_page(
             row=row,
             facts=trial_facts(row, snapshot.record),
             layers=trial_layers(row, snapshot.record),
-            replicates=[one for one in snapshot.rows if one["source"] == trial_id],
+            replicates=[one for one in snapshot.rows if one.source == trial_id],
             before=ids[place - 1] if place else None,
             after=ids[place + 1] if place + 1 < len(ids) else None,
         )

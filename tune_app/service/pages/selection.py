@@ -8,10 +8,9 @@ from urllib.parse import urlencode
 from tune_app.config.budget import parse_budget
 from tune_app.errors import SpaceError, TuneAppError
 from tune_app.results.tables.layout import Column, cell_text, parameter_columns
+from tune_app.results.tables.trial_row import COLUMNS, RankedRow, TrialRow
 from tune_app.results.tables.trial_table import (
-    COLUMNS,
     HEADINGS,
-    flatten,
     metric_columns,
     objective_of,
     ranked_rows,
@@ -66,7 +65,7 @@ class Selection:
     view: View
     filters: tuple[Filter, ...]
     columns: tuple[Column, ...]
-    rows: tuple[dict[str, Any], ...]  # of this page
+    rows: tuple[TrialRow, ...]  # of this page
     matching: int  # trials on all pages
     total: int  # without filters
     known: tuple[str, ...]  # every column that there is
@@ -138,16 +137,15 @@ def select(snapshot: Snapshot, view: View) -> Selection:
 
 
 def _sorted(
-    rows: Sequence[dict[str, Any]], flat: Sequence[Mapping[str, Any]], column: str
-) -> list[dict[str, Any]]:
+    rows: Sequence[TrialRow], flat: Sequence[Mapping[str, Any]], column: str
+) -> list[TrialRow]:
     """Return trials in the order of a column; what did not train is last, whichever way round."""
-    places = sort_rows([{"place": place} for place in range(len(rows))], column, flat)
-    ordered = [rows[one["place"]] for one in places]
-    ordered.sort(key=lambda row: row["status"] in _SPOILT)
+    ordered = sort_rows(rows, column, flat)
+    ordered.sort(key=lambda row: row.status in _SPOILT)
     return ordered
 
 
-def table_rows(snapshot: Snapshot, table: str) -> Sequence[dict[str, Any]]:
+def table_rows(snapshot: Snapshot, table: str) -> Sequence[TrialRow]:
     """Return the trials of a table: ranked for a budget, or all of them as drawn."""
     if table != ALL:
         budget = None if table == "ranked" else int(table)
@@ -155,24 +153,27 @@ def table_rows(snapshot: Snapshot, table: str) -> Sequence[dict[str, Any]]:
     # Ranked ones first, of the largest budget on; what has no rank is last.
     return sorted(
         snapshot.rows,
-        key=lambda row: (row["stage"] == "final", row["rank"] is None, -(row["budget"] or 0)),
+        key=lambda row: (row.stage == "final", row.rank is None, -(row.budget or 0)),
     )
 
 
 def _table(
     snapshot: Snapshot, table: str
-) -> tuple[Sequence[dict[str, Any]], Sequence[Mapping[str, Any]]]:
+) -> tuple[Sequence[TrialRow], Sequence[Mapping[str, Any]]]:
     """Return the trials of a table, and the same flat."""
     if table not in snapshot.memo:
         rows = table_rows(snapshot, table)
-        own = ("rank", "share", "table_budget")
-        flat = [
-            snapshot.flat[row["trial_id"]] | {key: row[key] for key in own if key in row}
-            for row in rows
-        ]
+        flat = [snapshot.flat[row.trial_id] | _of_table(row) for row in rows]
         snapshot.memo[table] = rows, flat
-    found: tuple[Sequence[dict[str, Any]], Sequence[Mapping[str, Any]]] = snapshot.memo[table]
+    found: tuple[Sequence[TrialRow], Sequence[Mapping[str, Any]]] = snapshot.memo[table]
     return found
+
+
+def _of_table(row: TrialRow) -> dict[str, Any]:
+    """Return the columns whose values depend on the table."""
+    if not isinstance(row, RankedRow):
+        return {"rank": row.rank}
+    return {"rank": row.rank, "share": row.share, "table_budget": row.table_budget}
 
 
 def known_columns(snapshot: Snapshot) -> tuple[str, ...]:
@@ -193,18 +194,18 @@ def _known_columns(snapshot: Snapshot) -> tuple[str, ...]:
     return (*flat, "share")
 
 
-def _meets(row: Mapping[str, Any], flat: Mapping[str, Any], filters: Sequence[Filter]) -> bool:
+def _meets(row: TrialRow, flat: Mapping[str, Any], filters: Sequence[Filter]) -> bool:
     for one in filters:
         name = one.name
         # What is not in a trial's draw may be a constant of the file.
-        found = flat if name in flat else row["config"]
+        found = flat if name in flat else row.config
         if not one.keeps(found.get(name if found is flat else name.removeprefix("parameters."))):
             return False
     return True
 
 
 def _columns(
-    snapshot: Snapshot, view: View, rows: Sequence[Mapping[str, Any]], known: Sequence[str]
+    snapshot: Snapshot, view: View, rows: Sequence[TrialRow], known: Sequence[str]
 ) -> tuple[tuple[Column, ...], Mapping[str, Any]]:
     if view.columns:
         chosen = [name for name in view.columns if name in known]
@@ -214,10 +215,10 @@ def _columns(
     metric = objective_of(snapshot.record)[0]
     other = "val_loss" if metric == "val_accuracy" else "val_accuracy"
     keys = ["rank", "trial_id", metric]
-    keys += [other] if any(row[other] is not None for row in rows) else []
-    keys += ["test_accuracy"] if any(row["test_accuracy"] is not None for row in rows) else []
+    keys += [other] if any(row.measured(other) is not None for row in rows) else []
+    keys += ["test_accuracy"] if any(row.test_accuracy is not None for row in rows) else []
     if view.table == ALL:
-        final = any(row["stage"] == "final" for row in rows)
+        final = any(row.stage == "final" for row in rows)
         keys[2:2] = [*(["stage"] if final else []), "status"]
         keys += ["budget"] if snapshot.record.budgets else []
     keys += ["weights", *(["share"] if view.table not in (ALL, "ranked") else [])]
@@ -236,17 +237,15 @@ def _columns(
 
 def _column(key: str, snapshot: Snapshot) -> Column:
     if "drawn" not in snapshot.memo:
-        snapshot.memo["drawn"] = {name for row in snapshot.rows for name in row["parameters"]}
+        snapshot.memo["drawn"] = {name for row in snapshot.rows for name in row.parameters}
     drawn = snapshot.memo["drawn"]
 
-    def text(row: Mapping[str, Any]) -> str:
-        if key in row:
-            return cell_text(key, row)
-        flat = flatten(row)
+    def text(row: TrialRow) -> str:
+        flat = snapshot.flat[row.trial_id] | _of_table(row)
         if key not in flat:
             name = key.removeprefix("parameters.")
             # What others drew and this one did not does nothing in it: momentum beside Adam.
-            flat[key] = None if name in drawn else row["config"].get(name)
+            flat[key] = None if name in drawn else row.config.get(name)
         return cell_text(key, flat)
 
     return Column(key, HEADINGS.get(key, key.removeprefix("parameters.")), key not in _TEXT, text)

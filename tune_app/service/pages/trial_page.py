@@ -1,6 +1,5 @@
 """What the page of a trial says of it."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from tune_app.config.budget import format_budget
@@ -11,6 +10,7 @@ from tune_app.results.humanize import duration_text, time_text
 from tune_app.results.store import SweepRecord
 from tune_app.results.tables.layout import value_text
 from tune_app.results.tables.network_notation import architecture_text
+from tune_app.results.tables.trial_row import TrialRow
 from tune_app.results.tables.trial_table import built_parameters
 
 _METRICS = (
@@ -23,30 +23,28 @@ _METRICS = (
 )
 
 
-def trial_facts(row: Mapping[str, Any], record: SweepRecord) -> dict[str, list[tuple[str, str]]]:
+def trial_facts(row: TrialRow, record: SweepRecord) -> dict[str, list[tuple[str, str]]]:
     """Return the lines about a trial in groups: how it did, what was drawn, what was fixed."""
-    budget = row["budget"]
+    budget = row.budget
     within = "" if budget is None else f" within {format_budget(budget)}"
     results = [
-        ("rank", f"{row['rank']}{within}" if row["rank"] else "not ranked"),
-        *((label, value_text(row[key], key)) for key, label in _METRICS),
-        ("best epoch", value_text(row["best_epoch"])),
+        ("rank", f"{row.rank}{within}" if row.rank else "not ranked"),
+        *((label, value_text(row.measured(key), key)) for key, label in _METRICS),
+        ("best epoch", value_text(row.best_epoch)),
         ("weights", _weights(row)),
-        ("multiply-adds", f"{row['macs']:,} an example" if row["macs"] else ""),
-        ("trained", f"{row['epochs']} epochs in {duration_text(row['seconds'])}"),
-        ("attempts", str(row["attempts"]) if row["attempts"] > 1 else ""),
-        ("retrains", row["source"] or ""),
-        ("sampler", row["sampler"]),
-        ("seed", str(row["seed"])),
-        ("started", time_text(row["started"])),
-        ("node", row["node"] or ""),
-        ("weights file", row["checkpoint"] or ""),
+        ("multiply-adds", f"{row.macs:,} an example" if row.macs else ""),
+        ("trained", f"{row.epochs} epochs in {duration_text(row.seconds)}"),
+        ("attempts", str(row.attempts) if row.attempts > 1 else ""),
+        ("retrains", row.source or ""),
+        ("sampler", row.sampler),
+        ("seed", str(row.seed)),
+        ("started", time_text(row.started)),
+        ("node", row.node or ""),
+        ("weights file", row.checkpoint or ""),
     ]
     drawn = built_parameters(row)
     fixed = {
-        name: value
-        for name, value in row["config"].items()
-        if name not in drawn and value is not None
+        name: value for name, value in row.config.items() if name not in drawn and value is not None
     }
     return {
         "results": [pair for pair in results if pair[1]],
@@ -55,14 +53,14 @@ def trial_facts(row: Mapping[str, Any], record: SweepRecord) -> dict[str, list[t
     }
 
 
-def trial_layers(row: Mapping[str, Any], record: SweepRecord) -> dict[str, Any] | None:
+def trial_layers(row: TrialRow, record: SweepRecord) -> dict[str, Any] | None:
     """Return a trial's network by layers, and in a few characters; None if it cannot be told."""
     shape, outputs = record.resolved.input_shape, record.resolved.outputs
     if not shape or not outputs:
         return None
     try:
-        plan = plan_network(record.model, row["config"], shape, outputs)
-        text = architecture_text(record.model, row["config"], shape, outputs)
+        plan = plan_network(record.model, row.config, shape, outputs)
+        text = architecture_text(record.model, row.config, shape, outputs)
     except (TuneAppError, KeyError):  # of a version that built other networks
         return None
     layers = [_layer(layer, plan.weights) for layer in plan.layers]
@@ -93,12 +91,12 @@ def _shape(shape: tuple[int, ...]) -> str:
     return " × ".join(map(str, shape))
 
 
-def _weights(row: Mapping[str, Any]) -> str:
-    if row["weights"] is None:
+def _weights(row: TrialRow) -> str:
+    if row.weights is None:
         return ""
-    budget = row["budget"]
-    share = "" if budget is None else f", {row['weights'] / budget:.1%} of {format_budget(budget)}"
-    return f"{row['weights']:,}{share}"
+    budget = row.budget
+    share = "" if budget is None else f", {row.weights / budget:.1%} of {format_budget(budget)}"
+    return f"{row.weights:,}{share}"
 
 
 def _exact(value: Any) -> str:

@@ -5,8 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from tune_app.results.store.records import record_to_json
-from tune_app.results.tables.sweep_tables import trial_detail
+from tune_app.results.tables.sweep_tables import rows_json, trial_detail
 from tune_app.results.tables.table_formats import to_csv, to_json
+from tune_app.results.tables.trial_row import TrialRow
 from tune_app.service.context import ContextOf
 from tune_app.service.http.responses import digest, json_answer
 from tune_app.service.pages.chart_numbers import chart_numbers
@@ -96,8 +97,7 @@ def list_trials(
 
     def build() -> str:
         chosen = select(snapshot, view)
-        names = snapshot.rows[0] if snapshot.rows else {}
-        trials = [{key: row[key] for key in names} for row in chosen.rows]
+        trials = [TrialRow.to_json(row) for row in chosen.rows]  # whatever table they are of
         return to_json(
             {
                 "trials": trials,
@@ -133,7 +133,7 @@ def download_trials(
         sort=sort,
         size=max(1, len(snapshot.rows)),
     )
-    text = to_csv(select(snapshot, view).rows, {})
+    text = to_csv(rows_json(select(snapshot, view).rows), {})
     return attachment(text.encode(), "text/csv; charset=utf-8", f"{name}-trials.csv")
 
 

@@ -8,6 +8,7 @@ from fastapi import Path, Query, Response
 
 from tune_app.errors import UnknownTrialError
 from tune_app.results.store import EpochRecord
+from tune_app.results.tables.trial_row import TrialRow
 from tune_app.results.tables.trial_table import epoch_row
 from tune_app.service.context import Context
 from tune_app.service.http.responses import RefusedRequestError, digest
@@ -56,7 +57,7 @@ def list_revision(glances: Sequence[Glance], jobs: Sequence[dict[str, Any]]) -> 
     return digest([glance.revision for glance in glances], jobs)
 
 
-def require_trial(snapshot: Snapshot, trial_id: str) -> dict[str, Any]:
+def require_trial(snapshot: Snapshot, trial_id: str) -> TrialRow:
     """Return the row of a trial.
 
     Raises:

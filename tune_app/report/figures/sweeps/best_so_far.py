@@ -10,7 +10,6 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from tune_app.config.budget import format_budget
 from tune_app.report.figures.axes import (
-    Row,
     is_log_metric,
     legend_below,
     metric_label,
@@ -21,6 +20,7 @@ from tune_app.report.figures.frame import ReportFigure
 from tune_app.report.figures.style import Theme, new_figure, ordered_marks, short_number
 from tune_app.results.ranking import best_so_far, fits
 from tune_app.results.store import SweepRecord
+from tune_app.results.tables.trial_row import TrialRow
 from tune_app.results.tables.trial_table import objective_of, table_budgets
 
 _LABELS = {
@@ -43,19 +43,19 @@ class ProgressNumbers:
     best: dict[int | None, tuple[float | None, ...]]
 
 
-def progress_numbers(rows: Sequence[Row], sweep: SweepRecord) -> ProgressNumbers:
+def progress_numbers(rows: Sequence[TrialRow], sweep: SweepRecord) -> ProgressNumbers:
     """Return the running best under each budget, over the trials in the order they ended.
 
     Every trial counts as spent, whatever it was drawn for and came to; it can be the best where
     it is ranked.
     """
     metric, mode = objective_of(sweep)
-    ended = [row for row in rows if row["stage"] == "search" and not row["status"].is_under_way]
-    ended.sort(key=lambda row: (row["ended"] or row["started"] or row["created"], row["number"]))
+    ended = [row for row in rows if row.stage == "search" and not row.status.is_under_way]
+    ended.sort(key=lambda row: (row.ended or row.started or row.created, row.number))
     return ProgressNumbers(
         trials=tuple(range(1, len(ended) + 1)),
-        epochs=tuple(accumulate(row["epochs"] for row in ended)),
-        seconds=tuple(accumulate(row["seconds"] for row in ended)),
+        epochs=tuple(accumulate(row.epochs for row in ended)),
+        seconds=tuple(accumulate(row.seconds for row in ended)),
         best={
             budget: tuple(best_so_far((_score(row, metric, budget) for row in ended), mode))
             for budget in table_budgets(sweep)
@@ -63,12 +63,12 @@ def progress_numbers(rows: Sequence[Row], sweep: SweepRecord) -> ProgressNumbers
     )
 
 
-def _score(row: Row, metric: str, budget: int | None) -> float | None:
-    score: float | None = row[metric]
-    return score if row["status"].is_ranked and fits(row, budget) else None
+def _score(row: TrialRow, metric: str, budget: int | None) -> float | None:
+    score = row.measured(metric)
+    return score if row.status.is_ranked and fits(row, budget) else None
 
 
-def progress_figure(rows: Sequence[Row], sweep: SweepRecord) -> ReportFigure:
+def progress_figure(rows: Sequence[TrialRow], sweep: SweepRecord) -> ReportFigure:
     """Return the best so far against trials, epochs and seconds."""
     numbers = progress_numbers(rows, sweep)
     label = metric_label(objective_of(sweep)[0], sweep)

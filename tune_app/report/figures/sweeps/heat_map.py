@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from tune_app.config.budget import format_budget
 from tune_app.report.figures.axes import (
     ParameterScale,
-    Row,
     grid_shape,
     metric_label,
     metric_range,
@@ -27,6 +26,7 @@ from tune_app.report.figures.frame import ReportFigure
 from tune_app.report.figures.style import Theme, merit_colors, new_figure, short_number
 from tune_app.results.store import SweepRecord
 from tune_app.results.tables.layout import value_text
+from tune_app.results.tables.trial_row import TrialRow
 from tune_app.results.tables.trial_table import objective_of
 
 _BINS = 6
@@ -67,7 +67,7 @@ class HeatMap:
 
 
 def heat_map_numbers(
-    rows: Sequence[Row], sweep: SweepRecord, x: str, y: str, *, statistic: str = "best"
+    rows: Sequence[TrialRow], sweep: SweepRecord, x: str, y: str, *, statistic: str = "best"
 ) -> list[HeatMap]:
     """Return the "best" or "mean" objective by two parameters, a map for each budget drawn for.
 
@@ -84,13 +84,13 @@ def heat_map_numbers(
     }
     pick = statistics[statistic]
     maps = []
-    for budget in sorted({row["budget"] for row in ranked}, key=lambda budget: budget or 0):
+    for budget in sorted({row.budget for row in ranked}, key=lambda budget: budget or 0):
         cells: dict[tuple[int, int], list[float]] = {}
         for row in ranked:
             pair = parameter_value(row, x), parameter_value(row, y)
-            if row["budget"] == budget and None not in pair:
+            if row.budget == budget and None not in pair:
                 at = [own.index(own.scale.place(v)) for own, v in zip(bins, pair, strict=True)]
-                cells.setdefault((at[1], at[0]), []).append(row[metric])
+                cells.setdefault((at[1], at[0]), []).append(row.result(metric))
         grid = [[cells.get((j, i), []) for i in range(bins[0].count)] for j in range(bins[1].count)]
         maps.append(
             HeatMap(
@@ -118,7 +118,7 @@ def to_bins(scale: ParameterScale) -> Bins:
 
 
 def heat_map_pair(
-    rows: Sequence[Row], sweep: SweepRecord, important: Sequence[str] = ()
+    rows: Sequence[TrialRow], sweep: SweepRecord, important: Sequence[str] = ()
 ) -> tuple[str, str] | None:
     """Return the two parameters to show: the most important ones, else the first ranges.
 
@@ -140,7 +140,7 @@ def heat_map_pair(
 
 
 def heat_map_figure(
-    rows: Sequence[Row], sweep: SweepRecord, x: str, y: str, *, statistic: str = "best"
+    rows: Sequence[TrialRow], sweep: SweepRecord, x: str, y: str, *, statistic: str = "best"
 ) -> ReportFigure:
     """Return the heat map of two parameters, a panel for each budget."""
     maps = heat_map_numbers(rows, sweep, x, y, statistic=statistic)

@@ -11,7 +11,6 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from tune_app.report.figures.axes import (
-    Row,
     legend_below,
     metric_label,
     metric_range,
@@ -28,6 +27,7 @@ from tune_app.report.figures.style import (
 )
 from tune_app.results.ranking import is_number
 from tune_app.results.store import EpochRecord, Store, SweepRecord
+from tune_app.results.tables.trial_row import TrialRow
 
 METRICS = ("train_loss", "val_loss", "train_accuracy", "val_accuracy")
 _TRAIN_LINE = (0, (4, 1.5))
@@ -54,7 +54,7 @@ class Curves:
     best_epoch: int | None
 
 
-def trial_curves(store: Store, rows: Sequence[Row]) -> list[Curves]:
+def trial_curves(store: Store, rows: Sequence[TrialRow]) -> list[Curves]:
     """Return the curves of each trial; the labels name the parameters in which they differ.
 
     Epochs at which a metric was not finite are left out of its line.
@@ -62,26 +62,26 @@ def trial_curves(store: Store, rows: Sequence[Row]) -> list[Curves]:
     labels = _trial_labels(rows)
     curves = []
     for row, label in zip(rows, labels, strict=True):
-        epochs = store.epochs(row["sweep"], row["trial_id"])
+        epochs = store.epochs(row.sweep, row.trial_id)
         lines = {metric: _line([epochs], metric) for metric in METRICS}
         lines = {metric: line for metric, line in lines.items() if line.epochs}
-        curves.append(Curves(label, lines, row["best_epoch"] if "val_loss" in lines else None))
+        curves.append(Curves(label, lines, row.best_epoch if "val_loss" in lines else None))
     return curves
 
 
-def seed_curves(store: Store, rows: Sequence[Row]) -> list[Curves]:
+def seed_curves(store: Store, rows: Sequence[TrialRow]) -> list[Curves]:
     """Return the curves of each retrained winner: mean and sample standard deviation over seeds.
 
     `rows` are trials of the final stage, grouped by their source. An epoch counts where every
     replicate has it.
     """
-    by_source: dict[str, list[Row]] = {}
+    by_source: dict[str, list[TrialRow]] = {}
     for row in rows:
-        by_source.setdefault(row["source"], []).append(row)
-    sources = [{**replicates[0], "trial_id": source} for source, replicates in by_source.items()]
+        by_source.setdefault(str(row.source), []).append(row)
+    sources = [rows[0].changed(trial_id=source) for source, rows in by_source.items()]
     curves = []
     for label, replicates in zip(_trial_labels(sources), by_source.values(), strict=True):
-        runs = [store.epochs(row["sweep"], row["trial_id"]) for row in replicates]
+        runs = [store.epochs(row.sweep, row.trial_id) for row in replicates]
         lines = {metric: _line(runs, metric) for metric in METRICS}
         curves.append(
             Curves(label, {metric: line for metric, line in lines.items() if line.epochs}, None)
@@ -89,12 +89,12 @@ def seed_curves(store: Store, rows: Sequence[Row]) -> list[Curves]:
     return curves
 
 
-def _trial_labels(rows: Sequence[Row]) -> list[str]:
-    described = [{"budget": row["budget"], **row["parameters"]} for row in rows]
+def _trial_labels(rows: Sequence[TrialRow]) -> list[str]:
+    described = [{"budget": row.budget, **row.parameters} for row in rows]
     if len(rows) == 1:
-        return [str(rows[0]["trial_id"])]
+        return [str(rows[0].trial_id)]
     own = distinguishing_labels(described)
-    return [f"{row['trial_id']}: {label}" for row, label in zip(rows, own, strict=True)]
+    return [f"{row.trial_id}: {label}" for row, label in zip(rows, own, strict=True)]
 
 
 def _line(runs: Sequence[Sequence[EpochRecord]], metric: str) -> CurveLine:
@@ -114,7 +114,7 @@ def _line(runs: Sequence[Sequence[EpochRecord]], metric: str) -> CurveLine:
 def learning_curves(
     store: Store,
     sweep: SweepRecord,
-    rows: Sequence[Row],
+    rows: Sequence[TrialRow],
     *,
     name: str = "learning-curves",
     title: str = "Learning curves",
@@ -132,7 +132,7 @@ def learning_curves(
     )
 
 
-def final_curves(store: Store, sweep: SweepRecord, rows: Sequence[Row]) -> ReportFigure:
+def final_curves(store: Store, sweep: SweepRecord, rows: Sequence[TrialRow]) -> ReportFigure:
     """Return the training curves of retrained winners, from their `rows` of the final stage."""
     curves = seed_curves(store, rows)
     return ReportFigure(

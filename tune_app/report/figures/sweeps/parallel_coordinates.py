@@ -14,7 +14,6 @@ from matplotlib.ticker import NullLocator
 
 from tune_app.report.figures.axes import (
     ParameterScale,
-    Row,
     is_log_metric,
     log_ticks,
     metric_label,
@@ -27,6 +26,7 @@ from tune_app.report.figures.axes import (
 from tune_app.report.figures.frame import ReportFigure
 from tune_app.report.figures.style import Theme, merit_colors, new_figure, short_number
 from tune_app.results.store import SweepRecord
+from tune_app.results.tables.trial_row import TrialRow
 from tune_app.results.tables.trial_table import objective_of
 
 MISSING = -0.14  # where a trial without a parameter crosses its axis
@@ -44,7 +44,7 @@ class ParallelNumbers:
     best: int  # so many of them are drawn on top
 
 
-def parallel_numbers(rows: Sequence[Row], sweep: SweepRecord) -> ParallelNumbers:
+def parallel_numbers(rows: Sequence[TrialRow], sweep: SweepRecord) -> ParallelNumbers:
     """Return the lines of the trials that have a result, through what varies between them."""
     metric, _ = objective_of(sweep)
     ranked = scored_rows(rows, sweep)
@@ -52,19 +52,19 @@ def parallel_numbers(rows: Sequence[Row], sweep: SweepRecord) -> ParallelNumbers
     return ParallelNumbers(
         scales=tuple(scales),
         heights=tuple(tuple(_height(row, scale) for scale in scales) for row in ranked),
-        values=tuple(row[metric] for row in ranked),
+        values=tuple(row.result(metric) for row in ranked),
         best=min(_MOST_BEST, max(1, round(_BEST_SHARE * len(ranked)))),
     )
 
 
-def _height(row: Row, scale: ParameterScale) -> float:
+def _height(row: TrialRow, scale: ParameterScale) -> float:
     value = parameter_value(row, scale.name)
     if value is None and None not in scale.values:
         return MISSING
     return scale.share(scale.place(value))
 
 
-def parallel_figure(rows: Sequence[Row], sweep: SweepRecord) -> ReportFigure:
+def parallel_figure(rows: Sequence[TrialRow], sweep: SweepRecord) -> ReportFigure:
     """Return the parallel coordinates of a search."""
     numbers = parallel_numbers(rows, sweep)
     metric, mode = objective_of(sweep)

@@ -9,10 +9,11 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from tune_app.config.budget import format_budget
-from tune_app.report.figures.axes import Row, grid_shape, legend_below, panel_grid
+from tune_app.report.figures.axes import grid_shape, legend_below, panel_grid
 from tune_app.report.figures.frame import ReportFigure
 from tune_app.report.figures.style import Theme, new_figure
 from tune_app.results.store import SweepRecord
+from tune_app.results.tables.trial_row import TrialRow
 from tune_app.results.tables.trial_table import table_budgets
 
 _COLUMNS = 4
@@ -30,7 +31,7 @@ class Rung:
     went_on: int
 
 
-def rung_numbers(rows: Sequence[Row], sweep: SweepRecord) -> dict[int | None, list[Rung]]:
+def rung_numbers(rows: Sequence[TrialRow], sweep: SweepRecord) -> dict[int | None, list[Rung]]:
     """Return the rungs, lowest first, for the trials drawn for each budget.
 
     They stand where the scheduler sets them (`grace * reduction^k` epochs, below all epochs), and
@@ -39,32 +40,32 @@ def rung_numbers(rows: Sequence[Row], sweep: SweepRecord) -> dict[int | None, li
     config = sweep.sweep_config
     if config.scheduler.type == "none":
         return {}
-    search = [row for row in rows if row["stage"] == "search"]
+    search = [row for row in rows if row.stage == "search"]
     levels = {level for row in search if (level := stopped_at(row)) is not None}
     level = config.scheduler.grace(config.epochs)
     while level < config.epochs:
         levels.add(level)
         level *= config.scheduler.reduction_factor
     return {
-        budget: [_rung([r for r in search if r["budget"] == budget], at) for at in sorted(levels)]
+        budget: [_rung([r for r in search if r.budget == budget], at) for at in sorted(levels)]
         for budget in table_budgets(sweep)
     }
 
 
-def stopped_at(row: Row) -> int | None:
+def stopped_at(row: TrialRow) -> int | None:
     """Return the rung that stopped a trial, as its `stop_reason` says; None if none did."""
-    found = _REASON.match(row["stop_reason"] or "") if row["status"] == "stopped" else None
+    found = _REASON.match(row.stop_reason or "") if row.status == "stopped" else None
     return int(found.group(1)) if found else None
 
 
-def _rung(rows: Sequence[Row], epoch: int) -> Rung:
-    came = [row for row in rows if row["epochs"] >= epoch]
+def _rung(rows: Sequence[TrialRow], epoch: int) -> Rung:
+    came = [row for row in rows if row.epochs >= epoch]
     stopped = sum(stopped_at(row) == epoch for row in came)
-    went_on = sum(row["epochs"] > epoch and stopped_at(row) != epoch for row in came)
+    went_on = sum(row.epochs > epoch and stopped_at(row) != epoch for row in came)
     return Rung(epoch, len(came), stopped, len(came) - stopped - went_on, went_on)
 
 
-def rung_figure(rows: Sequence[Row], sweep: SweepRecord) -> ReportFigure:
+def rung_figure(rows: Sequence[TrialRow], sweep: SweepRecord) -> ReportFigure:
     """Return a bar for each rung, a panel for each budget."""
     numbers = rung_numbers(rows, sweep)
     saved = f" That saved {sweep.epochs_saved:,} epochs." if sweep.epochs_saved else ""

@@ -10,7 +10,6 @@ from matplotlib.lines import Line2D
 from tune_app.config.budget import format_budget
 from tune_app.report.figures.axes import (
     MetricRange,
-    Row,
     draw_hidden,
     hidden_marker,
     is_log_metric,
@@ -32,22 +31,23 @@ from tune_app.report.figures.sweeps.scatter_numbers import (
     scatter_numbers,
 )
 from tune_app.results.store import SweepRecord
+from tune_app.results.tables.trial_row import TrialRow
 
 
-def pareto_figure(rows: Sequence[Row], sweep: SweepRecord) -> ReportFigure:
+def pareto_figure(rows: Sequence[TrialRow], sweep: SweepRecord) -> ReportFigure:
     """Return the metric against weights."""
     numbers = scatter_numbers(rows, sweep, "weights")
     return _figure(numbers, sweep, "pareto", "against weights", "with at most as many weights")
 
 
-def time_figure(rows: Sequence[Row], sweep: SweepRecord) -> ReportFigure:
+def time_figure(rows: Sequence[TrialRow], sweep: SweepRecord) -> ReportFigure:
     """Return the metric against training time."""
     numbers = scatter_numbers(rows, sweep, "seconds")
     return _figure(numbers, sweep, "training-time", "against training time", "in at most that time")
 
 
 def comparison_figure(
-    sweeps: Sequence[tuple[SweepRecord, Sequence[Row]]], cost: str
+    sweeps: Sequence[tuple[SweepRecord, Sequence[TrialRow]]], cost: str
 ) -> ReportFigure:
     """Return the metric of several sweeps with one objective against one of COSTS."""
     numbers = compared_numbers(sweeps, cost)

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 
 from tune_app.config.budget import format_budget
-from tune_app.report.figures.axes import Row, scored_rows
+from tune_app.report.figures.axes import scored_rows
 from tune_app.results.ranking import is_number, pareto_front
 from tune_app.results.store import SweepRecord
+from tune_app.results.tables.trial_row import TrialRow
 from tune_app.results.tables.trial_table import objective_of
 
 COSTS = {"weights": "weights", "seconds": "training time (s)"}
@@ -67,18 +68,18 @@ class ScatterNumbers:
         return [winner for series in self.series for winner in series.retrained]
 
 
-def scatter_numbers(rows: Sequence[Row], sweep: SweepRecord, cost: str) -> ScatterNumbers:
+def scatter_numbers(rows: Sequence[TrialRow], sweep: SweepRecord, cost: str) -> ScatterNumbers:
     """Return each trial's metric and cost ("weights" or "seconds"), a series for each budget."""
     metric, mode = objective_of(sweep)
     ranked = [row for row in scored_rows(rows, sweep) if _has_cost(row, cost)]
-    budgets = sorted({row["budget"] for row in ranked}, key=lambda budget: budget or 0)
+    budgets = sorted({row.budget for row in ranked}, key=lambda budget: budget or 0)
     series = []
     for budget in budgets:
-        own = [row for row in rows if row["budget"] == budget]
+        own = [row for row in rows if row.budget == budget]
         series.append(
             Series(
                 "no budget" if budget is None else format_budget(budget),
-                _points([row for row in ranked if row["budget"] == budget], metric, cost),
+                _points([row for row in ranked if row.budget == budget], metric, cost),
                 _retrained(own, metric, cost),
             )
         )
@@ -89,12 +90,12 @@ def scatter_numbers(rows: Sequence[Row], sweep: SweepRecord, cost: str) -> Scatt
         series=tuple(series),
         front=_front(ranked, metric, mode, cost),
         budgets=tuple(sweep.budgets),
-        unranked=sum(row["stage"] == "search" for row in rows) - len(ranked),
+        unranked=sum(row.stage == "search" for row in rows) - len(ranked),
     )
 
 
 def compared_numbers(
-    sweeps: Sequence[tuple[SweepRecord, Sequence[Row]]], cost: str
+    sweeps: Sequence[tuple[SweepRecord, Sequence[TrialRow]]], cost: str
 ) -> ScatterNumbers:
     """Return the numbers of several sweeps with one objective, a series and a front for each."""
     parts = [scatter_numbers(rows, sweep, cost) for sweep, rows in sweeps]
@@ -112,37 +113,38 @@ def compared_numbers(
     )
 
 
-def _has_cost(row: Row, cost: str) -> bool:
-    return is_number(row[cost]) and row[cost] > 0
+def _has_cost(row: TrialRow, cost: str) -> bool:
+    price = row.measured(cost)
+    return is_number(price) and price > 0
 
 
-def _points(ranked: Sequence[Row], metric: str, cost: str) -> tuple[Point, ...]:
+def _points(ranked: Sequence[TrialRow], metric: str, cost: str) -> tuple[Point, ...]:
     return tuple(
-        Point(row["trial_id"], row[cost], row[metric], row["status"].is_early) for row in ranked
+        Point(row.trial_id, row.result(cost), row.result(metric), row.status.is_early)
+        for row in ranked
     )
 
 
 def _front(
-    ranked: Sequence[Row], metric: str, mode: str, cost: str
+    ranked: Sequence[TrialRow], metric: str, mode: str, cost: str
 ) -> tuple[tuple[float, float], ...]:
-    # The one rule, with the cost in the place of the weights.
-    priced = [{**row, "weights": row[cost]} for row in ranked]
-    return tuple((row[cost], row[metric]) for row in pareto_front(priced, metric, mode))
+    front = pareto_front(ranked, metric, mode, cost=cost)
+    return tuple((row.result(cost), row.result(metric)) for row in front)
 
 
-def _retrained(rows: Sequence[Row], metric: str, cost: str) -> tuple[Retrained, ...]:
+def _retrained(rows: Sequence[TrialRow], metric: str, cost: str) -> tuple[Retrained, ...]:
     tested = metric.replace("val_", "test_")
-    by_source: dict[str, list[Row]] = {}
+    by_source: dict[str, list[TrialRow]] = {}
     for row in rows:
-        if row["stage"] == "final" and is_number(row[tested]) and _has_cost(row, cost):
-            by_source.setdefault(row["source"], []).append(row)
+        if row.stage == "final" and is_number(row.measured(tested)) and _has_cost(row, cost):
+            by_source.setdefault(str(row.source), []).append(row)
     winners = []
     for source, replicates in by_source.items():
-        values = [row[tested] for row in replicates]
+        values = [row.result(tested) for row in replicates]
         winners.append(
             Retrained(
                 source,
-                fmean(row[cost] for row in replicates),
+                fmean(row.result(cost) for row in replicates),
                 fmean(values),
                 stdev(values) if len(values) > 1 else None,
                 len(values),

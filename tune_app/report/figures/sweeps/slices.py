@@ -11,7 +11,6 @@ from matplotlib.lines import Line2D
 from tune_app.config.budget import format_budget
 from tune_app.report.figures.axes import (
     ParameterScale,
-    Row,
     draw_hidden,
     grid_shape,
     is_log_metric,
@@ -31,6 +30,7 @@ from tune_app.report.figures.axes import (
 from tune_app.report.figures.frame import ReportFigure
 from tune_app.report.figures.style import SeriesMark, Theme, new_figure, ordered_marks
 from tune_app.results.store import SweepRecord
+from tune_app.results.tables.trial_row import TrialRow
 from tune_app.results.tables.trial_table import objective_of
 
 _COLUMNS = 4
@@ -58,7 +58,7 @@ class Slice:
     points: tuple[SlicePoint, ...]
 
 
-def slice_numbers(rows: Sequence[Row], sweep: SweepRecord) -> list[Slice]:
+def slice_numbers(rows: Sequence[TrialRow], sweep: SweepRecord) -> list[Slice]:
     """Return a slice for each parameter that varies between the trials with a result."""
     metric, _ = objective_of(sweep)
     ranked = scored_rows(rows, sweep)
@@ -69,10 +69,10 @@ def slice_numbers(rows: Sequence[Row], sweep: SweepRecord) -> list[Slice]:
         points = [
             SlicePoint(
                 scale.place(value),
-                row[metric],
-                row["number"],
-                row["budget"],
-                row["status"].is_early,
+                row.result(metric),
+                row.number,
+                row.budget,
+                row.status.is_early,
             )
             for row in ranked
             if (value := parameter_value(row, scale.name)) is not None or None in scale.values
@@ -81,7 +81,7 @@ def slice_numbers(rows: Sequence[Row], sweep: SweepRecord) -> list[Slice]:
     return slices
 
 
-def slice_figure(rows: Sequence[Row], sweep: SweepRecord) -> ReportFigure:
+def slice_figure(rows: Sequence[TrialRow], sweep: SweepRecord) -> ReportFigure:
     """Return a small panel for each parameter that varies."""
     slices = slice_numbers(rows, sweep)
     label = metric_label(objective_of(sweep)[0], sweep)

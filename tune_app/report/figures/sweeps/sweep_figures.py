@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tune_app.report.figures.axes import Row, parameter_scales, scored_rows
+from tune_app.report.figures.axes import parameter_scales, scored_rows
 from tune_app.report.figures.frame import ReportFigure
 from tune_app.report.figures.sweeps.best_so_far import progress_figure
 from tune_app.report.figures.sweeps.heat_map import heat_map_figure, heat_map_pair
@@ -15,6 +15,7 @@ from tune_app.report.figures.sweeps.scatter_numbers import compared_numbers, sca
 from tune_app.report.figures.sweeps.slices import slice_figure
 from tune_app.results.importance_record import Importance
 from tune_app.results.store import Store, SweepRecord
+from tune_app.results.tables.trial_row import TrialRow
 from tune_app.results.tables.trial_table import objective_of, ranked_rows, table_budgets, trial_rows
 
 _CURVES_WITHOUT_BUDGETS = 3
@@ -67,7 +68,7 @@ def comparison_figures(store: Store, sweeps: Sequence[SweepRecord]) -> list[Repo
     return [comparison_figure(shown, cost) for cost in costs]
 
 
-def _best_curves(store: Store, sweep: SweepRecord, rows: Sequence[Row]) -> ReportFigure:
+def _best_curves(store: Store, sweep: SweepRecord, rows: Sequence[TrialRow]) -> ReportFigure:
     """Return the curves of each budget's best trial; of the best three without budgets."""
     tables = {budget: ranked_rows(rows, sweep, budget) for budget in table_budgets(sweep)}
     if sweep.budgets:
@@ -76,15 +77,13 @@ def _best_curves(store: Store, sweep: SweepRecord, rows: Sequence[Row]) -> Repor
     else:
         best = tables[None][:_CURVES_WITHOUT_BUDGETS]
         title = "Learning curves of the best trials"
-    distinct = {row["trial_id"]: row for row in best}
+    distinct = {row.trial_id: row for row in best}
     return learning_curves(store, sweep, list(distinct.values()), title=title)
 
 
-def _retrained_winners(sweep: SweepRecord, rows: Sequence[Row]) -> list[Row]:
+def _retrained_winners(sweep: SweepRecord, rows: Sequence[TrialRow]) -> list[TrialRow]:
     """Return the final trials of each budget's first winner; of the first three without budgets."""
     winners = sweep.final.get("winners", {})
     count = 1 if sweep.budgets else _CURVES_WITHOUT_BUDGETS
     shown = {source for sources in winners.values() for source in sources[:count]}
-    return [
-        row for row in rows if row["stage"] == "final" and row["source"] in shown and row["epochs"]
-    ]
+    return [row for row in rows if row.stage == "final" and row.source in shown and row.epochs]
