@@ -9,12 +9,13 @@ from small_sweeps import DIGITS, Workshop
 from tune_app.config.sweep import SweepConfig
 from tune_app.errors import StorageError, TuneAppError, UnknownSweepError
 from tune_app.report.comparison import compare
-from tune_app.report.document.blocks import Caution, Grid, Listing, plain
-from tune_app.report.findings import best_networks, wilson_interval
+from tune_app.report.document.blocks import Caution, Listing, plain
+from tune_app.report.findings import best_networks
 from tune_app.report.history import history
 from tune_app.report.protocol import again, protocol
 from tune_app.report.sweep_report import build_document, write_report
 from tune_app.results.statistics import confidence_interval
+from tune_app.results.tables.markup.parts import Grid
 from tune_app.results.tables.trial_table import trial_rows
 
 GOOD = [0.95, 0.96, 0.955]
@@ -196,11 +197,6 @@ def test_sweeps_on_different_data_are_not_compared(store):
     document = build_document(store, ["small", "images"], store.storage, {})
     (block,) = document.sections[0].blocks
     assert plain(block.text).startswith("These sweeps are not compared: they")
-
-
-def test_wilsons_interval_agrees_with_scipy():
-    result = scipy.stats.binomtest(5_386, 6_000).proportion_ci(0.95, method="wilson")
-    assert wilson_interval(5_386 / 6_000, 6_000) == pytest.approx((result.low, result.high))
 
 
 def test_a_sweep_without_results_has_a_report_too(store, storage):

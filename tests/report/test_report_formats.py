@@ -14,19 +14,17 @@ from matplotlib.figure import Figure
 from tune_app.report.document.blocks import (
     Bullets,
     Caution,
-    Code,
     Document,
     Facts,
-    Grid,
     Listing,
     Paragraph,
     Section,
-    Strong,
     text,
 )
-from tune_app.report.document.html_writer import to_html
+from tune_app.report.document.renderer import to_html
 from tune_app.report.figures.frame import ReportFigure
 from tune_app.report.sweep_report import build_document, write_document
+from tune_app.results.tables.markup.parts import Code, Grid, Strong
 
 HOSTILE = (
     "<script>alert('x')</script> </style> & \"q\" 'r' $\\alpha$ \\input{x} _a_ *b* `c` | # % ~ ^"

@@ -14,6 +14,7 @@ from tune_app.results.statistics import (
     t_quantile,
     t_two_sided,
     welch_p,
+    wilson_interval,
 )
 
 FIVE = [0.931, 0.928, 0.930, 0.926, 0.929]
@@ -130,3 +131,11 @@ def test_a_row_that_cannot_be_tested_is_neither_tie_nor_different():
     # Not counted among the comparisons, either.
     assert other.p_value == 1
     assert not any(c.best for c in compare_with_best([[], []], "max"))
+
+
+@pytest.mark.parametrize(("right", "examples"), [(0, 7), (7, 7), (131, 144), (5431, 6000)])
+def test_wilsons_interval_is_scipys(right, examples):
+    stats = pytest.importorskip("scipy.stats")
+    expected = stats.binomtest(right, examples).proportion_ci(method="wilson")
+    low, high = wilson_interval(right / examples, examples)
+    assert (low, high) == pytest.approx((expected.low, expected.high), abs=1e-12)

@@ -9,19 +9,11 @@ from typing import Any
 import pandas as pd
 
 from tune_app.errors import StorageError, TuneAppError
-from tune_app.report.document.blocks import (
-    Block,
-    Bullets,
-    Code,
-    Document,
-    Grid,
-    Section,
-    paragraph,
-    text,
-)
-from tune_app.report.document.markdown_writer import to_markdown
+from tune_app.report.document.blocks import Block, Bullets, Document, Section, paragraph, text
+from tune_app.report.document.renderer import to_markdown
 from tune_app.report.figures.frame import ReportFigure, save
 from tune_app.results.tables.layout import value_text
+from tune_app.results.tables.markup.parts import Code, Grid
 
 TABLE_FORMATS = ("csv", "parquet")
 THEMES = ("light", "dark")

@@ -9,22 +9,12 @@ from tune_app.config.budget import format_budget
 from tune_app.config.parsing.fields import show, thaw
 from tune_app.config.sections import SETS_WITH_PATH, SETS_WITH_TEST_SPLIT
 from tune_app.config.space import Choice, Constant, FloatRange, IntRange, Parameter
-from tune_app.report.document.blocks import (
-    Block,
-    Code,
-    Facts,
-    Grid,
-    Paragraph,
-    Section,
-    Text,
-    counted,
-    joined,
-    paragraph,
-    text,
-)
+from tune_app.report.document.blocks import Block, Facts, Paragraph, Section, paragraph, text
+from tune_app.results.humanize import counted, joined
 from tune_app.results.store import Resolved, Store, SweepRecord, TrialRecord
 from tune_app.results.store.names import TEST_FILE
 from tune_app.results.tables.layout import exact_text, value_text
+from tune_app.results.tables.markup.parts import Code, Grid, Text
 
 KINDS = {"fcn": "fully connected", "cnn": "convolutional"}
 

@@ -6,30 +6,17 @@ from dataclasses import dataclass, replace
 
 from tune_app.config.named_metrics import OBJECTIVES
 from tune_app.report.background import metric_name
-from tune_app.report.document.blocks import (
-    Block,
-    Bullets,
-    Caution,
-    Grid,
-    Section,
-    Strong,
-    Text,
-    grid_of,
-    joined,
-    paragraph,
-    text,
-)
+from tune_app.report.document.blocks import Block, Bullets, Caution, Section, paragraph, text
 from tune_app.report.figures.sweeps.sweep_figures import comparison_figures
 from tune_app.report.findings import Best
-from tune_app.report.history import duration
-from tune_app.results.statistics import SIGNIFICANCE, holm, welch_p
+from tune_app.results.humanize import duration_text, joined
+from tune_app.results.statistics import NORMAL_95, SIGNIFICANCE, holm, welch_p
 from tune_app.results.store import Store, SweepRecord
 from tune_app.results.tables.layout import value_text
+from tune_app.results.tables.markup.parts import Grid, Strong, Text, grid_of
 from tune_app.results.tables.published_tables import published_layout
 from tune_app.results.tables.spread_text import interval_text, spread_text
 from tune_app.results.tables.trial_table import objective_of
-
-_NORMAL_95 = 1.959964
 
 
 @dataclass(frozen=True)
@@ -122,7 +109,7 @@ def _corrected(verdicts: Sequence[Verdict]) -> list[Verdict]:
 
 def _beyond_chance(first: Best, other: Best, counts: dict[str, int]) -> bool:
     variance = sum(b.score * (1 - b.score) / counts[b.sweep] for b in (first, other))
-    return abs(first.score - other.score) > _NORMAL_95 * math.sqrt(variance)
+    return abs(first.score - other.score) > NORMAL_95 * math.sqrt(variance)
 
 
 def _incomparable(sweeps: Sequence[SweepRecord]) -> str | None:
@@ -186,7 +173,7 @@ def _table(verdicts: Sequence[Verdict], metric: str) -> Grid:
                 spread_text(one.score, one.std, one.key),
                 interval_text(one.interval, one.key),
                 f"{one.weights:,}",
-                duration(one.seconds),
+                duration_text(one.seconds),
                 one.network,
             ]
             rows.append((*row, *([_p_text(p)] if tested else [])))

@@ -1,29 +1,19 @@
 """What a sweep found: the best network of each budget, and the tables behind it."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tune_app.config.budget import format_budget
 from tune_app.report.background import metric_name
-from tune_app.report.document.blocks import (
-    Block,
-    Caution,
-    Grid,
-    Section,
-    Strong,
-    counted,
-    grid_of,
-    joined,
-    paragraph,
-    sentence,
-    text,
-)
+from tune_app.report.document.blocks import Block, Caution, Section, paragraph, text
 from tune_app.results.final_results import WinnerRow, choose_export, final_budgets, final_rows
+from tune_app.results.humanize import counted, joined, sentence
+from tune_app.results.statistics import wilson_interval
 from tune_app.results.store import Store, SweepRecord
 from tune_app.results.tables.final_layout import final_layouts
 from tune_app.results.tables.layout import Layout, constants_above, ranked_layouts, unranked_note
+from tune_app.results.tables.markup.parts import Grid, Strong, grid_of
 from tune_app.results.tables.network_notation import architecture_text
 from tune_app.results.tables.published_tables import published_layout
 from tune_app.results.tables.spread_text import interval_text, spread_text
@@ -31,7 +21,6 @@ from tune_app.results.tables.trial_row import TrialRow
 from tune_app.results.tables.trial_table import objective_of, ranked_rows, table_budgets
 
 TOP = 10  # rows of a ranked table
-_NORMAL_95 = 1.959964  # the 97.5 % quantile of the normal distribution
 
 
 @dataclass(frozen=True)
@@ -125,23 +114,6 @@ def results(store: Store, sweep: SweepRecord, rows: Sequence[TrialRow], *, alone
         blocks.append(paragraph(f"{note[:1].upper()}{note[1:]}."))
     parts.append(Section("Search: ranked by validation", tuple(blocks)))
     return Section("Results", parts=tuple(parts))
-
-
-def wilson_interval(share: float, count: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share that was observed in `count` examples.
-
-    E. B. Wilson, Probable inference, the law of succession, and statistical inference, JASA 22
-    (1927). It covers the choice of examples, not that of the network.
-
-    >>> low, high = wilson_interval(0.9, 100)
-    >>> round(low, 4), round(high, 4)
-    (0.8256, 0.9448)
-    """
-    square = _NORMAL_95**2
-    middle = (share + square / (2 * count)) / (1 + square / count)
-    spread = math.sqrt(share * (1 - share) / count + square / (4 * count**2))
-    half = _NORMAL_95 * spread / (1 + square / count)
-    return middle - half, middle + half
 
 
 def _tested(sweep: SweepRecord, budget: int | None, rows: Sequence[WinnerRow]) -> Best:

@@ -6,21 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from tune_app.config.budget import format_budget
-from tune_app.report.document.blocks import (
-    Block,
-    Bullets,
-    Code,
-    Facts,
-    Grid,
-    Section,
-    Text,
-    counted,
-    joined,
-    paragraph,
-    text,
-)
+from tune_app.report.document.blocks import Block, Bullets, Facts, Section, paragraph, text
+from tune_app.results.humanize import counted, duration_text, joined
 from tune_app.results.store import SweepRecord, SweepStatus, TrialRecord, TrialStatus
 from tune_app.results.tables.layout import last_line
+from tune_app.results.tables.markup.parts import Code, Grid, Text
 
 _WORDS = {
     TrialStatus.FINISHED: "trained to their end",
@@ -58,16 +48,16 @@ def history(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> Section:
             (
                 "Wall time",
                 text(
-                    f"{duration(sweep.ended - sweep.created)} from "
+                    f"{duration_text(sweep.ended - sweep.created)} from "
                     f"{moment(sweep.created)} to {moment(sweep.ended)}{pauses}"
                 ),
             )
         )
     if seconds := sum(trial.seconds for trial in search):
-        items.append(("Training time", text(f"{duration(seconds)}, summed over the trials")))
+        items.append(("Training time", text(f"{duration_text(seconds)}, summed over the trials")))
     finals = [trial for trial in trials if trial.stage == "final"]
     if finals:
-        length = duration(sum(trial.seconds for trial in finals))
+        length = duration_text(sum(trial.seconds for trial in finals))
         items.append(("Final stage", text(f"{counted(len(finals), 'training')}, {length} in all")))
     blocks: list[Block] = [Facts(tuple(item for item in items if item[1])), *_failures(trials)]
     if again := sweep.run_flags.get("resumed"):
@@ -88,20 +78,6 @@ def epochs_saved(sweep: SweepRecord, search: Sequence[TrialRecord]) -> int:
 def moment(seconds_since_1970: float) -> str:
     """Return a local time with its zone, to the minute."""
     return datetime.fromtimestamp(seconds_since_1970).astimezone().strftime("%Y-%m-%d %H:%M %Z")
-
-
-def duration(seconds: float) -> str:
-    """Return "1 h 05 min", "5 min 03 s" or "7.2 s".
-
-    >>> duration(3900), duration(303), duration(7.24)
-    ('1 h 05 min', '5 min 03 s', '7.2 s')
-    """
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02} s"
-    return f"{minutes // 60} h {minutes % 60:02} min"
 
 
 def _state(sweep: SweepRecord) -> Text:

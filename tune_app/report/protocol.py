@@ -10,20 +10,17 @@ from tune_app.report.document.blocks import (
     Block,
     Bullets,
     Caution,
-    Code,
     Facts,
     Listing,
     Section,
-    Strong,
-    Text,
-    counted,
-    joined,
     paragraph,
     text,
 )
 from tune_app.report.history import moment
+from tune_app.results.humanize import counted, joined
 from tune_app.results.store import SweepRecord, TrialRecord
 from tune_app.results.tables.layout import value_text
+from tune_app.results.tables.markup.parts import Code, Strong, Text
 
 
 def protocol(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> Section:

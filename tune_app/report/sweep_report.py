@@ -12,23 +12,13 @@ from tune_app.config.budget import format_budget
 from tune_app.errors import StorageError, TuneAppError
 from tune_app.report import background, findings, history, protocol
 from tune_app.report.comparison import comparison, verdict_lines
-from tune_app.report.document.blocks import (
-    Block,
-    Bullets,
-    Document,
-    Section,
-    joined,
-    paragraph,
-    sentence,
-    text,
-)
-from tune_app.report.document.html_writer import to_html
-from tune_app.report.document.latex_writer import to_latex
-from tune_app.report.document.markdown_writer import to_markdown
+from tune_app.report.document.blocks import Block, Bullets, Document, Section, paragraph, text
+from tune_app.report.document.renderer import to_html, to_latex, to_markdown
 from tune_app.report.figures.frame import ReportFigure, save
 from tune_app.report.figures.networks.network_figures import network_figures
 from tune_app.report.figures.sweeps.sweep_figures import sweep_figures
 from tune_app.report.findings import Best
+from tune_app.results.humanize import joined, sentence
 from tune_app.results.importance_record import Importance
 from tune_app.results.store import Store, SweepRecord
 from tune_app.results.tables.trial_table import objective_of, trial_rows

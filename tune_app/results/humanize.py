@@ -1,6 +1,7 @@
-"""Sizes and times in words."""
+"""Sizes, times and lists in words."""
 
 import time
+from collections.abc import Sequence
 from datetime import datetime
 
 
@@ -31,10 +32,29 @@ def age_text(seconds_since_1970: float) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """Return "1 h 05 min", "5 min 03 s" or "7.2 s"."""
+    """Return a duration in its two largest units.
+
+    >>> duration_text(3900), duration_text(303), duration_text(7.24)
+    ('1 h 05 min', '5 min 03 s', '7.2 s')
+    """
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
         return f"{minutes} min {rest:02} s"
     return f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def sentence(words: str) -> str:
+    """Return `words` with a capital first."""
+    return words[:1].upper() + words[1:]
+
+
+def joined(words: Sequence[str], last: str = "and") -> str:
+    """Return "a, b and c"."""
+    return f" {last} ".join(part for part in (", ".join(words[:-1]), *words[-1:]) if part)
+
+
+def counted(count: int, noun: str) -> str:
+    """Return "1 trial" or "2,000 trials"."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from tune_app.data.source import Array
-from tune_app.report.prediction_scores import wilson_interval
+from tune_app.results.statistics import wilson_interval
 
 BINS = 15
 

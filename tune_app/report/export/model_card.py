@@ -9,7 +9,8 @@ from tune_app.config.sweep import SweepConfig
 from tune_app.models.plan import NetworkPlan, Shape
 from tune_app.report.export.export_choice import ExportChoice
 from tune_app.report.export.exported import ONNX_FILE, SCRIPT_FILE
-from tune_app.report.prediction_scores import wilson_interval
+from tune_app.results.statistics import wilson_interval
+from tune_app.results.tables.markup.markdown import MARKDOWN
 
 _KINDS = {"fcn": "fully connected", "cnn": "convolutional"}
 _FILES = {
@@ -282,7 +283,7 @@ def _time(seconds: float) -> str:
 def markdown_table(heads: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> str:
     """Return a table in Markdown, numbers with four digits or with commas."""
     lines = [heads, ("---",) * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
+    return MARKDOWN.table_lines(map(_cell, line) for line in lines)
 
 
 def _cell(value: object) -> str:
