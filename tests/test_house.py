@@ -131,3 +131,34 @@ def test_the_lock_holds_every_dependency_within_its_bounds():
         or not all(map(requirement.specifier.contains, versions))
     ]
     assert not wrong, "\n".join(wrong)
+
+
+def imported_modules(path: Path) -> set[str]:
+    """Return the modules of the package that `path` imports, inside functions too."""
+    found = set()
+    for name in imported_names(path):
+        parts = name.split(".")
+        for end in range(len(parts), 0, -1):  # the longest name that is a module: no classes
+            place = ROOT.joinpath(*parts[:end])
+            if place.with_suffix(".py").is_file() or (place / "__init__.py").is_file():
+                found.add(".".join(parts[:end]))
+                break
+    return {name for name in found if name.startswith("tune_app.")}
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    def named(path: Path) -> str:
+        return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+    imports = {named(path): imported_modules(path) for path in PACKAGE.rglob("*.py")}
+    # Take away what imports nothing that is left, until nothing goes: the rest is in a circle,
+    # or imports one.
+    left = {name: wanted - {name} for name, wanted in imports.items()}
+    while free := [name for name, wanted in left.items() if not wanted & left.keys()]:
+        for name in free:
+            del left[name]
+    # The same from the other end takes away what only imports a circle.
+    while unused := left.keys() - {one for wanted in left.values() for one in wanted}:
+        for name in unused:
+            del left[name]
+    assert sorted(left) == []

@@ -8,7 +8,7 @@ import pytest
 import tune_app
 from tune_app.api.notebook_progress import announcer
 from tune_app.errors import DiagnosisError, StorageError, SweepExistsError, TuneAppError
-from tune_app.results.transfer.committed_record import to_shared
+from tune_app.results.transfer.sweep_json import sweep_to_commit
 
 STUDIES = Path(__file__).parents[2] / "docs" / "reproductions"
 
@@ -27,7 +27,7 @@ def test_a_committed_record_reads_as_the_sweep_that_it_is_of(sweep):
     raw = json.loads((STUDIES / "budgets_fcn" / "record.json").read_text())
     assert sweep.status == "complete"
     assert sweep.config.budgets == (50_000, 100_000, 200_000)
-    again = json.loads(json.dumps(to_shared(sweep.store, "budgets_fcn")))
+    again = json.loads(json.dumps(sweep_to_commit(sweep.store, "budgets_fcn")))
     for now, then in zip(again["trials"], raw["trials"], strict=True):
         for added in ("metrics",):
             assert now.pop(added, {}) == {}

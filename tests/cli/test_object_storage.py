@@ -6,21 +6,25 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
+from typer.testing import CliRunner
 
+from tune_app.api.storage import open_storage
+from tune_app.cli import app
 from tune_app.errors import StorageError
 from tune_app.results.housekeeping import plan_pruning, rename_sweep, request_stop
 from tune_app.results.store import TrialRecord, open_store, this_process
 from tune_app.results.store.names import storage_name
 from tune_app.results.store.records import EpochRecord, SweepRecord
+from tune_app.results.test_split_log import note_test_reading
 from tune_app.results.transfer.bucket import Bucket, is_url
 from tune_app.results.transfer.mirror import (
     Mirror,
     mirror_of,
-    push_changes,
     storage_folder,
 )
 
@@ -60,7 +64,6 @@ def bucket(server, monkeypatch, tmp_path):
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("tune_app.results.transfer.mirror._opened", [])
     client = boto3.client("s3")
     client.create_bucket(Bucket="bucket")
     yield Bucket(URL)
@@ -144,9 +147,8 @@ def test_a_record_has_one_place(bucket, monkeypatch):
         storage_folder(URL)
 
 
-def recorded(folder, name="made"):
-    """Record a sweep of one trial in a folder, and return its store."""
-    store = open_store(folder)
+def recorded(store, name="made"):
+    """Record a sweep of one trial, and return its store."""
     store.create_sweep(SweepRecord(name=name, dataset="digits", model="fcn", status="complete"))
     store.add_trial(TrialRecord(sweep=name, trial_id="t0001", number=1, status="finished"))
     store.record_epoch(EpochRecord(sweep=name, trial_id="t0001", epoch=1, val_accuracy=0.5))
@@ -161,8 +163,8 @@ def elsewhere(tmp_path, name):
 def test_a_record_is_the_same_on_every_machine(bucket, tmp_path):
     folder = storage_folder(URL)
     assert storage_name(folder) == URL
-    store = recorded(folder)
-    push_changes()
+    store = recorded(open_store(folder))
+    store.push_changes()
     other = elsewhere(tmp_path, "other")
     other.pull()
     assert other.store.get_sweep("made") == store.get_sweep("made")
@@ -181,8 +183,8 @@ def test_a_record_is_the_same_on_every_machine(bucket, tmp_path):
 
 def test_two_machines_keep_their_sweeps_beside_each_other(bucket, tmp_path):
     one, two = elsewhere(tmp_path, "one"), elsewhere(tmp_path, "two")
-    recorded(one.folder, "first")
-    recorded(two.folder, "second")
+    recorded(one.store, "first")
+    recorded(two.store, "second")
     for mirror in (one, two):
         mirror.push_changed()
     for mirror in (one, two):
@@ -192,9 +194,9 @@ def test_two_machines_keep_their_sweeps_beside_each_other(bucket, tmp_path):
 
 def test_files_are_brought_when_they_are_read(bucket, tmp_path):
     mirror = elsewhere(tmp_path, "here")
-    store = recorded(mirror.folder)
-    store.update_trial("made", "t0001", checkpoint="t0001/best-0001.pt")
+    recorded(mirror.store).update_trial("made", "t0001", checkpoint="t0001/best-0001.pt")
     mirror.push_changed()
+    store = open_store(mirror.folder)
     bucket.write("made/t0001/best-0001.pt", b"weights")
     assert mirror_of(store).url == URL
     assert store.checkpoint_path(store.get_trial("made", "t0001")).read_bytes() == b"weights"
@@ -202,21 +204,22 @@ def test_files_are_brought_when_they_are_read(bucket, tmp_path):
 
 def test_a_sweep_is_asked_to_stop_from_any_machine(bucket, tmp_path):
     mirror = elsewhere(tmp_path, "here")
-    store = recorded(mirror.folder)
+    store = recorded(mirror.store)
     store.update_sweep("made", status="running", owner=this_process(), heartbeat=time.time())
     mirror.push_changed()
     other = elsewhere(tmp_path, "other")
     other.pull()
     assert not mirror.was_asked_to_stop("made")
-    assert request_stop(other.store, "made")
+    assert request_stop(open_store(other.folder), "made")
     assert mirror.was_asked_to_stop("made")
     assert not mirror.was_asked_to_stop("made")
 
 
 def test_what_an_object_store_cannot_do_is_refused(bucket, tmp_path):
     mirror = elsewhere(tmp_path, "here")
-    store = recorded(mirror.folder)
+    recorded(mirror.store)
     mirror.push_changed()
+    store = open_store(mirror.folder)
     for action in (lambda: rename_sweep(store, "made", "new"), lambda: plan(store)):
         with pytest.raises(StorageError, match=f"a sweep in {URL} cannot be (renamed|pruned)"):
             action()
@@ -224,6 +227,38 @@ def test_what_an_object_store_cannot_do_is_refused(bucket, tmp_path):
 
 def plan(store):
     return plan_pruning(store, store.get_sweep("made"), keep=1)
+
+
+def test_a_change_made_in_python_is_pushed(bucket, tmp_path):
+    record = Path(__file__).parents[2] / "docs/reproductions/ridge_1_8/record.json"
+    sweep = open_storage(URL).add(record)
+    other = elsewhere(tmp_path, "other")
+    other.pull()
+    assert other.store.get_sweep(sweep.name) == sweep.record
+    assert other.store.trials(sweep.name) == sweep.store.trials(sweep.name)
+
+
+def test_a_reading_of_the_test_split_in_python_is_pushed(bucket, tmp_path, monkeypatch):
+    storage = open_storage(URL)
+    recorded(storage.store)
+
+    def diagnosed(what, bench, sweep, trials, options):
+        note_test_reading(bench.store, sweep, what)
+
+    monkeypatch.setattr("tune_app.actions.diagnoses.run_diagnostic", diagnosed)
+    storage["made"].diagnose("network")
+    other = elsewhere(tmp_path, "other")
+    other.pull()
+    assert [one["by"] for one in other.store.get_sweep("made").test_readings] == ["network"]
+
+
+def test_a_change_made_by_a_command_is_pushed_when_it_ends(bucket, tmp_path):
+    recorded(open_store(storage_folder(URL)))
+    done = CliRunner().invoke(app, ["note", "made", "read this", "--storage", URL])
+    assert done.exit_code == 0, done.output
+    other = elsewhere(tmp_path, "other")
+    other.pull()
+    assert other.store.get_sweep("made").note == "read this"
 
 
 @pytest.mark.slow

@@ -7,12 +7,14 @@ from typing import Any
 
 from tune_app.actions.searches import same_launch, user_code_folders
 from tune_app.api.notebook_progress import announcer
-from tune_app.api.storage import Sweep, data_path, storage_path
+from tune_app.api.storage import Sweep
 from tune_app.config.files import load_sweep_file
 from tune_app.config.sweep import SweepConfig
 from tune_app.config.user_functions import Function
 from tune_app.data.from_python import FOLDER, save_data
+from tune_app.results.places import find_data_root
 from tune_app.results.store import open_store
+from tune_app.results.transfer.mirror import storage_folder
 from tune_app.sweep.launch import Launch
 from tune_app.sweep.run import named, resume_sweep
 from tune_app.sweep.run import run_sweep as run_config
@@ -48,7 +50,7 @@ def run_sweep(
     Raises:
         TuneAppError: What is wrong, before the first trial; see `tune_app.sweep.run.run_sweep`.
     """
-    place = storage_path(storage)
+    place = storage_folder(storage)
     folders: tuple[Path, ...] = (Path(),)
     source = ""
     if isinstance(config, str | Path):
@@ -64,7 +66,7 @@ def run_sweep(
     say = announcer(quiet)
     launch = Launch(
         storage=place,
-        data_root=data_path(data_root),
+        data_root=find_data_root(data_root),
         address=address,
         command=COMMAND,
         source=source,

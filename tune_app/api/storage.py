@@ -1,6 +1,5 @@
 """Reading sweeps in Python: what `list`, `show`, `export` and `report` do. Needs no Ray."""
 
-import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,10 +9,12 @@ from tune_app.api.result_table import Table
 from tune_app.config.budget import format_budget, parse_budget
 from tune_app.config.sweep import SweepConfig
 from tune_app.errors import BudgetError, UnknownTrialError
+from tune_app.results.places import find_data_root
 from tune_app.results.store import Store, SweepRecord, TrialRecord, open_store
 from tune_app.results.tables.layout import full_layout, ranked_layouts
 from tune_app.results.tables.sweep_tables import rows_json
 from tune_app.results.tables.trial_table import ranked_rows, table_budgets, trial_rows
+from tune_app.results.transfer.mirror import storage_folder
 
 if TYPE_CHECKING:
     from tune_app.diagnostics.diagnosis import Diagnosis
@@ -23,23 +24,7 @@ Budget = int | str | None  # 20_000, "20k"
 
 def open_storage(folder: str | Path | None = None) -> "Storage":
     """Return the sweeps of a storage folder: `TUNE_APP_STORAGE`, else ./tune_results."""
-    return Storage(open_store(storage_path(folder)))
-
-
-def storage_path(folder: str | Path | None) -> Path:
-    """Return the folder of the record and of all files; of s3:// and gs://, that in its place."""
-    named = folder or os.environ.get("TUNE_APP_STORAGE") or "tune_results"
-    if "://" in str(named):
-        from tune_app.results.transfer.mirror import storage_folder
-
-        return storage_folder(str(named))
-    return Path(named).expanduser()
-
-
-def data_path(folder: str | Path | None) -> Path:
-    """Return the data root: `TUNE_APP_DATA`, else ~/.cache/tune_app."""
-    named = folder or os.environ.get("TUNE_APP_DATA")
-    return Path(named).expanduser() if named else Path.home() / ".cache" / "tune_app"
+    return Storage(open_store(storage_folder(folder)))
 
 
 class Storage:
@@ -70,9 +55,11 @@ class Storage:
             StorageError: The file cannot be read, or is no record.
             SweepExistsError: There is a sweep of that name.
         """
-        from tune_app.results.transfer.committed_record import add_shared
+        from tune_app.results.transfer.sweep_json import add_file
 
-        return Sweep(self.store, add_shared(self.store, Path(record)).name)
+        added = add_file(self.store, Path(record))
+        self.store.push_changes()
+        return Sweep(self.store, added.name)
 
     def compare(self, *names: str) -> Table:
         """Return the winners of several sweeps in one table, the best of each budget marked.
@@ -209,7 +196,8 @@ class Sweep:
         """
         from tune_app.actions.reports import write_sweep_report
 
-        write_sweep_report(self.store, [self.name], Path(to), data_path(data_root))
+        write_sweep_report(self.store, [self.name], Path(to), find_data_root(data_root))
+        self.store.push_changes()
         return Path(to)
 
     def diagnose(
@@ -227,8 +215,11 @@ class Sweep:
         from tune_app.diagnostics.workbench import Workbench
 
         check_diagnostic(what)
-        bench = Workbench(self.store, data_path(data_root))
-        return run_diagnostic(what, bench, self.name, trials, options)
+        bench = Workbench(self.store, find_data_root(data_root))
+        try:
+            return run_diagnostic(what, bench, self.name, trials, options)
+        finally:
+            self.store.push_changes()  # a reading of the test split is noted
 
     def figures(self) -> Figures:
         """Return the figures of the search, as a report has them; a notebook shows each."""

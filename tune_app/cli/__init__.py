@@ -49,10 +49,7 @@ def main() -> None:
     """Run the command line and exit: 0 done, 1 no usable trial, 2 a mistake, 3 the environment."""
     try:
         with StopSignals():
-            try:
-                app()
-            finally:
-                _push_mirror()
+            app()
     except TuneAppError as error:
         print(f"error: {error.worded(Door.CLI)}", file=sys.stderr)
         sys.exit(error.exit_code)
@@ -63,13 +60,6 @@ def main() -> None:
         # The reader of our output has closed the pipe: print nothing more, not even at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
-
-
-def _push_mirror() -> None:
-    """Push to the object store what a command changed in the mirror of its record."""
-    mirror = sys.modules.get("tune_app.results.transfer.mirror")
-    if mirror is not None:
-        mirror.push_changes()
 
 
 def _exit_now(code: int) -> NoReturn:

@@ -8,8 +8,11 @@ import typer
 
 from tune_app.config.budget import parse_budget
 from tune_app.errors import SpaceError, TuneAppError
+from tune_app.results.places import DEFAULT_STORAGE, STORAGE_VARIABLE
+from tune_app.results.store import open_store
+from tune_app.results.store.names import MIRROR_FILE
 
-STORAGE = Path("tune_results")
+STORAGE = Path(DEFAULT_STORAGE)
 
 
 def _storage(named: str | Path) -> Path:
@@ -17,15 +20,23 @@ def _storage(named: str | Path) -> Path:
         return Path(named)
     from tune_app.results.transfer.mirror import storage_folder
 
-    return storage_folder(str(named))
+    return storage_folder(named)
+
+
+def _push_when_done(context: typer.Context, storage: Path) -> Path:
+    """Push what the command changes in the mirror of an object store when the command ends."""
+    if (storage / MIRROR_FILE).exists():
+        context.call_on_close(lambda: open_store(storage).push_changes())
+    return storage
 
 
 StorageOption = Annotated[
     Path,
     typer.Option(
         "--storage",
-        envvar="TUNE_APP_STORAGE",
+        envvar=STORAGE_VARIABLE,
         parser=_storage,
+        callback=_push_when_done,
         metavar="PLACE",
         help="Folder or bucket of all results: a path, s3://… or gs://….",
     ),

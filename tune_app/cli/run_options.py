@@ -9,6 +9,7 @@ import typer
 
 from tune_app.actions.searches import same_launch
 from tune_app.errors import SpaceError
+from tune_app.results.places import DATA_VARIABLE, find_data_root
 from tune_app.results.store import SweepRecord
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ DataOption = Annotated[
     Path | None,
     typer.Option(
         "--data",
-        envvar="TUNE_APP_DATA",
+        envvar=DATA_VARIABLE,
         help="Folder of the data sets.  [default: ~/.cache/tune_app]",
     ),
 ]
@@ -36,11 +37,6 @@ SettingsOption = Annotated[
 ]
 
 
-def data_path(data: Path | None) -> Path:
-    """Return the data root: the option or TUNE_APP_DATA, else ~/.cache/tune_app."""
-    return data.expanduser() if data else Path.home() / ".cache" / "tune_app"
-
-
 def command_line() -> str:
     """Return the command being run, for the record."""
     return shlex.join(["tune-app", *sys.argv[1:]])
@@ -50,7 +46,7 @@ def launch_again(
     record: SweepRecord, storage: Path, data: Path | None, address: str | None
 ) -> "Launch":
     """Return how to run more of a sweep, with the options of this command."""
-    root = data_path(data) if data else None
+    root = find_data_root(data) if data else None
     return same_launch(record, storage, command_line(), data_root=root, address=address)
 
 

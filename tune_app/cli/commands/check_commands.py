@@ -14,12 +14,12 @@ from tune_app.cli.commands.run_commands import FileArgument
 from tune_app.cli.run_options import (
     DataOption,
     SettingsOption,
-    data_path,
     parse_setting,
 )
 from tune_app.config.budget import format_budget
 from tune_app.errors import SweepFileError
 from tune_app.results.humanize import duration_text, size_text
+from tune_app.results.places import find_data_root
 from tune_app.results.tables.consoles import make_console
 
 BAR_ROWS = 6
@@ -42,7 +42,7 @@ def check(
     from tune_app.sweep.search.forecast import forecast_json
 
     shape, result = forecast_search(
-        config, data_path(data), samples=samples, folders=user_code_folders(file)
+        config, find_data_root(data), samples=samples, folders=user_code_folders(file)
     )
     if as_json:
         print(json.dumps({"name": config.name, **forecast_json(result)}, indent=2))
@@ -207,7 +207,7 @@ def data(
     """Download a data set ahead of time."""
     from tune_app.data.fetch import fetch_data
 
-    place = fetch_data(name, data_path(root))
+    place = fetch_data(name, find_data_root(root))
     print(f"{name} is in {place}")
 
 

@@ -8,9 +8,10 @@ import typer
 
 from tune_app.actions.diagnoses import DIAGNOSTIC_KINDS, check_diagnostic, run_diagnostic
 from tune_app.cli.options import STORAGE, StorageOption, SweepArgument
-from tune_app.cli.run_options import DataOption, command_line, data_path
+from tune_app.cli.run_options import DataOption, command_line
 from tune_app.errors import DiagnosisError
 from tune_app.results.humanize import duration_text
+from tune_app.results.places import find_data_root
 from tune_app.results.store import open_store
 
 if TYPE_CHECKING:
@@ -106,7 +107,8 @@ def diagnose(
     if format not in TABLE_FORMATS:
         raise DiagnosisError(f"no format '{format}', expected one of {', '.join(TABLE_FORMATS)}")
     began = time.perf_counter()
-    found = run_diagnostic(what, Workbench(store, data_path(data)), sweep, trials or [], options)
+    bench = Workbench(store, find_data_root(data))
+    found = run_diagnostic(what, bench, sweep, trials or [], options)
     written = save_diagnosis(found, to, table_format=format, command=command_line())
     for finding in (*found.findings, *found.cautions):
         print(f"- {finding}")

@@ -17,9 +17,10 @@ from tune_app.cli.options import (
     read_budgets,
     split_list,
 )
-from tune_app.cli.run_options import DataOption, data_path
+from tune_app.cli.run_options import DataOption
 from tune_app.errors import ExportError
 from tune_app.hints import hint
+from tune_app.results.places import find_data_root
 from tune_app.results.store import Store, open_store
 from tune_app.results.tables.consoles import make_console
 from tune_app.results.tables.trial_table import table_budgets
@@ -113,7 +114,7 @@ def evaluate(
 
     wrong = []
     for folder in exports_in(directory):
-        result = evaluate_export(folder, data_path(data))
+        result = evaluate_export(folder, find_data_root(data))
         if folder != directory:
             print(f"{folder}:")
         _print_evaluation(result)

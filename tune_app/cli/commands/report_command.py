@@ -7,8 +7,9 @@ import typer
 
 from tune_app.actions.reports import write_sweep_report
 from tune_app.cli.options import STORAGE, StorageOption, split_list
-from tune_app.cli.run_options import DataOption, data_path
+from tune_app.cli.run_options import DataOption
 from tune_app.results.humanize import size_text
+from tune_app.results.places import find_data_root
 from tune_app.results.store import open_store
 
 
@@ -44,7 +45,7 @@ def report(
 ) -> None:
     """Write a report of one sweep, or a comparison of several: tables, figures, protocol."""
     written = write_sweep_report(
-        open_store(storage), sweeps, to, data_path(data), split_list(diagnoses)
+        open_store(storage), sweeps, to, find_data_root(data), split_list(diagnoses)
     )
     beside = f" and {len(written) - 1} figures in {written[1].parent}" if written[1:] else ""
     print(f"{to}: {size_text(to.stat().st_size)}{beside}")

@@ -20,10 +20,10 @@ from tune_app.cli.run_options import (
     DataOption,
     SettingsOption,
     command_line,
-    data_path,
     launch_again,
     parse_setting,
 )
+from tune_app.results.places import find_data_root
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="Path of a search file.")]
 JsonOption = Annotated[
@@ -87,7 +87,7 @@ def run(
     announcer = Announcer(quiet=as_json)
     launch = Launch(
         storage=storage,
-        data_root=data_path(data),
+        data_root=find_data_root(data),
         address=address,
         command=command_line(),
         source=file.read_text(encoding="utf-8"),

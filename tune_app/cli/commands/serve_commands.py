@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from tune_app.cli.options import STORAGE, StorageOption
-from tune_app.cli.run_options import DataOption, data_path
+from tune_app.cli.run_options import DataOption
 from tune_app.errors import EnvironmentalError, TuneAppError
+from tune_app.results.places import find_data_root
 
 TokenFile = Annotated[
     Path | None,
@@ -74,7 +75,7 @@ def serve(
         raise TuneAppError(f"there is no token in {path}: make one with: tune-app token")
     settings = Settings(
         storage=storage,
-        data_root=data_path(data).absolute(),
+        data_root=find_data_root(data).absolute(),
         host=host,
         port=port,
         token=secret,

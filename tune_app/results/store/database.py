@@ -1,7 +1,11 @@
-"""What the Store asks of a database. All SQL above it is what SQLite and PostgreSQL share."""
+"""What the Store asks of a database, and of the remote storage that its folder may mirror.
+
+All SQL above the database is what SQLite and PostgreSQL share.
+"""
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any, Protocol
 
 from tune_app.errors import StorageError
@@ -53,6 +57,18 @@ class Database(Protocol):
 
     def close(self) -> None:
         """Close the connection; the next use opens it again."""
+
+
+class RemoteStorage(Protocol):
+    """The object store where the sweeps of a mirrored folder really are."""
+
+    url: str
+
+    def fetch(self, path: Path) -> None:
+        """Copy a file, or all files below a folder, to the mirror where they are missing."""
+
+    def push_changed(self) -> None:
+        """Copy the records that changed in the mirror to the object store."""
 
 
 def require_known(version: int, database: Database) -> int:

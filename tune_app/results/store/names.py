@@ -2,13 +2,13 @@
 
 import difflib
 import json
-import os
 import re
 import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
 from tune_app.errors import TuneAppError
+from tune_app.results.places import default_storage
 
 TEST_FILE = "test_outputs.npz"  # of a final trial: its answers to the test split
 WEIGHTS_FOLDER = "weights"  # of a trial: those that record.weights_every keeps
@@ -27,7 +27,7 @@ def check_sweep_name(name: str) -> None:
 
 def resume_command(name: str, storage: Path) -> str:
     """Return the command that goes on with a sweep, as it can be typed where we run."""
-    named = os.environ.get("TUNE_APP_STORAGE", "tune_results")
+    named = default_storage()
     place = storage_name(storage)
     where = "" if place in (named, str(Path(named))) else f" --storage {shlex.quote(place)}"
     return f"tune-app resume {name}{where}"

@@ -19,6 +19,8 @@ from tune_app.results.store.database import (
 from tune_app.results.store.names import storage_name
 from tune_app.results.store.schema import RECORD_VERSION
 
+RECORD_FILE = "tune_app.db"  # in a storage folder
+
 
 class SqliteDatabase:
     """A Database in one file, which reading never creates."""

@@ -15,8 +15,13 @@ from tune_app.errors import (
     UnknownTrialError,
 )
 from tune_app.hints import hint
-from tune_app.results.store.database import Database, DatabaseConnection, RowConflictError
-from tune_app.results.store.names import MIRROR_FILE, check_sweep_name, did_you_mean
+from tune_app.results.store.database import (
+    Database,
+    DatabaseConnection,
+    RemoteStorage,
+    RowConflictError,
+)
+from tune_app.results.store.names import check_sweep_name, did_you_mean
 from tune_app.results.store.ownership import describe_owner, is_alive, this_process
 from tune_app.results.store.records import EpochRecord, Record, SweepRecord, TrialRecord
 from tune_app.results.store.schema import (
@@ -29,6 +34,7 @@ from tune_app.results.store.schema import (
 )
 from tune_app.results.store.statuses import SweepStatus, TrialStatus
 
+DATABASE_VARIABLE = "TUNE_APP_DB"  # names a database in the place of the folder's file
 SCORE_COLUMNS = (
     *("trial_id", "number", "stage", "status", "budget", "weights"),
     *("val_accuracy", "val_loss", "metrics"),
@@ -47,8 +53,11 @@ class Store:
     that claimed it. What a method wrote has outlived the process when it returns.
     """
 
-    def __init__(self, storage: Path, database: Database) -> None:
+    def __init__(
+        self, storage: Path, database: Database, remote: RemoteStorage | None = None
+    ) -> None:
         self.storage = storage
+        self.remote = remote  # where `storage` is the mirror of an object store
         self._database = database
 
     @property
@@ -135,10 +144,8 @@ class Store:
     def kept_folder(self, trial: TrialRecord) -> Path:
         """Return the folder of a trial's files to read them, brought here if they are elsewhere."""
         folder = self.trial_folder(trial.sweep, trial.trial_id)
-        if (self.storage / MIRROR_FILE).exists():
-            from tune_app.results.transfer.mirror import fetch_folder
-
-            fetch_folder(self, folder)
+        if self.remote is not None:
+            self.remote.fetch(folder)
         return folder
 
     def checkpoint_path(self, trial: TrialRecord) -> Path | None:
@@ -147,6 +154,18 @@ class Store:
             return None
         self.kept_folder(trial)
         return self.sweep_folder(trial.sweep) / trial.checkpoint
+
+    def push_changes(self) -> None:
+        """Copy what changed to the object store, where the storage is in one.
+
+        A running sweep is copied by the process that runs it; everybody else calls this when a
+        change is done.
+
+        Raises:
+            StorageError: The object store cannot be reached.
+        """
+        if self.remote is not None:
+            self.remote.push_changed()
 
     # --------------------------------------------------------------- ownership
 

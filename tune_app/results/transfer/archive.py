@@ -1,6 +1,6 @@
-"""A sweep as one parcel of text: its record and its files, to be taken from one storage to another.
+"""An archive: a sweep with its files as lines of text.
 
-What a job prints is all that comes back from a cluster whose storage is out of reach.
+A cluster whose storage is out of reach gives back only what a job prints, so a sweep is printed.
 """
 
 import base64
@@ -8,15 +8,13 @@ import binascii
 import io
 import json
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from tune_app.errors import StorageError
-from tune_app.results.store import Store, SweepRecord, TrialRecord
-from tune_app.results.store.records import EpochRecord, record_from_json, record_to_json
-from tune_app.results.store.schema import RECORD_VERSION
+from tune_app.results.store.store import Store
+from tune_app.results.transfer.sweep_json import add_exact, sweep_to_json
 
 BEGIN, END = "-----BEGIN TUNE-APP SWEEP-----", "-----END TUNE-APP SWEEP-----"
 _RECORD = "record.json"
@@ -24,7 +22,7 @@ _LINE = 16_384  # characters; not so many that a log would cut them
 
 
 def pack_sweep(store: Store, name: str) -> Iterator[str]:
-    """Yield the lines of the parcel of a sweep that nothing runs.
+    """Yield the lines of the archive of a sweep that nothing runs.
 
     Raises:
         UnknownSweepError, SweepBusyError: There is no such sweep, or a live process owns it.
@@ -50,49 +48,20 @@ def pack_sweep(store: Store, name: str) -> Iterator[str]:
 
 
 def unpack_sweep(store: Store, text: str) -> str:
-    """Put the sweep of the parcel in `text` into a storage, and return its name.
+    """Put the sweep that `text` holds an archive of into a storage, and return its name.
 
     Raises:
         SweepExistsError: The storage has a sweep of that name.
-        StorageError: The parcel is not whole, or of another version, or cannot be written.
+        StorageError: The archive is not whole, or of another version, or cannot be written.
     """
     with tarfile.open(fileobj=io.BytesIO(_content(text))) as archive:
         stream = archive.extractfile(_RECORD)
         assert stream is not None
         record = json.loads(stream.read())
-        name = take_sweep(store, {**record, "sweep": {**record["sweep"], "owner": None}})
+        record["sweep"]["owner"] = None  # the job that packed it has ended
+        name = add_exact(store, record).name
         _write_files(archive, store.sweep_folder(name))
     return name
-
-
-def sweep_to_json(store: Store, name: str) -> dict[str, Any]:
-    """Return all that the record has of a sweep, as `take_sweep` takes it."""
-    return {
-        "version": RECORD_VERSION,
-        "sweep": record_to_json(store.get_sweep(name)),
-        "trials": [record_to_json(trial) for trial in store.trials(name)],
-        "epochs": [record_to_json(epoch) for epoch in store.all_epochs(name)],
-    }
-
-
-def take_sweep(store: Store, record: Mapping[str, Any]) -> str:
-    """Put a sweep into a record, all of it or nothing, and return its name.
-
-    Raises:
-        SweepExistsError: There is one of that name.
-        StorageError: It was recorded by another version.
-    """
-    if record["version"] != RECORD_VERSION:
-        raise StorageError(
-            f"the sweep was recorded by another tune-app (record version {record['version']}, "
-            f"this one has {RECORD_VERSION}); install the same here"
-        )
-    sweep = record_from_json(SweepRecord, record["sweep"])
-    trials = [record_from_json(TrialRecord, trial) for trial in record["trials"]]
-    store.take_sweep(
-        sweep, trials, [record_from_json(EpochRecord, epoch) for epoch in record["epochs"]]
-    )
-    return sweep.name
 
 
 def _content(text: str) -> bytes:

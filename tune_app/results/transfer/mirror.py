@@ -1,7 +1,8 @@
-"""A folder here that stands for a storage in an object store.
+"""The mirror of a remote storage: a local folder with the records of an object store.
 
-Every sweep's record is a file there, `<sweep>/record.json.gz`, written by the process that runs
-the sweep; here they are put together to one record. Other files are brought when they are read.
+In the object store every sweep has its own record, `<sweep>/record.json.gz`, written by the
+process that runs the sweep. The mirror collects them in one local store, and fetches other files
+when they are read.
 """
 
 import gzip
@@ -14,26 +15,29 @@ from pathlib import Path
 from typing import Any
 
 from tune_app.errors import StorageError
+from tune_app.results.places import cache_folder, default_storage
 from tune_app.results.store.names import MIRROR_FILE
-from tune_app.results.store.opening import DATABASE_VARIABLE, open_store
 from tune_app.results.store.ownership import is_alive, is_of_this_host
-from tune_app.results.store.store import Store
-from tune_app.results.transfer.archive import sweep_to_json, take_sweep
+from tune_app.results.store.sqlite import RECORD_FILE, SqliteDatabase
+from tune_app.results.store.store import DATABASE_VARIABLE, Store
 from tune_app.results.transfer.bucket import Bucket, is_url
+from tune_app.results.transfer.sweep_json import add_exact, sweep_to_json
 
 RECORD = "record.json.gz"
 STOP = "stop"  # a file beside the record: somebody wants the sweep to end
-_opened: list["Mirror"] = []  # by this process, see `push_changes`
 
 
-def storage_folder(named: str | Path) -> Path:
-    """Return the folder of a storage; of one that is elsewhere, its mirror, up to date.
+def storage_folder(named: str | Path | None = None) -> Path:
+    """Return the folder of a storage; of a remote one, its mirror, brought up to date.
+
+    `named` is a folder or an address, else TUNE_APP_STORAGE, else ./tune_results.
 
     Raises:
-        StorageError: It is elsewhere and cannot be reached, or the record is in a database.
+        StorageError: It is remote and cannot be reached, or the record is in a database.
     """
-    if isinstance(named, Path) or not is_url(named):
-        return Path(named)
+    named = str(named or default_storage())
+    if not is_url(named):
+        return Path(named).expanduser()
     if os.environ.get(DATABASE_VARIABLE):
         raise StorageError(
             f"the record of {named} is kept there; TUNE_APP_DB names another place: unset one"
@@ -41,37 +45,14 @@ def storage_folder(named: str | Path) -> Path:
     url = named.rstrip("/")
     mark = sha256(url.encode()).hexdigest()[:12]
     slug = re.sub(r"[^A-Za-z0-9]+", "-", url)[:40]
-    folder = Path.home() / ".cache" / "tune_app" / "storages" / f"{slug}-{mark}"
-    mirror = Mirror(folder, url)
+    mirror = Mirror(cache_folder() / "storages" / f"{slug}-{mark}", url)
     mirror.pull()
-    _opened.append(mirror)
-    return folder
+    return mirror.folder
 
 
 def mirror_of(store: Store) -> "Mirror | None":
     """Return the mirror that a store is the record of, None where its storage is here."""
-    try:
-        state = json.loads((store.storage / MIRROR_FILE).read_text(encoding="utf-8"))
-    except OSError:
-        return None
-    return Mirror(store.storage, state["url"])
-
-
-def fetch_folder(store: Store, folder: Path) -> None:
-    """Bring what is below a folder, where the storage is elsewhere and it is not here."""
-    mirror = mirror_of(store)
-    if mirror is not None:
-        mirror.fetch(folder)
-
-
-def push_changes() -> None:
-    """Bring what this process changed in records to where they belong.
-
-    Raises:
-        StorageError: It cannot be reached; the next command on that storage tries again.
-    """
-    for mirror in _opened:
-        mirror.push_changed()
+    return store.remote if isinstance(store.remote, Mirror) else None
 
 
 class Mirror:
@@ -79,7 +60,13 @@ class Mirror:
 
     def __init__(self, folder: Path, url: str) -> None:
         self.folder, self.url = folder, url
-        self.store = open_store(folder)
+        self.store = Store(folder, SqliteDatabase(folder / RECORD_FILE))
+
+    @classmethod
+    def at(cls, folder: Path) -> "Mirror":
+        """Return the mirror that is in a folder."""
+        state = json.loads((folder / MIRROR_FILE).read_text(encoding="utf-8"))
+        return cls(folder, state["url"])
 
     @cached_property
     def bucket(self) -> Bucket:
@@ -102,7 +89,7 @@ class Mirror:
                 continue
             if name in known:
                 self.store.delete_sweep(name)
-            take_sweep(self.store, json.loads(gzip.decompress(content)))
+            add_exact(self.store, json.loads(gzip.decompress(content)))
             state["seen"][name] = stamp
             state["pushed"][name] = self.store.get_sweep(name).updated
             for file in self.bucket.names(f"{name}/code"):

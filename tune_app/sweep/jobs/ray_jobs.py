@@ -144,7 +144,7 @@ class JobServer:
         return bool(self._asked(lambda: self._client.stop_job(job_id)))
 
     def packed(self, job: RemoteJob) -> str:
-        """Return a job's sweep as text, see results.parcel: what a job of its own there prints.
+        """Return a job's sweep as text, see results.transfer.archive: what a job there prints.
 
         Raises:
             TuneAppError: It cannot be packed; says why.

@@ -82,7 +82,7 @@ def test_a_sweep_that_runs_is_not_packed(store):
     ],
     ids=["cut off", "nothing", "changed"],
 )
-def test_a_damaged_parcel_is_refused(store, tmp_path, damage, message):
+def test_a_damaged_archive_is_refused(store, tmp_path, damage, message):
     text = "\n".join(damage(list(pack_sweep(store, "made"))))
     with pytest.raises(StorageError) as error:
         unpack_sweep(open_store(tmp_path / "here"), text)
@@ -90,8 +90,8 @@ def test_a_damaged_parcel_is_refused(store, tmp_path, damage, message):
     assert open_store(tmp_path / "here").list_sweeps() == []
 
 
-def test_a_parcel_of_another_version_is_refused(store, tmp_path, monkeypatch):
+def test_an_archive_of_another_version_is_refused(store, tmp_path, monkeypatch):
     lines = list(pack_sweep(store, "made"))
-    monkeypatch.setattr("tune_app.results.transfer.archive.RECORD_VERSION", 99)
+    monkeypatch.setattr("tune_app.results.transfer.sweep_json.RECORD_VERSION", 99)
     with pytest.raises(StorageError, match="recorded by another tune-app"):
         unpack_sweep(open_store(tmp_path / "here"), "\n".join(lines))
