@@ -413,7 +413,7 @@ def test_each_change_leaves_a_line_in_the_audit(service: Served, storage: Path):
     assert (said.status, refused.status) == (200, 403)
     lines = [json.loads(line) for line in path.read_text().splitlines()[-2:]]
     assert [(line["status"], line["did"]) for line in lines] == [
-        (200, "noted on curve"),
+        (200, "wrote the note of curve"),
         (403, None),
     ]
     assert lines[0]["path"] == "/api/v1/sweeps/curve/note"

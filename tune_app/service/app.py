@@ -55,20 +55,20 @@ def build_app(settings: Settings) -> FastAPI:
         store=store,
         snapshots=Snapshots(store),
         launcher=Launcher(store, settings),
-        workshop=WorkerClient(settings),
+        worker=WorkerClient(settings),
     )
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         context.launcher.start()
         threading.Thread(target=_warm_up, args=(context,), daemon=True).start()
-        resting = _every(60.0, context.workshop.rest)
+        resting = _every(60.0, context.worker.rest)
         try:
             yield
         finally:
             resting.set()
             context.launcher.close()
-            context.workshop.close()
+            context.worker.close()
             store.close()
 
     app = FastAPI(

@@ -1,4 +1,4 @@
-"""What every route works with."""
+"""The parts of a running service, handed to every route."""
 
 from dataclasses import dataclass, field
 from typing import Annotated, cast
@@ -21,11 +21,11 @@ class Context:
     store: Store
     snapshots: Snapshots
     launcher: Launcher
-    workshop: WorkerClient
+    worker: WorkerClient
     cache: AnswerCache = field(default_factory=AnswerCache)
-    streams: int = 0  # of events that are open
-    ending: bool = False  # the service was told to stop: streams are closed
-    requests: dict[tuple[str, int], int] = field(default_factory=dict)  # answered, by kind
+    streams: int = 0  # open event streams
+    ending: bool = False  # the service is stopping; streams close themselves
+    requests: dict[tuple[str, int], int] = field(default_factory=dict)  # by method and status
 
 
 def _context(request: Request) -> Context:

@@ -1,4 +1,4 @@
-"""What is to be run, in files: a server that starts again finds it as it was."""
+"""The queue of commands, kept as files: a service that is restarted finds its queue unchanged."""
 
 import json
 import os
@@ -7,68 +7,88 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
 
 from tune_app.errors import StorageError
+from tune_app.service.http.private_files import make_private_folder, write_private
+
+# Identifies a started process: pid, host and start time, or the id of a Ray job.
+ProcessHandle = Mapping[str, str | int | None]
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command of the command line that runs, or is to run, for a sweep."""
+    """A tune-app command that runs, or is going to run, for one sweep."""
 
     name: str  # of the sweep
     verb: str  # run, resume, final
     arguments: tuple[str, ...]
     cores: int
     status: str = "queued"  # queued, starting, refused
-    job_id: str = field(default_factory=lambda: f"{time.time_ns():020}-{token_hex(4)}")
+    # Starts with the time, so that file names sort in the order of the queue.
+    command_id: str = field(default_factory=lambda: f"{time.time_ns():020}-{token_hex(4)}")
     created: float = field(default_factory=time.time)
-    process: Mapping[str, Any] | None = None  # once started; see ownership.py
-    message: str | None = None  # why it did not come to run
+    process: ProcessHandle | None = None  # set once the command is started
+    message: str | None = None  # why the command was refused or failed
 
 
 class CommandQueue:
-    """A folder with a file for each job, oldest first."""
+    """A folder with one file for each command."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def jobs(self) -> list[Command]:
-        """Return the jobs in the order in which they were asked for."""
+    def commands(self) -> list[Command]:
+        """Return the commands, oldest first."""
         found = []
         for path in sorted(self.folder.glob("*.json")):
             try:
-                raw = json.loads(path.read_text(encoding="utf-8"))
-                found.append(Command(**{**raw, "arguments": tuple(raw["arguments"])}))
+                found.append(_read_command(path))
             except FileNotFoundError:
-                continue  # taken out meanwhile
+                continue  # removed since the folder was listed
             except (OSError, ValueError, TypeError, KeyError):
-                continue  # not written by us; what runs is in the record anyway
+                # A file of another program, or a damaged one. Skipping it loses no training: a
+                # command that has started is found through the record of its sweep.
+                continue
         return found
 
-    def put(self, job: Command) -> None:
-        """Write a job, over what was written of it before."""
-        path = self._path(job)
-        aside = path.with_suffix(f".{os.getpid()}.part")
+    def put(self, command: Command) -> None:
+        """Write a command, replacing its earlier state."""
+        path = self._path(command)
+        # Written beside and moved into place, so that no reader sees half a file.
+        partial = path.with_suffix(f".{os.getpid()}.part")
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            aside.write_text(json.dumps(asdict(job)), encoding="utf-8")
-            aside.replace(path)
+            make_private_folder(self.folder)
+            write_private(partial, json.dumps(asdict(command)))
+            partial.replace(path)
         except OSError as err:
             raise StorageError(f"cannot write {path}: {err.strerror}") from err
 
-    def remove(self, job: Command) -> None:
-        """Forget a job, and its search file and log."""
-        for path in (self._path(job), self.source_path(job), self.log_path(job)):
+    def put_source(self, command: Command, source: str) -> None:
+        """Write the search file of a command."""
+        path = self.source_path(command)
+        try:
+            make_private_folder(self.folder)
+            write_private(path, source)
+        except OSError as err:
+            raise StorageError(f"cannot write {path}: {err.strerror}") from err
+
+    def remove(self, command: Command) -> None:
+        """Remove a command with its search file and its log."""
+        for path in (self._path(command), self.source_path(command), self.log_path(command)):
             path.unlink(missing_ok=True)
 
-    def source_path(self, job: Command) -> Path:
-        """Return where the search file of a job is."""
-        return self.folder / f"{job.job_id}.yaml"
+    def source_path(self, command: Command) -> Path:
+        """Return the path of the command's search file."""
+        return self.folder / f"{command.command_id}.yaml"
 
-    def log_path(self, job: Command) -> Path:
-        """Return where what a job says is written."""
-        return self.folder / f"{job.job_id}.log"
+    def log_path(self, command: Command) -> Path:
+        """Return the path of the command's output."""
+        return self.folder / f"{command.command_id}.log"
 
-    def _path(self, job: Command) -> Path:
-        return self.folder / f"{job.job_id}.json"
+    def _path(self, command: Command) -> Path:
+        return self.folder / f"{command.command_id}.json"
+
+
+def _read_command(path: Path) -> Command:
+    fields = json.loads(path.read_text(encoding="utf-8"))
+    return Command(**{**fields, "arguments": tuple(fields["arguments"])})

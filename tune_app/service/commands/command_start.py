@@ -1,4 +1,4 @@
-"""Where what is queued runs: in a process of this host, or as a job of a Ray cluster."""
+"""Starting queued commands: as processes of this host, or as jobs on a Ray cluster."""
 
 import contextlib
 import logging
@@ -6,27 +6,29 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Set
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tune_app.errors import EnvironmentalError, TuneAppError
 from tune_app.hints import Door
 from tune_app.results.store import SweepRecord, is_alive, process_of
 from tune_app.results.tables.layout import printable
-from tune_app.service.commands.command_queue import Command, CommandQueue
+from tune_app.service.commands.command_queue import Command, CommandQueue, ProcessHandle
+from tune_app.service.http.private_files import open_private
 from tune_app.service.settings import Settings
 
 if TYPE_CHECKING:
     from tune_app.sweep.jobs.ray_jobs import JobServer
 
 LOG = logging.getLogger("tune_app.service")
-LOG_TAIL = 4_000  # characters of what a command said that are kept as its message
+LOG_TAIL = 4_000  # characters at the end of a log that are searched for the error message
+_ERROR = "error: "  # starts the line on which the command line reports what went wrong
 
 
 class State(StrEnum):
-    """What became of what was started."""
+    """The state of a command that was started."""
 
     RUNNING = "running"
     DONE = "done"
@@ -34,147 +36,164 @@ class State(StrEnum):
 
 
 class Starter(Protocol):
-    """Starts commands, which go on when the service ends."""
+    """Starts commands so that they keep running when the service ends."""
 
     def check(self) -> None:
-        """Refuse where nothing could be started.
+        """Check that commands can be started.
 
         Raises:
-            EnvironmentalError: Says what is missing.
+            EnvironmentalError: They cannot; the text names what is missing.
         """
 
-    def start(self, job: Command) -> Mapping[str, Any]:
-        """Start a command and return what a service that starts again finds it by.
+    def start(self, command: Command) -> ProcessHandle:
+        """Start a command and return what identifies it to a service that is restarted.
 
         Raises:
-            TuneAppError: It cannot be started; says why.
+            TuneAppError: The command cannot be started; the text says why.
         """
 
-    def runs(self, job: Command, sweep: SweepRecord) -> bool:
-        """Tell whether the record knows a command to run its sweep."""
+    def runs(self, command: Command, sweep: SweepRecord) -> bool:
+        """Tell whether the record shows that the command runs its sweep."""
 
-    def state(self, job: Command) -> State:
-        """Return what became of a command."""
+    def state(self, command: Command) -> State:
+        """Return the state of a started command."""
 
-    def said(self, job: Command) -> str:
-        """Return the end of what a command printed: its error, if there is one."""
+    def last_output(self, command: Command) -> str:
+        """Return the error message of a command, or else the end of its output."""
 
-    def stop(self, job: Command) -> None:
-        """Ask a command to end in order."""
+    def stop(self, command: Command) -> None:
+        """Ask a command to stop gracefully."""
 
-    def forget_ended(self) -> None:
-        """Let go of what has ended."""
+    def forget_ended(self, followed: Set[str]) -> None:
+        """Drop what is kept about commands that have ended, except for the ids in `followed`."""
 
 
 class Processes:
-    """Each command a process of this host, in a session of its own."""
+    """Starts each command as a process of this host, in a session of its own."""
 
     def __init__(self, settings: Settings, queue: CommandQueue) -> None:
         self._settings, self._queue = settings, queue
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     def check(self) -> None:
-        """Refuse nothing: this host is there."""
+        """Do nothing: this host can always be tried."""
 
-    def start(self, job: Command) -> Mapping[str, Any]:
-        command = [sys.executable, "-P", "-m", "tune_app.cli", *job.arguments]
-        command += ["--storage", str(self._settings.storage.absolute())]
-        command += ["--data", str(self._settings.data_root)]
+    def start(self, command: Command) -> ProcessHandle:
+        words = [sys.executable, "-P", "-m", "tune_app.cli", *command.arguments]
+        words += ["--storage", str(self._settings.storage.absolute())]
+        words += ["--data", str(self._settings.data_root)]
         environment = {key: value for key, value in os.environ.items() if key != "TUNE_APP_TOKEN"}
         environment |= {"RAY_USAGE_STATS_ENABLED": "0", "COLUMNS": "100"}
         try:
-            with self._queue.log_path(job).open("wb") as log:
+            with open_private(self._queue.log_path(command), "wb") as log:
                 child = subprocess.Popen(
-                    command,
+                    words,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    start_new_session=True,  # a signal for the service is none for a sweep
+                    # Ctrl-C in the service's terminal must not reach the sweep.
+                    start_new_session=True,
                     env=environment,
                 )
         except OSError as error:
-            raise EnvironmentalError(f"cannot be started: {error}") from error
-        self._children[job.job_id] = child
+            raise EnvironmentalError(f"the process cannot be started: {error}") from error
+        self._children[command.command_id] = child
         return process_of(child.pid)
 
-    def runs(self, job: Command, sweep: SweepRecord) -> bool:
-        return sweep.owner is not None and sweep.owner.get("pid") == (job.process or {}).get("pid")
+    def runs(self, command: Command, sweep: SweepRecord) -> bool:
+        process = command.process or {}
+        return sweep.owner is not None and sweep.owner.get("pid") == process.get("pid")
 
-    def state(self, job: Command) -> State:
-        child = self._children.get(job.job_id)
-        code = None if child is None else child.poll()
-        if code is None and is_alive(job.process, None):
+    def state(self, command: Command) -> State:
+        child = self._children.get(command.command_id)
+        if child is not None:
+            # Only the exit code counts. A process of many threads is a zombie for up to a second
+            # before its code can be read, and the process table then says that it is gone.
+            code = child.poll()
+            if code is None:
+                return State.RUNNING
+            return State.DONE if code == 0 else State.FAILED
+        if is_alive(command.process, None):
             return State.RUNNING
-        return State.DONE if code == 0 else State.FAILED
+        # Started by a service that has ended: nobody can read its exit code any more, so the log
+        # decides. A command that fails ends its output with an error.
+        log = self._log(command)
+        failed = not log.strip() or f"\n{_ERROR}" in f"\n{log}" or "Traceback" in log
+        return State.FAILED if failed else State.DONE
 
-    def said(self, job: Command) -> str:
-        try:
-            text = self._queue.log_path(job).read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            text = ""
-        return _end_of(text)
+    def last_output(self, command: Command) -> str:
+        return _error_or_end(self._log(command))
 
-    def stop(self, job: Command) -> None:
-        if job.process is not None and is_alive(job.process, None):
+    def stop(self, command: Command) -> None:
+        if command.process is not None and is_alive(command.process, None):
             with contextlib.suppress(ProcessLookupError):
-                os.kill(int(job.process["pid"]), signal.SIGTERM)
+                os.kill(int(command.process["pid"] or 0), signal.SIGTERM)
 
-    def forget_ended(self) -> None:
-        ended = [job_id for job_id, child in self._children.items() if child.poll() is not None]
-        for job_id in ended:
-            del self._children[job_id]
+    def forget_ended(self, followed: Set[str]) -> None:
+        # Polling also lets the system remove the zombies of commands that have ended.
+        ended = [one for one, child in self._children.items() if child.poll() is not None]
+        for command_id in ended:
+            if command_id not in followed:  # its exit code is still needed
+                del self._children[command_id]
+
+    def _log(self, command: Command) -> str:
+        try:
+            return self._queue.log_path(command).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
 
 
 class ClusterJobs:
-    """Each command a job of a Ray cluster: its driver runs there.
+    """Starts each command as a job of a Ray cluster, with its driver on the cluster.
 
-    The cluster must see the storage and the data root where this host does, and the same record
-    (`TUNE_APP_DB` in the environment of its nodes, where that is not SQLite in the storage).
+    The cluster must see the storage and the data root under the paths of this host, and use the
+    same record (set `TUNE_APP_DB` on its nodes where the record is not SQLite in the storage).
     """
 
     def __init__(self, settings: Settings, queue: CommandQueue, address: str) -> None:
         self._settings, self._queue, self._address = settings, queue, address
 
     def check(self) -> None:
-        """Refuse where no job server answers."""
+        """Check that the cluster's job server answers."""
         self._server.jobs()
 
-    def start(self, job: Command) -> Mapping[str, Any]:
-        source = self._queue.source_path(job)
-        job_id = self._server.start(
-            [*job.arguments, "--data", str(self._settings.data_root)],
-            sweep=job.name,
+    def start(self, command: Command) -> ProcessHandle:
+        source = self._queue.source_path(command)
+        ray_job = self._server.start(
+            [*command.arguments, "--data", str(self._settings.data_root)],
+            sweep=command.name,
             storage=str(self._settings.storage.absolute()),
-            file=source if job.verb == "run" else None,
+            file=source if command.verb == "run" else None,
         )
-        return {"ray_job": job_id}
+        return {"ray_job": ray_job}
 
-    def runs(self, job: Command, sweep: SweepRecord) -> bool:
-        # Its pid is not known here; but a sweep that somebody runs is not taken into the queue.
+    def runs(self, command: Command, sweep: SweepRecord) -> bool:
+        # The pid on the cluster is unknown here. An active sweep must be this command's: the
+        # queue takes no command for a sweep that something else runs.
         return sweep.status.is_active
 
-    def state(self, job: Command) -> State:
+    def state(self, command: Command) -> State:
         try:
-            status = self._server.job(_ray_job(job)).status
+            status = self._server.job(_ray_job(command)).status
         except EnvironmentalError:
-            raise  # it cannot be asked now: it may well run
+            raise  # the cluster does not answer now; the job may well be running
         except TuneAppError:
             return State.FAILED
         if status == "succeeded":
             return State.DONE
         return State.FAILED if status in ("failed", "stopped") else State.RUNNING
 
-    def said(self, job: Command) -> str:
+    def last_output(self, command: Command) -> str:
         try:
-            return _end_of(self._server.logs(_ray_job(job)))
+            return _error_or_end(self._server.logs(_ray_job(command)))
         except TuneAppError as error:
             return error.worded(Door.REST)
 
-    def stop(self, job: Command) -> None:
-        self._server.stop(_ray_job(job))
+    def stop(self, command: Command) -> None:
+        self._server.stop(_ray_job(command))
 
-    def forget_ended(self) -> None:
-        """Keep them: the cluster has the list."""
+    def forget_ended(self, followed: Set[str]) -> None:
+        """Do nothing: the cluster keeps the list of its jobs."""
 
     @cached_property
     def _server(self) -> "JobServer":
@@ -185,18 +204,18 @@ class ClusterJobs:
 
 
 def starter_of(settings: Settings, queue: CommandQueue) -> Starter:
-    """Return what runs a service's sweeps: its host, or the cluster that it was given."""
+    """Return the starter for this host, or for the cluster that the settings name."""
     if settings.address is None:
         return Processes(settings, queue)
     return ClusterJobs(settings, queue, settings.address)
 
 
-def _ray_job(job: Command) -> str:
-    return str((job.process or {}).get("ray_job"))
+def _ray_job(command: Command) -> str:
+    return str((command.process or {}).get("ray_job"))
 
 
-def _end_of(text: str) -> str:
-    lines: Sequence[str] = [printable(x) for x in text[-LOG_TAIL:].splitlines() if x.strip()]
-    errors = [place for place, line in enumerate(lines) if line.startswith("error: ")]
-    said = lines[errors[-1] :] if errors else lines[-3:]
-    return "\n".join(said).removeprefix("error: ") or "it ended without a word"
+def _error_or_end(log: str) -> str:
+    lines = [printable(line) for line in log[-LOG_TAIL:].splitlines() if line.strip()]
+    errors = [number for number, line in enumerate(lines) if line.startswith(_ERROR)]
+    shown = lines[errors[-1] :] if errors else lines[-3:]
+    return "\n".join(shown).removeprefix(_ERROR) or "the command ended without any output"

@@ -1,7 +1,8 @@
-"""Has sweeps run, so many at once: as processes or jobs of their own, which outlive the service.
+"""Starting queued commands when there is room, and following them until their sweep is recorded.
 
-What runs is known from the record, which has each sweep's process and its heartbeat. The queue
-only holds what has not come that far.
+Commands run as processes or Ray jobs of their own and outlive the service. The record knows which
+sweeps run, from their processes and heartbeats; the queue holds only commands whose sweep has not
+reached the record yet, so that the two can never disagree about a running sweep.
 """
 
 import logging
@@ -22,7 +23,7 @@ from tune_app.hints import Door
 from tune_app.results.store import Store, SweepRecord, is_of_this_host
 from tune_app.service.commands.command_queue import Command, CommandQueue
 from tune_app.service.commands.command_start import State, starter_of
-from tune_app.service.pages.equivalent_commands import run_arguments
+from tune_app.service.pages.equivalent_commands import RunOptions, run_arguments
 from tune_app.service.settings import Settings
 
 LOG = logging.getLogger("tune_app.service")
@@ -30,7 +31,7 @@ TICK_S = 0.5
 
 
 class Launcher:
-    """Starts what is queued when there is room, in a thread of its own."""
+    """Starts queued commands when there is room, in a thread of its own."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self.store, self.settings = store, settings
@@ -38,11 +39,11 @@ class Launcher:
         self.cores = settings.cores or os.cpu_count() or 1
         self._starter = starter_of(settings, self.queue)
         self._lock = threading.RLock()
-        self._ended = threading.Event()
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="launcher", daemon=True)
 
     def check(self) -> None:
-        """Refuse where no sweep could be started.
+        """Check that sweeps can be started.
 
         Raises:
             EnvironmentalError: The cluster has no job server that answers.
@@ -50,153 +51,147 @@ class Launcher:
         self._starter.check()
 
     def start(self) -> None:
-        """Begin to look after the queue."""
+        """Start the thread that watches the queue."""
         self._thread.start()
 
     def close(self) -> None:
-        """End the thread; what runs goes on."""
-        self._ended.set()
+        """End the thread; running commands keep running."""
+        self._closing.set()
         if self._thread.is_alive():
             self._thread.join(timeout=5)
 
-    def jobs(self) -> list[Command]:
-        """Return what waits, starts, or could not be started; oldest first."""
-        return self.queue.jobs()
+    def commands(self) -> list[Command]:
+        """Return the commands that wait, are starting or could not be started, oldest first."""
+        return self.queue.commands()
 
-    def add_run(
-        self,
-        source: str,
-        config: SweepConfig,
-        *,
-        name: str | None = None,
-        new: bool = False,
-        trials: int | None = None,
-        no_final: bool = False,
-    ) -> Command:
-        """Queue a search file, under a name that is free.
+    def add_run(self, source: str, config: SweepConfig, options: RunOptions) -> Command:
+        """Queue a run of the search file `source` under a free name.
 
         Raises:
-            SweepExistsError: The name is taken, by a sweep or in the queue.
+            SweepExistsError: A sweep, or a command in the queue, has this name.
         """
         with self._lock:
-            name = self._free_name(name or config.name, new=new)
-            job = Command(name, "run", (), self._cores_of(config))
-            resources = config.resources
-            shares = self._shares_cores and resources.max_concurrent == "auto"
+            name = self._free_name(options.name or config.name, new=options.new)
+            command = Command(name, "run", (), self._cores_of(config))
             arguments = run_arguments(
-                str(self.queue.source_path(job)),
-                name=name,
-                trials=trials,
-                no_final=no_final,
-                max_concurrent=max(1, job.cores // resources.cpus_per_trial) if shares else None,
+                str(self.queue.source_path(command)),
+                replace(options, name=name),
+                max_concurrent=self._trials_at_once(command, config),
                 data_path=config.dataset.path,
             )
-            job = replace(job, arguments=tuple(arguments))
+            command = replace(command, arguments=tuple(arguments))
             self._require_room()
-            self.queue.folder.mkdir(parents=True, exist_ok=True)
-            self.queue.source_path(job).write_text(source, encoding="utf-8")
-            self.queue.put(job)
-        return job
+            self.queue.put_source(command, source)
+            self.queue.put(command)
+        return command
 
     def add_more(self, name: str, verb: str, arguments: Sequence[str]) -> Command:
-        """Queue more of a sweep that nothing runs: `resume`, or `final`.
+        """Queue `resume` or `final` for a sweep that is not running.
 
         Raises:
             UnknownSweepError: There is no such sweep.
-            SweepBusyError: It runs, or waits in the queue.
+            SweepBusyError: The sweep is running or has a command in the queue.
         """
         with self._lock:
             record = self.store.get_sweep(name)
             self.store.refuse_if_live(name)
-            if any(job.name == name and job.status != "refused" for job in self.jobs()):
+            if any(one.name == name and one.status != "refused" for one in self.commands()):
                 raise SweepBusyError(f"sweep '{name}' is in the queue already")
             self._require_room()
             self._forget_refused(name)
             config = record.sweep_config
-            job = Command(name, verb, tuple(arguments), self._cores_of(config))
-            self.queue.put(job)
-        return job
+            command = Command(name, verb, tuple(arguments), self._cores_of(config))
+            self.queue.put(command)
+        return command
 
     def cancel(self, name: str) -> None:
-        """Take a sweep out of the queue; one that is starting is stopped.
+        """Remove a sweep's commands from the queue, and stop one that is starting.
 
         Raises:
-            TuneAppError: It is not in the queue.
+            TuneAppError: The queue has no command for this sweep.
         """
         with self._lock:
-            found = [job for job in self.jobs() if job.name == name]
+            found = [command for command in self.commands() if command.name == name]
             if not found:
                 raise TuneAppError(f"'{name}' is not in the queue")
-            for job in found:
-                if job.status == "starting":
-                    self._starter.stop(job)
-                self.queue.remove(job)
+            for command in found:
+                if command.status == "starting":
+                    self._starter.stop(command)
+                self.queue.remove(command)
 
     def tick(self) -> None:
-        """See what became of what was started, and start what there is room for."""
+        """Follow the commands that were started, and start those that there is room for."""
         with self._lock:
-            for job in self.jobs():
-                if job.status == "starting":
-                    self._follow(job)
-            self._starter.forget_ended()
+            for command in self.commands():
+                if command.status == "starting":
+                    self._follow(command)
             active = {
                 sweep.name: self._cores_of(sweep.sweep_config)
                 for sweep in self.store.list_sweeps(archived=True)
                 if sweep.status.is_active and self._takes_room(sweep)
             }
-            jobs = self.jobs()
-            active |= {job.name: job.cores for job in jobs if job.status == "starting"}
-            for job in jobs:
-                if job.status != "queued":
+            commands = self.commands()
+            starting = [one for one in commands if one.status == "starting"]
+            self._starter.forget_ended({one.command_id for one in starting})
+            active |= {one.name: one.cores for one in starting}
+            for command in commands:
+                if command.status != "queued":
                     continue
                 room = len(active) < self.settings.sweeps_at_once
-                if not room or (active and sum(active.values()) + job.cores > self.cores):
-                    break  # in their order: a small one does not overtake
-                active[job.name] = job.cores
-                self._start(job)
+                if not room or (active and sum(active.values()) + command.cores > self.cores):
+                    # Stop at the first command that does not fit: a small one that overtook a
+                    # large one could make it wait for ever.
+                    break
+                active[command.name] = command.cores
+                self._start(command)
 
     def _watch(self) -> None:
-        while not self._ended.wait(TICK_S):
+        while not self._closing.wait(TICK_S):
             try:
                 self.tick()
-            except EnvironmentalError as error:  # readers are told too
-                LOG.warning("%s", error)
+            except EnvironmentalError as error:
+                LOG.warning("%s", error)  # requests get the same error as their answer
             except Exception:
-                LOG.exception("the queue could not be looked after")
+                LOG.exception("watching the queue failed; trying again in %s s", TICK_S)
 
-    def _start(self, job: Command) -> None:
+    def _start(self, command: Command) -> None:
         try:
-            process = self._starter.start(job)
+            process = self._starter.start(command)
         except TuneAppError as error:
-            self.queue.put(replace(job, status="refused", message=error.worded(Door.REST)))
+            self._refuse(command, error.worded(Door.REST))
             return
-        self.queue.put(replace(job, status="starting", process=process))
+        self.queue.put(replace(command, status="starting", process=process))
 
-    def _follow(self, job: Command) -> None:
-        """Forget a job that the record knows to run; keep what one said that ended before."""
+    def _follow(self, command: Command) -> None:
+        """Remove a command whose sweep is in the record; keep the message of one that failed."""
         try:
-            record = self.store.get_sweep(job.name)
+            record = self.store.get_sweep(command.name)
         except UnknownSweepError:
             record = None
-        if record is not None and self._starter.runs(job, record):
-            self.queue.remove(job)
+        if record is not None and self._starter.runs(command, record):
+            self.queue.remove(command)
             return
-        state = self._starter.state(job)
+        state = self._starter.state(command)
         if state is State.RUNNING:
             return
-        if record is not None and (state is State.DONE or job.verb == "run"):
-            self.queue.remove(job)  # it was quicker than we look, or there was nothing to do
+        if record is not None and (state is State.DONE or command.verb == "run"):
+            # It ended between two looks, or had nothing to do; its record says how it went.
+            self.queue.remove(command)
             return
-        said = self._starter.said(job)
+        output = self._starter.last_output(command)
         if state is State.DONE:
-            said = f"it ran, but its record is not in {self.settings.storage}: {said}"
-        self.queue.put(replace(job, status="refused", message=said))
+            output = f"the command ended, but this storage has no record of its sweep: {output}"
+        self._refuse(command, output)
+
+    def _refuse(self, command: Command, message: str) -> None:
+        # Kept in the queue until somebody dismisses it: it is the only place that says why.
+        self.queue.put(replace(command, status="refused", message=message))
 
     def _free_name(self, name: str, *, new: bool) -> str:
         self._forget_refused(name)
         taken = {sweep.name for sweep in self.store.list_sweeps(archived=True)}
-        taken |= {job.name for job in self.jobs()}
-        # Files of a sweep that the record does not know are not written over either.
+        taken |= {command.name for command in self.commands()}
+        # A folder of that name without a record is not overwritten either.
         if name not in taken and not self.store.sweep_folder(name).exists():
             return name
         if not new:
@@ -209,25 +204,28 @@ class Launcher:
         return f"{name}-{number}"
 
     def _forget_refused(self, name: str) -> None:
-        for job in self.jobs():
-            if job.name == name and job.status == "refused":
-                self.queue.remove(job)
+        for command in self.commands():
+            if command.name == name and command.status == "refused":
+                self.queue.remove(command)
 
     def _require_room(self) -> None:
         most = self.settings.limits.queued
-        if len(self.jobs()) >= most:
-            raise SweepBusyError(f"{most} sweeps wait already")
+        if len(self.commands()) >= most:
+            raise SweepBusyError(f"the queue is full: it holds {most} commands")
 
     def _takes_room(self, sweep: SweepRecord) -> bool:
-        """Tell whether a sweep under way uses what ours would: this host, or the same cluster."""
+        """Tell whether an active sweep uses the host or cluster on which commands start."""
         return self.settings.address is not None or is_of_this_host(sweep.owner)
 
-    @property
-    def _shares_cores(self) -> bool:
-        return self.settings.sweeps_at_once > 1 or self.settings.cores is not None
+    def _trials_at_once(self, command: Command, config: SweepConfig) -> int | None:
+        """Return the limit that keeps a sweep within its share of cores; None: no limit."""
+        shares = self.settings.sweeps_at_once > 1 or self.settings.cores is not None
+        if not shares or config.resources.max_concurrent != "auto":
+            return None
+        return max(1, command.cores // config.resources.cpus_per_trial)
 
     def _cores_of(self, config: SweepConfig) -> int:
-        """Return how many cores a sweep takes: what its file says, or its share of all."""
+        """Return how many cores a sweep uses: what its file says, or an equal share of all."""
         resources = config.resources
         if resources.max_concurrent == "auto":
             return max(resources.cpus_per_trial, self.cores // self.settings.sweeps_at_once)

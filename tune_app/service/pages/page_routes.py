@@ -196,7 +196,7 @@ def new_page(
 
     if sweep is not None and trial is not None:
         require_trial(context.snapshots.snapshot(sweep), trial)
-        source = str(context.workshop.run("again", sweep=sweep, trial=trial))
+        source = str(context.worker.run("again", sweep=sweep, trial=trial))
         origin = f"{sweep} {trial}"
     elif sweep is not None:
         source, origin = context.snapshots.glance(sweep).record.source, sweep

@@ -1,4 +1,4 @@
-"""The REST routes that change something: the verbs of the command line, its words and its rules."""
+"""The REST routes that change something, with the rules of the commands of the same names."""
 
 from collections.abc import Sequence
 
@@ -23,6 +23,7 @@ from tune_app.service.http.request_bodies import (
 from tune_app.service.http.responses import RefusedRequestError, json_answer
 from tune_app.service.http.search_file_checks import read_source
 from tune_app.service.pages.equivalent_commands import (
+    RunOptions,
     final_arguments,
     resume_arguments,
     show_command,
@@ -33,10 +34,10 @@ from tune_app.service.routes.shared import ERRORS, SweepPath
 CHANGE_ERRORS = ERRORS | {
     code: {"model": ErrorModel, "description": text}
     for code, text in (
-        (400, "the request cannot be read"),
-        (409, "the sweep's state does not allow this, or a name is taken"),
+        (400, "the body is not valid JSON, or the request cannot be read"),
+        (409, "the state of the sweep does not allow this, or a name is taken"),
         (413, "the body is too large"),
-        (415, "the body is no JSON"),
+        (415, "the Content-Type is not application/json"),
     )
 }
 router = APIRouter(prefix="/api/v1", responses=CHANGE_ERRORS)
@@ -44,79 +45,78 @@ router = APIRouter(prefix="/api/v1", responses=CHANGE_ERRORS)
 
 @router.post("/sweeps", response_model=QueuedModel, status_code=202, tags=["sweeps"])
 def create_sweep(request: Request, context: ContextOf, body: CreateBody) -> Response:
-    """Queue a search file: `tune-app run FILE`. It runs in a process of its own."""
+    """Queue a sweep from a search file, like `tune-app run FILE`.
+
+    The sweep runs in a process of its own, which keeps running when the service stops.
+    """
     settings = context.settings
     config = read_source(body.source, settings)
     if body.trials is not None and body.trials > settings.limits.trials:
-        raise TuneAppError(f"at most {settings.limits.trials:,} trials here")
-    job = context.launcher.add_run(
-        body.source,
-        config,
-        name=body.name,
-        new=body.new,
-        trials=body.trials,
-        no_final=body.no_final,
-    )
-    return _queued(request, context, job, ["run", "FILE", "--name", job.name])
+        raise TuneAppError(f"trials must be at most {settings.limits.trials:,} on this service")
+    options = RunOptions(body.name, body.new, body.trials, body.no_final)
+    command = context.launcher.add_run(body.source, config, options)
+    return _queued(request, context, command, ["run", "FILE", "--name", command.name])
 
 
 @router.delete("/queue/{name}", response_model=DoneModel, tags=["sweeps"])
 def cancel(request: Request, context: ContextOf, name: SweepPath) -> Response:
-    """Take a sweep out of the queue; one that is starting is stopped."""
-    if all(job.name != name for job in context.launcher.jobs()):
+    """Remove a sweep from the queue; one that is starting is stopped."""
+    if all(command.name != name for command in context.launcher.commands()):
         raise RefusedRequestError(404, f"'{name}' is not in the queue")
     context.launcher.cancel(name)
-    return _done(request, context, name, f"{name} was taken out of the queue", ["stop", name])
+    return _done(request, context, name, f"removed {name} from the queue", ["stop", name])
 
 
 @router.post("/sweeps/{name}/stop", response_model=DoneModel, tags=["sweeps"])
 def stop(request: Request, context: ContextOf, name: SweepPath, body: ResumeBody) -> Response:
-    """Ask a running sweep to stop gracefully: `tune-app stop`."""
+    """Ask a running sweep to stop gracefully, like `tune-app stop`."""
     if not housekeeping.request_stop(context.store, name):
         raise RefusedRequestError(409, f"sweep '{name}' is not running")
-    text = f"sweep '{name}' was asked to stop; resume goes on with it"
+    text = f"asked {name} to stop; resume continues it"
     return _done(request, context, name, text, ["stop", name])
 
 
 @router.post("/sweeps/{name}/resume", response_model=QueuedModel, status_code=202, tags=["sweeps"])
 def resume(request: Request, context: ContextOf, name: SweepPath, body: ResumeBody) -> Response:
-    """Go on with a sweep: `tune-app resume`."""
+    """Continue a sweep that was stopped or interrupted, like `tune-app resume`."""
     if context.store.get_sweep(name).status == "complete":
         raise RefusedRequestError(409, f"sweep '{name}' is complete; extend it to more trials")
     arguments = resume_arguments(name)
-    job = context.launcher.add_more(name, "resume", arguments)
-    return _queued(request, context, job, arguments)
+    command = context.launcher.add_more(name, "resume", arguments)
+    return _queued(request, context, command, arguments)
 
 
 @router.post("/sweeps/{name}/extend", response_model=QueuedModel, status_code=202, tags=["sweeps"])
 def extend(request: Request, context: ContextOf, name: SweepPath, body: ExtendBody) -> Response:
-    """Extend a sweep to so many trials: `tune-app resume --trials N`."""
+    """Extend a sweep to a larger number of trials, like `tune-app resume --trials N`."""
     drawn = context.snapshots.glance(name).summary["trials"]
     if body.trials <= drawn:
         raise TuneAppError(
-            f"sweep '{name}' has {drawn} trials already; trials says how many in all"
+            f"sweep '{name}' has {drawn} trials already; `trials` is the number in all"
         )
     if body.trials > context.settings.limits.trials:
-        raise TuneAppError(f"at most {context.settings.limits.trials:,} trials here")
+        raise TuneAppError(
+            f"trials must be at most {context.settings.limits.trials:,} on this service"
+        )
     arguments = resume_arguments(name, body.trials)
-    job = context.launcher.add_more(name, "resume", arguments)
-    return _queued(request, context, job, arguments)
+    command = context.launcher.add_more(name, "resume", arguments)
+    return _queued(request, context, command, arguments)
 
 
 @router.post("/sweeps/{name}/final", response_model=QueuedModel, status_code=202, tags=["sweeps"])
 def final(request: Request, context: ContextOf, name: SweepPath, body: FinalBody) -> Response:
-    """Retrain the winners over seeds and test them: `tune-app final`."""
+    """Retrain the winners with several seeds and test them, like `tune-app final`."""
     arguments = final_arguments(name, body.top, body.seeds, body.budgets)
-    job = context.launcher.add_more(name, "final", arguments)
-    return _queued(request, context, job, arguments)
+    command = context.launcher.add_more(name, "final", arguments)
+    return _queued(request, context, command, arguments)
 
 
 @router.post("/sweeps/{name}/archive", response_model=DoneModel, tags=["sweeps"])
 def archive(request: Request, context: ContextOf, name: SweepPath, body: ArchiveBody) -> Response:
-    """Take a sweep off the list, or bring it back: `tune-app archive [--undo]`."""
+    """Archive a sweep, or restore an archived one, like `tune-app archive [--undo]`."""
     context.store.get_sweep(name)
     context.store.update_sweep(name, archived=not body.undo)
-    text = f"{name} is back on the list" if body.undo else f"{name} is archived"
+    text = f"restored {name}" if body.undo else f"archived {name}"
     return _done(
         request, context, name, text, ["archive", name, *(["--undo"] if body.undo else [])]
     )
@@ -124,41 +124,43 @@ def archive(request: Request, context: ContextOf, name: SweepPath, body: Archive
 
 @router.post("/sweeps/{name}/rename", response_model=DoneModel, tags=["sweeps"])
 def rename(request: Request, context: ContextOf, name: SweepPath, body: RenameBody) -> Response:
-    """Give a sweep another name: `tune-app rename`."""
+    """Rename a sweep, like `tune-app rename`."""
     _refuse_queued(context, name)
-    if any(job.name == body.name for job in context.launcher.jobs()):
+    if any(command.name == body.name for command in context.launcher.commands()):
         raise SweepExistsError(f"a sweep named '{body.name}' is in the queue")
     housekeeping.rename_sweep(context.store, name, body.name)
     context.snapshots.forget(name)
-    text = f"{name} is now {body.name}"
+    text = f"renamed {name} to {body.name}"
     return _done(request, context, body.name, text, ["rename", name, body.name])
 
 
 @router.post("/sweeps/{name}/note", response_model=DoneModel, tags=["sweeps"])
 def write_note(request: Request, context: ContextOf, name: SweepPath, body: NoteBody) -> Response:
-    """Write a note on a sweep; an empty one removes it: `tune-app note`."""
+    """Write the note of a sweep, or remove it with an empty text, like `tune-app note`."""
     context.store.get_sweep(name)
     context.store.update_sweep(name, note=body.note)
-    text = f"noted on {name}" if body.note else f"{name} has no note any more"
+    text = f"wrote the note of {name}" if body.note else f"removed the note of {name}"
     return _done(request, context, name, text, ["note", name, body.note])
 
 
 @router.post("/sweeps/{name}/prune", response_model=DoneModel, tags=["sweeps"])
 def prune(request: Request, context: ContextOf, name: SweepPath, body: PruneBody) -> Response:
-    """Remove the weights of all but the best trials: `tune-app prune`."""
+    """Delete the weights of all but the best trials, like `tune-app prune`."""
     _refuse_queued(context, name)
     pruning = housekeeping.plan_pruning(context.store, context.store.get_sweep(name), body.top)
     housekeeping.prune(context.store, pruning)
-    text = f"removed the weights of {len(pruning.trials)} trials, "
+    text = f"deleted the weights of {len(pruning.trials)} trials, "
     text += f"{size_text(pruning.size_bytes)} freed"
     return _done(request, context, name, text, ["prune", name, "--top", str(body.top), "--yes"])
 
 
 @router.delete("/sweeps/{name}", response_model=DoneModel, tags=["sweeps"])
 def delete(request: Request, context: ContextOf, name: SweepPath) -> Response:
-    """Delete an archived sweep, record and files: `tune-app delete`."""
+    """Delete an archived sweep with its record and files, like `tune-app delete`."""
     if not context.store.get_sweep(name).archived:
-        raise RefusedRequestError(409, f"archive '{name}' first; what is archived can be deleted")
+        raise RefusedRequestError(
+            409, f"archive '{name}' first; only archived sweeps can be deleted"
+        )
     _refuse_queued(context, name)
     size = size_text(housekeeping.folder_size(context.store.sweep_folder(name)))
     housekeeping.delete_sweep(context.store, name)
@@ -167,19 +169,22 @@ def delete(request: Request, context: ContextOf, name: SweepPath) -> Response:
 
 
 def _refuse_queued(context: Context, name: str) -> None:
-    if any(job.name == name and job.status != "refused" for job in context.launcher.jobs()):
-        raise SweepBusyError(f"sweep '{name}' is in the queue: take it out first")
+    if any(
+        command.name == name and command.status != "refused"
+        for command in context.launcher.commands()
+    ):
+        raise SweepBusyError(f"sweep '{name}' is in the queue: remove it from there first")
 
 
-def _queued(request: Request, context: Context, job: Command, command: Sequence[str]) -> Response:
-    note(request.scope, f"queued {job.verb} of {job.name}")
-    waiting = [one.job_id for one in context.launcher.jobs() if one.status == "queued"]
+def _queued(request: Request, context: Context, command: Command, shown: Sequence[str]) -> Response:
+    note(request.scope, f"queued {command.verb} of {command.name}")
+    waiting = [one.command_id for one in context.launcher.commands() if one.status == "queued"]
     queued = {
-        "name": job.name,
+        "name": command.name,
         "status": "queued",
-        "verb": job.verb,
-        "command": show_command(command, context.settings),
-        "place": waiting.index(job.job_id) + 1 if job.job_id in waiting else None,
+        "verb": command.verb,
+        "command": show_command(shown, context.settings),
+        "place": waiting.index(command.command_id) + 1 if command.command_id in waiting else None,
         "message": None,
     }
     return json_answer(queued, 202)

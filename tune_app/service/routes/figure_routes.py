@@ -33,7 +33,7 @@ def list_figures(request: Request, context: ContextOf, name: SweepPath) -> Respo
     return context.cache.answer(
         request,
         revision,
-        lambda: to_json(context.workshop.run("figures", sweep=name, revision=revision)),
+        lambda: to_json(context.worker.run("figures", sweep=name, revision=revision)),
     )
 
 
@@ -69,7 +69,7 @@ def list_trial_figures(
         request,
         snapshot.revision,
         lambda: to_json(
-            context.workshop.run(
+            context.worker.run(
                 "trial_figures", sweep=name, trial=trial_id, revision=snapshot.revision
             )
         ),
@@ -104,7 +104,7 @@ def get_importance(request: Request, context: ContextOf, name: SweepPath) -> Res
     return context.cache.answer(
         request,
         revision,
-        lambda: to_json(context.workshop.run("importance", sweep=name, revision=revision)),
+        lambda: to_json(context.worker.run("importance", sweep=name, revision=revision)),
     )
 
 
@@ -115,7 +115,7 @@ def get_why(request: Request, context: ContextOf, name: SweepPath) -> Response:
     return context.cache.answer(
         request,
         revision,
-        lambda: to_json(context.workshop.run("why", sweep=name, revision=revision)),
+        lambda: to_json(context.worker.run("why", sweep=name, revision=revision)),
     )
 
 
@@ -133,7 +133,7 @@ def _drawn(
 
     def build() -> bytes:
         path = File(
-            context.workshop.run(
+            context.worker.run(
                 "draw",
                 sweep=name,
                 trial=trial_id,

@@ -55,7 +55,7 @@ def get_export(
         raise ExportError(f"no format '{unknown[0]}', expected one of {', '.join(NETWORK_FORMATS)}")
     if budget is not None and trial is not None:
         raise ExportError("budget and trial exclude each other; give one of them")
-    made = context.workshop.run("export", sweep=name, budget=budget, trial=trial, formats=wanted)
+    made = context.worker.run("export", sweep=name, budget=budget, trial=trial, formats=wanted)
     return _file(made, "application/zip")
 
 
@@ -68,7 +68,7 @@ def get_export(
 def get_optuna(context: ContextOf, name: SweepPath) -> Response:
     """Return a sweep for optuna-dashboard: `tune-app export --format optuna`."""
     context.snapshots.glance(name)
-    return _file(context.workshop.run("studies", sweep=name), "application/octet-stream")
+    return _file(context.worker.run("studies", sweep=name), "application/octet-stream")
 
 
 @router.get(
@@ -80,7 +80,7 @@ def get_optuna(context: ContextOf, name: SweepPath) -> Response:
 def get_tensorboard(context: ContextOf, name: SweepPath) -> Response:
     """Return a sweep for TensorBoard as a zip: `tune-app export --format tensorboard`."""
     context.snapshots.glance(name)
-    return _file(context.workshop.run("runs", sweep=name, timeout_s=300), "application/zip")
+    return _file(context.worker.run("runs", sweep=name, timeout_s=300), "application/zip")
 
 
 @router.post(
@@ -123,7 +123,7 @@ def keys() -> Response:
 def forecast(context: ContextOf, body: SourceBody) -> Response:
     """Draw configurations of a search file and forecast its time: `tune-app check`."""
     config = read_source(body.source, context.settings)
-    made = context.workshop.run(
+    made = context.worker.run(
         "forecast",
         source=body.source,
         data_path=config.dataset.path,
@@ -146,7 +146,7 @@ def get_again(
     require_trial(snapshot, trial_id)
 
     def build() -> str:
-        return str(context.workshop.run("again", sweep=name, trial=trial_id))
+        return str(context.worker.run("again", sweep=name, trial=trial_id))
 
     return context.cache.answer(request, snapshot.revision, build, "application/yaml")
 
@@ -155,7 +155,7 @@ def _reported(request: Request, context: Context, names: list[str]) -> Response:
     for name in names:
         context.snapshots.glance(name)
     note(request.scope, f"report of {', '.join(names)}")
-    made = context.workshop.run("report", sweeps=names, timeout_s=300)
+    made = context.worker.run("report", sweeps=names, timeout_s=300)
     for name in names:
         context.snapshots.forget(name)
     return _file(made, "text/html; charset=utf-8")

@@ -1,4 +1,4 @@
-"""What a monitor asks: is the service there, and how do its sweeps stand."""
+"""The routes of monitoring: whether the service runs, and numbers for Prometheus."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ router = APIRouter(responses={429: ERRORS[429], 403: ERRORS[403]})
 
 @router.get("/healthz", response_model=Health, tags=["monitoring"])
 def healthz() -> Response:
-    """Say that the service runs."""
+    """Report that the service runs, without access to the record."""
     return json_answer({"status": "ok", "version": metadata.version("tune-app")})
 
 
@@ -28,19 +28,19 @@ def healthz() -> Response:
     responses={200: {"content": {"text/plain": {}}}, 401: ERRORS[401]},
 )
 def metrics(context: ContextOf) -> Response:
-    """Return numbers for Prometheus."""
+    """Return the state of sweeps, queue and requests as Prometheus metrics."""
     glances = context.snapshots.glances(archived=True)
     states = Counter(glance.record.status for glance in glances)
-    jobs = Counter(job.status for job in context.launcher.jobs())
+    commands = Counter(command.status for command in context.launcher.commands())
     lines = [
         *_family("sweeps", "Sweeps by status.", (({"status": s}, n) for s, n in states.items())),
         *_family(
-            "queue", "Sweeps not recorded yet.", (({"status": s}, n) for s, n in jobs.items())
+            "queue", "Commands in the queue.", (({"status": s}, n) for s, n in commands.items())
         ),
-        *_family("streams", "Open streams of events.", [({}, context.streams)]),
+        *_family("streams", "Open event streams.", [({}, context.streams)]),
         *_family(
             "requests_total",
-            "Requests answered, by method and status.",
+            "Requests, by method and status.",
             (({"method": m, "status": str(s)}, n) for (m, s), n in context.requests.items()),
             kind="counter",
         ),
@@ -63,8 +63,8 @@ def _of_sweeps(glances: Iterable[Glance]) -> list[str]:
         ]
     return [
         *_family("trials", "Trials of running sweeps, by status.", trials),
-        *_family("epochs_total", "Epochs trained of running sweeps.", epochs, kind="counter"),
-        *_family("best", "The best value of the objective, by budget.", best),
+        *_family("epochs_total", "Epochs trained by running sweeps.", epochs, kind="counter"),
+        *_family("best", "Best objective value of running sweeps, by budget.", best),
     ]
 
 
@@ -75,11 +75,11 @@ def _family(
     *,
     kind: str = "gauge",
 ) -> list[str]:
-    """Return a metric as Prometheus reads it; no sample, no metric."""
+    """Return the lines of a metric in the text format of Prometheus; none without samples."""
     lines = []
     for labels, value in samples:
-        said = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels.items())
-        lines.append(f"tune_app_{name}{{{said}}} {value}" if said else f"tune_app_{name} {value}")
+        pairs = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels.items())
+        lines.append(f"tune_app_{name}{{{pairs}}} {value}" if pairs else f"tune_app_{name} {value}")
     if not lines:
         return []
     return [f"# HELP tune_app_{name} {text}", f"# TYPE tune_app_{name} {kind}", *lines]

@@ -33,20 +33,20 @@ Text = Annotated[str | None, Query(max_length=200)]
 
 
 def queue_json(context: Context) -> list[dict[str, Any]]:
-    """Return the jobs of the queue, as REST shows them."""
+    """Return the commands of the queue as REST answers list them."""
     place = 0
     found = []
-    for job in context.launcher.jobs():
-        place += job.status == "queued"
-        arguments = ["run", "FILE"] if job.verb == "run" else list(job.arguments)
+    for command in context.launcher.commands():
+        place += command.status == "queued"
+        arguments = ["run", "FILE"] if command.verb == "run" else list(command.arguments)
         found.append(
             {
-                "name": job.name,
-                "status": job.status,
-                "verb": job.verb,
+                "name": command.name,
+                "status": command.status,
+                "verb": command.verb,
                 "command": show_command(arguments, context.settings),
-                "place": place if job.status == "queued" else None,
-                "message": job.message,
+                "place": place if command.status == "queued" else None,
+                "message": command.message,
             }
         )
     return found
