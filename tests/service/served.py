@@ -98,7 +98,7 @@ def running(settings: Settings) -> Iterator[Served]:
     try:
         yield Served(settings, port, app)
     finally:
-        server.let_go()
+        server.end_streams()
         server.should_exit = True
         thread.join(timeout=20)
         listener.close()

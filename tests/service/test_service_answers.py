@@ -245,7 +245,7 @@ def test_a_client_raises_what_the_command_line_would(client, service, closed):
     assert client.check("name: x\nmodel: cnm\n") == list(local.value.problems)
     with pytest.raises(SweepBusyError, match="not running"):
         client.sweep("made").stop()
-    with pytest.raises(TuneAppError, match="a token is needed"):
+    with pytest.raises(TuneAppError, match="needs the token"):
         tune_app.connect(closed.url)
     assert tune_app.connect(closed.url, token=TOKEN).sweeps()
     with pytest.raises(EnvironmentalError, match="no service answers"):

@@ -8,6 +8,7 @@ import pytest
 from served import TOKEN, Served, running
 
 from tune_app.errors import TuneAppError
+from tune_app.hints import Door
 from tune_app.service.http.guard import OPEN_PATHS
 from tune_app.service.settings import ServiceLimits, Settings
 
@@ -71,8 +72,13 @@ def test_the_token_opens_every_way_that_carries_it(closed: Served):
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::"])
 def test_another_host_than_the_loopback_needs_a_token(host, tmp_path):
-    with pytest.raises(TuneAppError, match=r"make one with `tune-app token`\. TLS is missing"):
+    with pytest.raises(TuneAppError) as refused:
         Settings(tmp_path, tmp_path, host=host)
+    assert refused.value.worded(Door.CLI) == (
+        f"{host} can be reached from other machines, but there is no token. The service has no TLS "
+        "either: put a proxy with TLS in front of it, or use `ssh -L`; make one with: tune-app "
+        "token"
+    )
     assert Settings(tmp_path, tmp_path, host=host, token=TOKEN).host == host
 
 
@@ -285,6 +291,24 @@ def test_a_token_is_guessed_no_faster_than_people_type(storage: Path):
     assert not any("guess" in line or TOKEN in line for line in lines)
 
 
+def test_wrong_bearers_are_slowed_like_wrong_logins_and_the_right_one_is_not(storage: Path):
+    limits = ServiceLimits(logins_at_once=3)
+    with running(Settings(storage, storage, token=TOKEN, limits=limits)) as served:
+        guesses = [served.get("/api/v1/sweeps", Authorization=f"Bearer g{i}") for i in range(6)]
+        assert [answer.status for answer in guesses] == [401] * 3 + [429] * 3
+        assert int(guesses[-1].headers["retry-after"]) >= 1
+        assert served.get("/api/v1/sweeps", Authorization=BEARER).status == 200
+        assert served.get("/api/v1/sweeps").status == 401, "no token is no guess"
+
+
+def test_the_audit_log_can_be_read_by_its_owner_only(own_storage: Path):
+    with running(Settings(own_storage, own_storage)) as served:
+        served.post("/api/v1/sweeps/curve/note", {"note": "x"})
+    path = own_storage / ".service" / "audit.jsonl"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
 def everything(folder: Path) -> dict[str, bytes]:
     """Return every file below a folder but the service's own logs and SQLite's index."""
     skipped = ("audit.jsonl", "tune_app.db-shm", "tune_app.db-wal")
@@ -366,7 +390,7 @@ def test_too_many_requests_are_told_to_wait(storage: Path):
         assert [said.status for said in answers[:5]] == [200] * 5
         refused = next(said for said in answers if said.status == 429)
         assert int(refused.headers["retry-after"]) >= 1
-        assert "wait" in refused.json()["error"]["message"]
+        assert "too many requests; try again in" in refused.json()["error"]["message"]
 
 
 def test_changes_and_streams_have_bounds_of_their_own(storage: Path):

@@ -1,4 +1,4 @@
-"""The service put together."""
+"""Building the service: routes, middleware and background threads."""
 
 import json
 import logging
@@ -20,6 +20,7 @@ from tune_app.service.http import login
 from tune_app.service.http.audit_log import AuditLog
 from tune_app.service.http.guard import Guard
 from tune_app.service.http.responses import answer_errors
+from tune_app.service.http.tokens import CurrentToken
 from tune_app.service.pages import page_routes, templating
 from tune_app.service.pages.chart_numbers import chart_numbers
 from tune_app.service.pages.selection import View, default_table, select
@@ -48,7 +49,7 @@ TOKEN_SCHEME = {"type": "http", "scheme": "bearer"}
 
 
 def build_app(settings: Settings) -> FastAPI:
-    """Return the service of a storage, not yet started."""
+    """Return the service for a storage, without starting it."""
     store = open_store(settings.storage)
     context = Context(
         settings=settings,
@@ -56,17 +57,18 @@ def build_app(settings: Settings) -> FastAPI:
         snapshots=Snapshots(store),
         launcher=Launcher(store, settings),
         worker=WorkerClient(settings),
+        token=CurrentToken(settings.token, settings.token_file),
     )
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         context.launcher.start()
         threading.Thread(target=_warm_up, args=(context,), daemon=True).start()
-        resting = _every(60.0, context.worker.rest)
+        idle_check = _every(60.0, context.worker.rest)
         try:
             yield
         finally:
-            resting.set()
+            idle_check.set()
             context.launcher.close()
             context.worker.close()
             store.close()
@@ -75,7 +77,7 @@ def build_app(settings: Settings) -> FastAPI:
         title="tune-app",
         version=metadata.version("tune-app"),
         description=DESCRIPTION,
-        docs_url=None,  # their scripts would come from another site
+        docs_url=None,  # FastAPI's own pages load scripts from another site
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
         lifespan=lifespan,
@@ -101,6 +103,7 @@ def build_app(settings: Settings) -> FastAPI:
     app.add_middleware(
         Guard,
         settings=settings,
+        token=context.token,
         audit=AuditLog(settings.folder / "audit.jsonl"),
         error_page=templating.error_page,
     )
@@ -108,14 +111,14 @@ def build_app(settings: Settings) -> FastAPI:
 
 
 def openapi_text() -> str:
-    """Return the OpenAPI document as it is checked in, the same in every version."""
+    """Return the OpenAPI document that is checked in; it does not depend on the version."""
     made = build_app(Settings(Path("tune_results"), Path("data"))).openapi()
     made["info"]["version"] = "0"
     return json.dumps(made, indent=1, sort_keys=True) + "\n"
 
 
 class _Counted:
-    """Counts answers for the monitor_routes."""
+    """Counts requests by method and status, for `/metrics`."""
 
     def __init__(self, app: ASGIApp, context: Context) -> None:
         self.app, self.context = app, context
@@ -131,31 +134,31 @@ class _Counted:
 
 
 def _describe_token(app: FastAPI) -> None:
-    """Say in the OpenAPI document that a token may be needed."""
+    """Add the token to the OpenAPI document; a service may also run without one."""
     made = app.openapi()
     made.setdefault("components", {})["securitySchemes"] = {"token": TOKEN_SCHEME}
     made["security"] = [{"token": []}, {}]
 
 
 def _warm_up(context: Context) -> None:
-    """Do beforehand what a first reader would wait for: the newest sweeps' trials and charts."""
+    """Prepare the trials and charts of the newest sweeps, so that their first page is quick."""
     try:
         for glance in context.snapshots.glances()[:WARMED]:
             snapshot = context.snapshots.snapshot(glance.record.name)
             select(snapshot, View(table=default_table(snapshot)))
             address = f"/api/v1/sweeps/{glance.record.name}/charts?"
             context.cache.prepare(address, snapshot.revision, to_json(chart_numbers(snapshot)))
-    except TuneAppError as error:  # readers will be told
+    except TuneAppError as error:  # requests will get the same error
         LOG.warning("%s", error)
 
 
 def _every(seconds: float, action: Callable[[], None]) -> threading.Event:
-    """Call `action` again and again until the event that is returned is set."""
-    ended = threading.Event()
+    """Call `action` at this interval in a thread until the returned event is set."""
+    stopped = threading.Event()
 
-    def go_on() -> None:
-        while not ended.wait(seconds):
+    def repeat() -> None:
+        while not stopped.wait(seconds):
             action()
 
-    threading.Thread(target=go_on, daemon=True).start()
-    return ended
+    threading.Thread(target=repeat, daemon=True).start()
+    return stopped

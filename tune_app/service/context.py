@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from tune_app.results.store import Store
 from tune_app.service.commands.launcher import Launcher
 from tune_app.service.http.responses import AnswerCache
+from tune_app.service.http.tokens import CurrentToken
 from tune_app.service.settings import Settings
 from tune_app.service.snapshots import Snapshots
 from tune_app.service.worker.worker_client import WorkerClient
@@ -22,6 +23,7 @@ class Context:
     snapshots: Snapshots
     launcher: Launcher
     worker: WorkerClient
+    token: CurrentToken
     cache: AnswerCache = field(default_factory=AnswerCache)
     streams: int = 0  # open event streams
     ending: bool = False  # the service is stopping; streams close themselves

@@ -1,4 +1,4 @@
-"""Serving: the service on a port until it is stopped."""
+"""Running the service on a port until a signal stops it."""
 
 import logging
 import socket
@@ -15,35 +15,35 @@ from tune_app.service.app import build_app
 from tune_app.service.settings import Settings
 
 STOPPING_S = 2  # for open streams to end
-# Ray listens on all interfaces, whatever it is told (Ray 2.60): to know, and to fence off.
-RAY_PORTS = "6379 (GCS, of a cluster's head), and for each Ray process a port that it picks itself"
+# Ray 2.60 listens on all interfaces and has no setting against it, so users must fence it off.
+RAY_PORTS = "6379 (GCS, of a cluster's head), and one port for each Ray process, picked at random"
 
 
 def opening_lines(settings: Settings, port: int) -> Sequence[str]:
-    """Return what is said when the service starts."""
+    """Return the lines that are printed when the service starts."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     lines = [f"tune-app on http://{host}:{port}, storage {settings.storage}"]
     if settings.token is not None:
-        lines.append("a token is needed: log in with what `tune-app token --show` prints")
+        lines.append("log in with the token that `tune-app token --show` prints")
     if not settings.is_local:
         lines.append(
-            "TLS is missing: the token travels in plain text; put a proxy with TLS before the "
-            "service, or tunnel with `ssh -L`"
+            "no TLS: the token travels in plain text; put a proxy with TLS in front of the "
+            "service, or use a tunnel (`ssh -L`)"
         )
         names = ", ".join(sorted(settings.host_names()))
-        lines.append(f"called by one of these names: {names}; others need --allow-host")
+        lines.append(f"answers to these host names: {names}; add others with --allow-host")
     lines.append(
-        f"while a sweep runs, Ray opens ports on all interfaces: {RAY_PORTS}; fence them off "
+        f"while a sweep runs, Ray opens ports on all interfaces: {RAY_PORTS}; block them "
         "with a firewall or a container's network"
     )
     return lines
 
 
 def serve(settings: Settings, say: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM; sweeps that were started go on.
+    """Serve until SIGINT or SIGTERM; running sweeps keep running.
 
     Raises:
-        EnvironmentalError: The port is taken, there is no such host, or the record cannot be read.
+        EnvironmentalError: The port is taken, the host is unknown, or the record is not readable.
     """
     with listen(settings) as listener:
         store = open_store(settings.storage)
@@ -58,22 +58,22 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
 
 
 class Server(uvicorn.Server):
-    """A server that lets go of its streams when it is told to stop."""
+    """A server that ends its event streams when it stops."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop on a signal."""
-        self.let_go()
+        """Stop when a signal arrives."""
+        self.end_streams()
         super().handle_exit(sig, frame)
 
-    def let_go(self) -> None:
-        """End the streams, which would never end by themselves."""
+    def end_streams(self) -> None:
+        """End the event streams, which would otherwise keep the server from stopping."""
         app = self.config.app
         assert isinstance(app, FastAPI)
         app.state.context.ending = True
 
 
 def server_config(app: FastAPI) -> uvicorn.Config:
-    """Return how the service is served: nothing said of itself, nothing without an end."""
+    """Return the settings of the web server: no version headers, and a limit on everything."""
     return uvicorn.Config(
         app,
         log_level="warning",
@@ -89,10 +89,10 @@ def server_config(app: FastAPI) -> uvicorn.Config:
 
 
 def listen(settings: Settings) -> socket.socket:
-    """Return a socket that listens where the settings say.
+    """Return a socket that listens at the address in the settings.
 
     Raises:
-        EnvironmentalError: The port is taken, or there is no such host.
+        EnvironmentalError: The port is taken, or the host is unknown.
     """
     try:
         family, kind, protocol, _, place = socket.getaddrinfo(

@@ -1,4 +1,4 @@
-"""What a service is told when it starts, and the bounds that it keeps."""
+"""The settings of a service, and the limits that protect it from too many or too large requests."""
 
 import socket
 from dataclasses import dataclass, field
@@ -9,45 +9,48 @@ from tune_app.hints import hint
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 DEFAULT_PORT = 8300
-FOLDER = ".service"  # in the storage: queue, logs, audit
+FOLDER = ".service"  # in the storage: queue, logs, audit log, kept answers
 
 
 @dataclass(frozen=True)
 class ServiceLimits:
-    """What a client, or all of them together, may ask for."""
+    """The limits on requests of one client, or of all clients together."""
 
     body_bytes: int = 1_000_000
     trials: int = 10_000  # per sweep
     queued: int = 100
-    streams: int = 50  # of events, at once
-    reads_per_s: float = 50.0  # per client
+    streams: int = 50  # open event streams
+    # For each client: requests a second in the long run, and as one burst. A page of the dashboard
+    # loads with about 20 requests; 50 a second leaves room for several tabs, and none for a flood.
+    reads_per_s: float = 50.0
     reads_at_once: int = 300
     changes_per_s: float = 2.0
     changes_at_once: int = 30
-    logins_per_s: float = 0.2
+    logins_per_s: float = 0.2  # also for requests with a wrong token
     logins_at_once: int = 10
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Where a service listens, whose sweeps it shows, and who may ask."""
+    """The address of a service, the storage that it serves, and who may use it."""
 
     storage: Path
     data_root: Path
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     token: str | None = None
-    allowed_hosts: tuple[str, ...] = ()  # beside those of this machine
+    token_file: Path | None = None  # followed while the service runs
+    allowed_hosts: tuple[str, ...] = ()  # in addition to those of this machine
     address: str | None = None  # of the Ray cluster that runs the sweeps
     sweeps_at_once: int = 1
-    cores: int | None = None  # for all sweeps together; None: those of the machine
+    cores: int | None = None  # for all sweeps together; None: all of the machine
     limits: ServiceLimits = field(default_factory=ServiceLimits)
 
     def __post_init__(self) -> None:
         if self.host not in LOOPBACK and self.token is None:
             raise TuneAppError(
-                f"{self.host} can be reached from other machines, and there is no token. TLS is "
-                "missing too: put a proxy with TLS before the service, or tunnel with `ssh -L`",
+                f"{self.host} can be reached from other machines, but there is no token. The "
+                "service has no TLS either: put a proxy with TLS in front of it, or use `ssh -L`",
                 hint=hint("make_token"),
             )
 
@@ -58,18 +61,18 @@ class Settings:
 
     @property
     def folder(self) -> Path:
-        """Where the service keeps its own files."""
+        """The folder of the service's own files."""
         return self.storage / FOLDER
 
     def host_names(self) -> frozenset[str]:
-        """Return the names, without ports, by which the service may be called."""
+        """Return the host names, without ports, that the service answers to."""
         names = {*LOOPBACK, *self.allowed_hosts}
         if not self.is_local:
-            names |= {self.host, socket.gethostname(), socket.getfqdn(), *_own_addresses()}
+            names |= {self.host, socket.gethostname(), socket.getfqdn(), *_addresses_here()}
         return frozenset(name.lower().strip("[]") for name in names)
 
 
-def _own_addresses() -> set[str]:
+def _addresses_here() -> set[str]:
     try:
         return {str(info[4][0]) for info in socket.getaddrinfo(socket.gethostname(), None)}
     except OSError:

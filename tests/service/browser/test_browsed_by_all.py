@@ -44,7 +44,7 @@ def test_a_browser_logs_in_and_is_refused_without(browser, locked):
     assert page.url == f"{url}/login"
     page.get_by_label("Token").fill("guess")
     page.get_by_role("button", name="Log in").click()
-    page.get_by_text("this is not the token").wait_for()
+    page.get_by_text("the token is wrong").wait_for()
     page.get_by_label("Token").fill(token)
     page.get_by_role("button", name="Log in").click()
     page.wait_for_url(f"{url}/")

@@ -79,6 +79,7 @@ def serve(
         host=host,
         port=port,
         token=secret,
+        token_file=path,
         allowed_hosts=tuple(allow_host or ()),
         address=address,
         sweeps_at_once=sweeps_at_once,

@@ -1,14 +1,13 @@
-"""What stands before every route: who may ask, from where, how much and how often.
+"""Access checks in front of every route: token, host name, origin, size and rate of requests.
 
-A browser is the way in that matters for a service on the loopback: any page that its user visits
-may send it requests. Names that are not this service's own are refused (DNS rebinding:
-CVE-2025-62593 of Ray), and so are changes that another site asks for.
+A service on the loopback is attacked through the browser of its user: every page that the user
+visits may send it requests. So requests to a host name that is not the service's own are refused
+(DNS rebinding, as in CVE-2025-62593 of Ray), and so are changes that a page of another site sends.
 """
 
 import logging
 from http.cookies import CookieError, SimpleCookie
 from secrets import token_hex
-from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -18,12 +17,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tune_app.service.http.audit_log import AuditLog
 from tune_app.service.http.limits import Rate
 from tune_app.service.http.responses import ErrorPage, json_answer, problem_body
-from tune_app.service.http.tokens import is_token, session_of
+from tune_app.service.http.tokens import CurrentToken, is_token, session_of
 from tune_app.service.settings import Settings
 
 LOG = logging.getLogger("tune_app.service")
 SAFE_METHODS = ("GET", "HEAD")
-OPEN_PATHS = ("/healthz", "/login")  # all that is answered without the token
+OPEN_PATHS = ("/healthz", "/login")  # the only paths that need no token
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
@@ -38,7 +37,7 @@ SECURITY_HEADERS = {
 
 
 class _StopError(Exception):
-    """A request is refused: with what status, and in which words."""
+    """A request is refused with a status and a text."""
 
     def __init__(self, status: int, text: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(text)
@@ -46,29 +45,37 @@ class _StopError(Exception):
 
 
 def cookie_name(port: int) -> str:
-    """Return the name of the session's cookie: browsers share cookies between ports."""
+    """Return the name of the session cookie."""
+    # It contains the port: browsers send cookies to all ports of a host.
     return f"tune_app_{port}"
 
 
 class Guard:
-    """ASGI middleware around the whole service."""
+    """ASGI middleware that checks every request to the service."""
 
     def __init__(
-        self, app: ASGIApp, settings: Settings, audit: AuditLog, error_page: ErrorPage
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        token: CurrentToken,
+        audit: AuditLog,
+        error_page: ErrorPage,
     ) -> None:
-        self.app, self.settings, self.audit, self.error_page = app, settings, audit, error_page
+        self.app, self.settings, self.token = app, settings, token
+        self.audit, self.error_page = audit, error_page
         limits = settings.limits
         self._hosts = settings.host_names()
         self._reads = Rate(limits.reads_per_s, limits.reads_at_once)
         self._changes = Rate(limits.changes_per_s, limits.changes_at_once)
         self._logins = Rate(limits.logins_per_s, limits.logins_at_once)
+        self._wrong_tokens = Rate(limits.logins_per_s, limits.logins_at_once)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
         if scope["type"] != "http":
-            return  # there are no WebSockets here; without an answer the server refuses them
+            return  # WebSockets are not offered; the server refuses them if nothing is sent
         request_id = token_hex(8)
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
@@ -112,7 +119,7 @@ class Guard:
         )
 
     def _broken(self, scope: Scope, request_id: str) -> ASGIApp:
-        text = f"something went wrong; the server's log has it under {request_id}"
+        text = f"internal error; the service's log has the details under the id {request_id}"
         shown = self.error_page(Request(scope), 500, text)
         return shown or json_answer(problem_body(500, text, request_id), 500)
 
@@ -131,7 +138,7 @@ class Guard:
         hosts = headers.getlist("host")
         if len(hosts) != 1 or _name_of(hosts[0]) not in self._hosts:
             raise _StopError(
-                403, "the service is not called by this name; its operator can allow it"
+                403, "the service does not answer to this host name; its operator can allow it"
             )
 
     def _check_rate(self, scope: Scope, changes: bool) -> None:
@@ -141,13 +148,10 @@ class Guard:
             rate = self._logins if scope["path"] == "/login" else self._changes
             wait = rate.wait_s(client)
         if wait:
-            seconds = max(1, round(wait + 0.5))
-            raise _StopError(
-                429, f"too many requests; wait {seconds} s", {"Retry-After": str(seconds)}
-            )
+            raise _too_many(wait)
 
     def _check_token(self, scope: Scope, headers: Headers) -> None:
-        token = self.settings.token
+        token = self.token.value
         scope["state"]["by"] = "local user" if token is None else "nobody"
         if token is None:
             return
@@ -159,30 +163,40 @@ class Guard:
         if session is not None and is_token(session, session_of(token)):
             scope["state"]["by"] = "browser session"
             return
-        if scope["path"] not in OPEN_PATHS:
-            raise _StopError(
-                401,
-                "a token is needed: Authorization: Bearer TOKEN, or log in on /login",
-                {"WWW-Authenticate": "Bearer"},
-            )
+        if scope["path"] in OPEN_PATHS:
+            return
+        if given:
+            self._slow_guesses(scope)
+        raise _StopError(
+            401,
+            "this request needs the token: send Authorization: Bearer TOKEN, or log in at /login",
+            {"WWW-Authenticate": "Bearer"},
+        )
+
+    def _slow_guesses(self, scope: Scope) -> None:
+        # Only wrong tokens count, and they are looked at after the right one: a guesser behind
+        # the same proxy cannot lock out the holder of the token.
+        wait = self._wrong_tokens.wait_s(_client(scope))
+        if wait:
+            raise _too_many(wait)
 
     def _check_body(self, headers: Headers) -> None:
         length = headers.get("content-length", "0")
         if not length.isascii() or not length.isdigit():
-            raise _StopError(400, "the Content-Length is no number")
+            raise _StopError(400, "Content-Length is not a number")
         if int(length) > self.settings.limits.body_bytes:
             raise self._too_large()
         has_body = length != "0" or "transfer-encoding" in headers
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         if has_body and kind != "application/json":
-            raise _StopError(415, "only application/json is read")
+            raise _StopError(415, "the Content-Type must be application/json")
 
     async def _read_body(self, receive: Receive) -> bytes:
         parts, size = [], 0
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
-                raise _StopError(400, "the request ended early")
+                raise _StopError(400, "the connection closed before the request was complete")
             parts.append(message.get("body", b""))
             size += len(parts[-1])
             if size > self.settings.limits.body_bytes:
@@ -191,26 +205,32 @@ class Guard:
                 return b"".join(parts)
 
     def _too_large(self) -> _StopError:
-        return _StopError(413, f"more than {self.settings.limits.body_bytes:,} bytes are not read")
+        return _StopError(413, f"the body is larger than {self.settings.limits.body_bytes:,} bytes")
+
+
+def _too_many(wait_s: float) -> _StopError:
+    seconds = max(1, round(wait_s + 0.5))
+    text = f"too many requests; try again in {seconds} s"
+    return _StopError(429, text, {"Retry-After": str(seconds)})
 
 
 def _check_origin(headers: Headers) -> None:
-    """Refuse what a page of another site asks for. Programs send neither header."""
+    """Refuse changes that a page of another site sends. Programs send neither header."""
     origin = headers.get("origin")
     if origin is not None:
-        asked = urlsplit(origin)
+        sender = urlsplit(origin)
         host = headers["host"].lower()
-        default = {"http": ":80", "https": ":443"}.get(asked.scheme)
-        if default is None or host.removesuffix(default) != asked.netloc.lower().removesuffix(
+        default = {"http": ":80", "https": ":443"}.get(sender.scheme)
+        if default is None or host.removesuffix(default) != sender.netloc.lower().removesuffix(
             default
         ):
-            raise _StopError(403, "another site's page may not change anything here")
+            raise _StopError(403, "pages of other sites cannot change anything on this service")
     elif headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
-        raise _StopError(403, "another site's page may not change anything here")
+        raise _StopError(403, "pages of other sites cannot change anything on this service")
 
 
 def _name_of(host: str) -> str:
-    """Return the name in a Host header, without its port."""
+    """Return the name in a Host header without its port."""
     if host.startswith("["):
         return host[1:].partition("]")[0].lower()
     return host.partition(":")[0].lower()
@@ -251,6 +271,6 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return again
 
 
-def note(scope: Any, did: str) -> None:
-    """Say in the audit line of a request what it did."""
+def note(scope: Scope, did: str) -> None:
+    """Set what the audit line of a request says that it did."""
     scope["state"]["did"] = did

@@ -1,4 +1,4 @@
-"""The way in for a browser: the token once, then a session."""
+"""Logging in with a browser: the token is sent once and exchanged for a session cookie."""
 
 import secrets
 from importlib import resources
@@ -17,9 +17,9 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/login")
 def login_page(request: Request, context: ContextOf) -> Response:
-    """Where a browser is given its session; all that is needed is in the page."""
-    if context.settings.token is None:
-        raise RefusedRequestError(404, "there is no token, and nothing to log in to")
+    """Show the login page; its style and script are in the page, since /static needs the token."""
+    if context.token.value is None:
+        raise RefusedRequestError(404, "this service has no token, so there is no login")
     nonce = secrets.token_urlsafe(16)
     static = resources.files("tune_app.service") / "static"
     html = (
@@ -41,18 +41,18 @@ def login_page(request: Request, context: ContextOf) -> Response:
 
 @router.post("/login")
 def login(request: Request, context: ContextOf, body: LoginBody) -> Response:
-    """Give a session to a browser that knows the token."""
-    settings = context.settings
-    if settings.token is None:
-        raise RefusedRequestError(404, "there is no token, and nothing to log in to")
-    if not is_token(body.token.strip(), settings.token):
-        note(request.scope, "refused a login")
-        raise RefusedRequestError(401, "this is not the token")
+    """Set the session cookie of a browser that sends the right token."""
+    settings, token = context.settings, context.token.value
+    if token is None:
+        raise RefusedRequestError(404, "this service has no token, so there is no login")
+    if not is_token(body.token.strip(), token):
+        note(request.scope, "refused a login with a wrong token")
+        raise RefusedRequestError(401, "the token is wrong")
     note(request.scope, "logged in")
     response = Response(status_code=204)
     response.set_cookie(
         cookie_name(settings.port),
-        session_of(settings.token),
+        session_of(token),
         httponly=True,
         samesite="strict",
         secure=request.url.scheme == "https",
@@ -63,7 +63,7 @@ def login(request: Request, context: ContextOf, body: LoginBody) -> Response:
 
 @router.post("/logout")
 def logout(request: Request, context: ContextOf) -> Response:
-    """Take the session from a browser."""
+    """Delete the session cookie of a browser."""
     response = Response(status_code=204)
     response.delete_cookie(cookie_name(context.settings.port), httponly=True, samesite="strict")
     return response

@@ -85,7 +85,7 @@ def render(context: Context, name: str, request: Request, **values: Any) -> str:
         templates()
         .get_template(name)
         .render(
-            has_token=context.settings.token is not None,
+            has_token=context.token.value is not None,
             command=lambda *arguments: show_command(arguments, context.settings),
             here=request.url.path,
             **values,

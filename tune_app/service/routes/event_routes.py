@@ -1,4 +1,4 @@
-"""Server-sent events: that a sweep changed. What it is now, a page asks for itself."""
+"""Server-sent events: they say that a sweep changed, and a page then requests what it shows."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ from tune_app.service.routes.schemas import Name
 from tune_app.service.routes.shared import ERRORS, list_revision, queue_json
 
 LOOK_S = 1.0
-SILENCE_S = 15.0  # after which a comment is sent, so that nobody takes the stream for dead
+SILENCE_S = 15.0  # then a comment is sent, so that proxies keep the connection open
 RETRY_MS = 2_000
 
 router = APIRouter(prefix="/api/v1", responses=ERRORS)
@@ -35,7 +35,7 @@ async def events(
 ) -> Response:
     """Tell of changes as they are recorded: a revision, and of one sweep its status."""
     if context.streams >= context.settings.limits.streams:
-        raise RefusedRequestError(429, "too many streams of events are open", {"Retry-After": "30"})
+        raise RefusedRequestError(429, "too many event streams are open", {"Retry-After": "30"})
     if sweep is not None:
         await run_in_threadpool(context.snapshots.glance, sweep)
     return StreamingResponse(
@@ -47,17 +47,20 @@ async def events(
 
 async def _stream(request: Request, context: Context, sweep: str | None) -> AsyncIterator[str]:
     context.streams += 1
+    token = context.token.value
     try:
         yield f"retry: {RETRY_MS}\n\n"
-        said, silent = "", 0.0
+        sent, silent = "", 0.0
         while not context.ending and not await request.is_disconnected():
+            if context.token.value != token:
+                break  # whoever opened this stream has to show the new token
             state = await run_in_threadpool(_state, context, sweep)
-            if state != said:
-                said, silent = state, 0.0
+            if state != sent:
+                sent, silent = state, 0.0
                 yield f"event: changed\ndata: {state}\n\n"
             elif silent >= SILENCE_S:
                 silent = 0.0
-                yield ": still here\n\n"
+                yield ": idle\n\n"
             await asyncio.sleep(LOOK_S)
             silent += LOOK_S
     finally:
@@ -65,7 +68,7 @@ async def _stream(request: Request, context: Context, sweep: str | None) -> Asyn
 
 
 def _state(context: Context, sweep: str | None) -> str:
-    """Return what a stream says, as long as it is the same."""
+    """Return the state that a stream sends when it changes."""
     if sweep is None:
         return json.dumps(
             {"revision": list_revision(context.snapshots.glances(), queue_json(context))}
