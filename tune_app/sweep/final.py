@@ -22,7 +22,7 @@ from tune_app.results.store.statuses import TrialStatus
 from tune_app.results.tables.trial_table import ranked_rows, table_budgets, trial_rows
 from tune_app.sweep.ray_tune.engine import Ended
 from tune_app.sweep.search.feasible import Draw
-from tune_app.sweep.search.task_queue import TaskQueue
+from tune_app.sweep.search.tune_searcher import TaskQueue
 from tune_app.sweep.session import Outcome, Session, budget_name, count_outcome
 from tune_app.sweep.signals import StopRequested, signal_name
 from tune_app.sweep.sweep_run import SweepRun

@@ -17,9 +17,8 @@ from tune_app.sweep.ray_tune.placement import Placement, plan_placement
 from tune_app.sweep.ray_tune.recorder import Recorder
 from tune_app.sweep.schedule.early_stopping import Rungs, rung_key, rungs_of
 from tune_app.sweep.search.feasible import FeasibleSpace
-from tune_app.sweep.search.task_queue import TaskQueue
 from tune_app.sweep.search.trial_chooser import TrialChooser, best_so_far_by_epoch
-from tune_app.sweep.search.tune_searcher import BudgetSearcher
+from tune_app.sweep.search.tune_searcher import BudgetSearcher, TaskQueue
 from tune_app.sweep.signals import StopRequested
 from tune_app.sweep.storage_uploads import uploads_of
 from tune_app.sweep.sweep_run import SweepRun
@@ -59,7 +58,9 @@ class Session(ABC):
         self.config, self.record, self.store = run.config, run.record, run.store
         self.name = run.name
         self.trial_time_limit_s: float = self.config.resources.trial_time_limit_s
-        self.recorder = Recorder(self.store, self.name, Ledger(), self.refused)
+        self.recorder = Recorder(
+            self.store, self.name, Ledger(fallbacks=run.cluster.fallbacks), self.refused
+        )
 
     @abstractmethod
     def _run_tune(self) -> Ended: ...
@@ -166,12 +167,19 @@ class Session(ABC):
             self.store.update_sweep(
                 self.name,
                 ended=time.time(),
+                run_flags=self._run_flags(),
                 **self._ended_fields(ended),
             )
             self.store.release(self.name)
         mirror = mirror_of(self.store)
         if mirror is not None:
             mirror.push(self.name)
+
+    def _run_flags(self) -> dict[str, Any]:
+        """Return the record's flags with what this and earlier processes did without."""
+        flags = self.record.run_flags
+        lost = dict.fromkeys((*flags.get("fallbacks", ()), *self.recorder.ledger.fallbacks.said))
+        return {**flags, "fallbacks": list(lost)} if lost else flags
 
 
 class SearchSession(Session):

@@ -3,11 +3,11 @@
 import contextlib
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from tune_app.errors import ClusterError
+from tune_app.sweep.ray_tune.patches import NO_SUCH_NAME, ask_job_server
 
 ASKED_S = 60.0  # for a head to tell where its job server is
 _FIRST = "RAY_API_SERVER_ADDRESS"  # wins over what Ray's client is told
@@ -23,26 +23,21 @@ def job_address(address: str) -> str:
     """
     if "://" in address:
         return address
-    # In a process of its own: Ray ends the one that asks a head that is not there.
-    code = "import sys; from ray.dashboard.utils import get_address_for_submission_client as f; "
-    code += "print(f(sys.argv[1]))"
     hidden = ("RAY_ADDRESS", _FIRST)
+    environment = {key: value for key, value in os.environ.items() if key not in hidden}
     try:
-        asked = subprocess.run(
-            [sys.executable, "-c", code, address],
-            env={key: value for key, value in os.environ.items() if key not in hidden},
-            capture_output=True,
-            text=True,
-            timeout=ASKED_S,
-            check=True,
-        )
+        found = ask_job_server(address, environment, ASKED_S)
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        if isinstance(error, subprocess.CalledProcessError) and error.returncode == NO_SUCH_NAME:
+            raise ClusterError(
+                f"this release of Ray cannot tell where the job server of {address} is; give the "
+                "address of its dashboard instead, such as http://head:8265"
+            ) from error
         raise ClusterError(
             f"no cluster at {address} names a job server: is that a running head, does "
             "it ask for a token (RAY_AUTH_MODE=token and RAY_AUTH_TOKEN), and is ray[default] "
             "installed there? The address of its dashboard, http://head:8265, does too"
         ) from error
-    found: str = asked.stdout.split()[-1]
     return found if "://" in found else f"http://{found}"
 
 

@@ -5,18 +5,19 @@ import os
 import secrets
 import socket
 import subprocess
-import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from tune_app.errors import ClusterError
 from tune_app.hints import hint
+from tune_app.sweep.fallbacks import Fallbacks
 from tune_app.sweep.ray_tune.nodes import PACKAGE, Needs, alive_nodes, check_nodes
+from tune_app.sweep.ray_tune.patches import ask_head, signal_handlers_kept
 from tune_app.sweep.ray_tune.placement import Node
 from tune_app.sweep.signals import signals_deferred
 from tune_app.sweep.trial.file_transfer import FileTransfer, StorageMark, marked, open_file_transfer
@@ -53,6 +54,7 @@ class Cluster:
     nodes: tuple[Node, ...]  # at the start
     local: bool  # started by us, for this sweep
     file_transfer: FileTransfer | None = None  # where workers may be on other machines
+    fallbacks: Fallbacks = field(default_factory=Fallbacks)  # noted from its start on
 
     def look(self) -> Sequence[Node]:
         """Return the nodes that there are now."""
@@ -99,14 +101,15 @@ def ray_cluster(
     quiet_environment()
     import ray
 
+    fallbacks = Fallbacks()
     if ray.is_initialized():
-        with _on_cluster(needs) as cluster:
+        with _on_cluster(needs, fallbacks) as cluster:
             yield cluster
         return
     try:
-        with _handlers_of_signals_kept():
+        with signal_handlers_kept(fallbacks):
             if address:
-                _join(address)
+                _join(address, fallbacks)
             else:
                 _start(object_store_bytes)
         if not address:
@@ -115,9 +118,14 @@ def ray_cluster(
                 and needs.url
                 and FileTransfer(StorageMark(str(needs.storage.resolve())), url=needs.url)
             )
-            yield Cluster(tuple(alive_nodes()), local=True, file_transfer=file_transfer or None)
+            yield Cluster(
+                tuple(alive_nodes()),
+                local=True,
+                file_transfer=file_transfer or None,
+                fallbacks=fallbacks,
+            )
             return
-        with _on_cluster(needs, partial(_send_package, address)) as cluster:
+        with _on_cluster(needs, fallbacks, partial(_send_package, address)) as cluster:
             yield cluster
     finally:
         ray.shutdown()
@@ -125,7 +133,9 @@ def ray_cluster(
 
 @contextmanager
 def _on_cluster(
-    needs: Needs | None, send_package: Callable[[], None] | None = None
+    needs: Needs | None,
+    fallbacks: Fallbacks,
+    send_package: Callable[[Fallbacks], None] | None = None,
 ) -> Iterator[Cluster]:
     """Check the nodes of a cluster that others may run, and open the way to the storage.
 
@@ -133,7 +143,7 @@ def _on_cluster(
     """
     nodes = alive_nodes()
     if needs is None:
-        yield Cluster(tuple(nodes), local=False)
+        yield Cluster(tuple(nodes), local=False, fallbacks=fallbacks)
         return
     with ExitStack() as stack:
         with signals_deferred():
@@ -141,7 +151,7 @@ def _on_cluster(
             own = send_package is None and len(nodes) == 1
             is_same = own or check_nodes(nodes, needs, mark)
         if not is_same:
-            (send_package or _cannot_send)()
+            (send_package or _cannot_send)(fallbacks)
             with signals_deferred():
                 is_same = check_nodes(nodes, needs, mark)
         if not is_same:
@@ -151,28 +161,28 @@ def _on_cluster(
             )
         with signals_deferred():
             file_transfer = stack.enter_context(open_file_transfer(mark, needs.url))
-        yield Cluster(tuple(nodes), local=False, file_transfer=file_transfer)
+        yield Cluster(tuple(nodes), local=False, file_transfer=file_transfer, fallbacks=fallbacks)
 
 
-def _cannot_send() -> None:
+def _cannot_send(_: Fallbacks) -> None:
     raise ClusterError(
         "nodes of this Ray have no tune_app, or another than this process; install it there, or "
         f"give ray.init runtime_env={{'py_modules': ['{PACKAGE}']}}"
     )
 
 
-def _send_package(address: str) -> None:
+def _send_package(address: str, fallbacks: Fallbacks) -> None:
     """Have Ray send our package, without data, once to each node."""
     import ray
 
     ray.shutdown()
-    with _handlers_of_signals_kept():
+    with signal_handlers_kept(fallbacks):
         _connect(address, {"py_modules": [str(PACKAGE)]})
 
 
-def _join(address: str) -> None:
+def _join(address: str, fallbacks: Fallbacks) -> None:
     _probe(address)
-    _shake_hands(address)
+    _shake_hands(address, fallbacks)
     _connect(address, {})
 
 
@@ -236,19 +246,6 @@ def _start(object_store_bytes: int) -> None:
                 os.environ[name] = value
 
 
-@contextmanager
-def _handlers_of_signals_kept() -> Iterator[None]:
-    """Leave SIGTERM to who has it: Ray's own handler exits where that may be swallowed."""
-    from ray._private import utils
-
-    before = utils.set_sigterm_handler
-    utils.set_sigterm_handler = lambda handler: None
-    try:
-        yield
-    finally:
-        utils.set_sigterm_handler = before
-
-
 def _probe(address: str) -> None:
     """Check within seconds that something listens; Ray itself would wait for minutes."""
     if address == "auto":
@@ -273,28 +270,18 @@ def _probe(address: str) -> None:
     raise ClusterError(f"nothing answers at {address} ({error})", hint=_WAY_OUT)
 
 
-def _shake_hands(address: str) -> None:
-    """Check within seconds that what answers is a Ray head which accepts us.
-
-    In a process of its own: the client's first call retries for minutes in C++ where something
-    else listens, or the token is wrong, and cannot be interrupted.
-    """
+def _shake_hands(address: str, fallbacks: Fallbacks) -> None:
+    """Check within seconds that what answers is a Ray head which accepts us."""
     if address == "auto":
         return
-    code = "import sys; from ray._raylet import GcsClient; GcsClient(address=sys.argv[1])"
     try:
-        done = subprocess.run(
-            [sys.executable, "-c", code, address],
-            capture_output=True,
-            text=True,
-            timeout=HANDSHAKE_TIMEOUT_S,
-        )
+        done = ask_head(address, HANDSHAKE_TIMEOUT_S, fallbacks)
     except subprocess.TimeoutExpired:
         raise ClusterError(
             f"what answers at {address} does not speak as the head of a Ray cluster",
             hint=_WAY_OUT,
         ) from None
-    if done.returncode:
+    if done is not None and done.returncode:
         said = (done.stderr.strip() or "it gave no reason").splitlines()[-1]
         raise ClusterError(
             f"Ray at {address} did not accept this driver: {said}; a cluster in token mode needs "

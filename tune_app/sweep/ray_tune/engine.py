@@ -19,12 +19,16 @@ from ray.tune.progress_reporter import ProgressReporter
 
 from tune_app.errors import ClusterError
 from tune_app.sweep.progress import SweepProgress
+from tune_app.sweep.ray_tune.patches import (
+    check_without_shell,
+    may_reuse_workers,
+    started_workers_used,
+)
 from tune_app.sweep.ray_tune.placement import GPUS, Admission
 from tune_app.sweep.ray_tune.recorder import Recorder
 from tune_app.sweep.schedule.asha import BudgetAsha
 from tune_app.sweep.schedule.early_stopping import Rungs
-from tune_app.sweep.search.task_queue import TaskQueue
-from tune_app.sweep.search.tune_searcher import BudgetSearcher
+from tune_app.sweep.search.tune_searcher import BudgetSearcher, TaskQueue
 from tune_app.sweep.signals import StopSignals, signal_name
 from tune_app.sweep.sweep_run import SweepRun
 from tune_app.sweep.trial.tasks import DriverOnly
@@ -104,7 +108,7 @@ def run_tune(run: SweepRun, stage: StagePlan) -> Ended:
         with contextlib.ExitStack() as stack:
             stack.enter_context(_imports_out_of_garbage_collection())
             if run.cluster.local:
-                stack.enter_context(_workers_that_wait_are_used())
+                stack.enter_context(started_workers_used(run.cluster.fallbacks))
             if run.launch.watch is not None:
                 stack.enter_context(run.launch.watch(stage.progress))
             tuner = _tuner(run, stage, stopper, scratch)
@@ -124,6 +128,7 @@ def _tuner(run: SweepRun, stage: StagePlan, stopper: _SweepStopper, scratch: str
     # Not `settings`: Tune unpickles the trainable here and pickles it again, by when a function
     # of the user's own is no longer one that travels by value.
     cpus = stage.settings.threads
+    check_without_shell(run.cluster.fallbacks)
     return tune.Tuner(
         tune.with_resources(
             tune.with_parameters(tune_trial, settings=stage.settings, data=run.data),
@@ -133,7 +138,7 @@ def _tuner(run: SweepRun, stage: StagePlan, stopper: _SweepStopper, scratch: str
             search_alg=Admission(stage.searcher, run.config.resources, run.cluster.look),
             scheduler=BudgetAsha(stage.rungs, stage.recorder.ledger),
             num_samples=-1,
-            reuse_actors=True,
+            reuse_actors=may_reuse_workers(run.cluster.fallbacks),
             trial_dirname_creator=lambda trial: str(trial.trial_id),
         ),
         run_config=RunConfig(
@@ -150,26 +155,6 @@ def _tuner(run: SweepRun, stage: StagePlan, stopper: _SweepStopper, scratch: str
 
 def _share_of(cpus: int, gpus: float) -> tune.PlacementGroupFactory:
     return tune.PlacementGroupFactory([{"CPU": cpus, "GPU": gpus} if gpus else {"CPU": cpus}])
-
-
-@contextlib.contextmanager
-def _workers_that_wait_are_used() -> Iterator[None]:
-    """Have Tune ask for workers as Ray has started them already, in a Ray of our own.
-
-    Tune names variables of the environment for its workers, which these have inherited; yet for
-    the name's sake Ray starts others, and those that wait are never used: a second of each core.
-    """
-    from ray.tune.execution import class_cache
-
-    named = ("DEFAULT_ENV_VARS", "ENV_VARS_TO_PROPAGATE")  # a dict and a set, where Ray has them
-    before = {name: getattr(class_cache, name) for name in named if hasattr(class_cache, name)}
-    for name, variables in before.items():
-        setattr(class_cache, name, type(variables)())
-    try:
-        yield
-    finally:
-        for name, variables in before.items():
-            setattr(class_cache, name, variables)
 
 
 @contextlib.contextmanager

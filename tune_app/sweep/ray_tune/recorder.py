@@ -19,6 +19,7 @@ from tune_app.results.store.names import TEST_FILE
 from tune_app.results.store.records import EpochRecord, TrialRecord
 from tune_app.results.store.statuses import TrialStatus
 from tune_app.results.store.store import Store
+from tune_app.sweep.ray_tune.patches import forgive_failure
 from tune_app.sweep.storage_uploads import Uploads
 from tune_app.sweep.trial.tasks import DriverOnly, Ledger, TrialTask, message_of, task_of
 from tune_app.sweep.trial.trainable import HANG_FILE
@@ -107,7 +108,7 @@ class Recorder(DriverOnly, Callback):
         """Hold nothing against a trial whose node was lost: it is tried again each time."""
         last = (_text_of(trial) or "").rpartition("Failure #")[2]
         if NODE_LOST in last:
-            trial.run_metadata.num_failures -= 1
+            forgive_failure(trial, self.ledger.fallbacks)
 
     def on_trial_error(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any

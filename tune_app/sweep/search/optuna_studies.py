@@ -9,7 +9,9 @@ from collections.abc import Mapping
 import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from tune_app.sweep.fallbacks import Fallbacks
 from tune_app.sweep.search.feasible import Draw, FeasibleSpace
+from tune_app.sweep.search.optuna_private import LOST, WITHOUT
 from tune_app.sweep.search.samplers import BudgetSampler, startup_draws
 from tune_app.sweep.trial.tasks import LiveTrial, TrialTask
 
@@ -17,9 +19,11 @@ from tune_app.sweep.trial.tasks import LiveTrial, TrialTask
 class BudgetStudies:
     """The studies of a sweep, and what samples from them."""
 
-    def __init__(self, feasible: FeasibleSpace, *, mode: str, method: str, seed: int) -> None:
+    def __init__(
+        self, feasible: FeasibleSpace, fallbacks: Fallbacks, *, mode: str, method: str, seed: int
+    ) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self._mode = mode
+        self._mode, self._fallbacks = mode, fallbacks
         self.studies = {budget: self._study() for budget in feasible.budgets}
         self.samplers = {
             budget: BudgetSampler(
@@ -45,6 +49,8 @@ class BudgetStudies:
         sampler = self.samplers[budget]
         draw, method = sampler.propose(self.studies[budget])
         refused, sampler.refused = sampler.refused, 0
+        if not sampler.is_whole:
+            self._fallbacks.note(LOST, WITHOUT)
         return draw, method, refused
 
     def ask(self, task: TrialTask) -> None:

@@ -21,17 +21,12 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from optuna.samplers import TPESampler
-from optuna.samplers._tpe.parzen_estimator import _ParzenEstimator
-from optuna.samplers._tpe.sampler import _split_trials, default_gamma
 from optuna.trial import TrialState
 
 from tune_app.config.space import Choice, Constant, FloatRange, IntRange, Parameter
 from tune_app.sweep.search.feasible import Draw, FeasibleSpace, sample_parameter
+from tune_app.sweep.search.optuna_private import CandidatePoints, CandidateTpe
 
-CANDIDATES = 24  # Optuna's own number of points compared by expected improvement
-BATCH_DRAWN = 48  # at once: the density of Optuna's truncated normal costs 0.15 ms a point
-BATCHES = 5  # at most, to find as many that fit
 STARTUP_DRAWS = 10  # random draws of a sweep before TPE acts, shared among its budgets
 _TRIES_FOR_NEW = 50
 
@@ -96,7 +91,12 @@ class BudgetSampler:
     def skip(self, drawn: int) -> None:
         """Seed what is drawn next by how many draws there were before, in other processes too."""
         self.rng = np.random.default_rng([self._seed, self.budget or 0, drawn])
-        self._tpe = _Tpe(seed=int(self.rng.integers(2**31)))
+        self._tpe = CandidateTpe(seed=int(self.rng.integers(2**31)))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether TPE works as it should, see optuna_private.py."""
+        return self._tpe.is_whole
 
     def propose(self, study: optuna.Study) -> tuple[Draw, str]:
         """Return a configuration that fits, and what chose it: "tpe", "startup" or "random".
@@ -137,7 +137,7 @@ class BudgetSampler:
                 self.refused += 1
             elif draw.weights > floor and self._key(draw) not in seen:
                 fitting.append((score, draw))
-                if len(fitting) == CANDIDATES:
+                if len(fitting) == self._tpe.compared:
                     break
         if not fitting:
             return None
@@ -145,9 +145,9 @@ class BudgetSampler:
 
     def _candidates(self, study: optuna.Study) -> Iterator[tuple[dict[str, Any], float]]:
         """Yield TPE's candidates with their scores, drawn in batches as they are asked for."""
-        for groups in self._tpe.batches(study, self._groups()):
-            for index in range(BATCH_DRAWN):
-                yield self._candidate(groups, index)
+        for batch in self._tpe.batches(study, self._groups()):
+            for index in range(max((group.count for group in batch), default=1)):
+                yield self._candidate(batch, index)
 
     def _groups(self) -> list[dict[str, BaseDistribution]]:
         """Return the distributions that vary, those under one and the same condition together."""
@@ -158,13 +158,11 @@ class BudgetSampler:
                 groups.setdefault(condition, {})[name] = distribution
         return list(groups.values())
 
-    def _candidate(
-        self, groups: "list[tuple[dict[str, Any], np.ndarray | None]]", index: int
-    ) -> tuple[dict[str, Any], float]:
+    def _candidate(self, batch: list[CandidatePoints], index: int) -> tuple[dict[str, Any], float]:
         """Return the candidate of that index, with its active parameters only, and its score."""
         space = self.feasible.space
         proposed = {
-            name: column[index] for columns, _ in groups for name, column in columns.items()
+            name: column[index] for group in batch for name, column in group.columns.items()
         }
         values: dict[str, Any] = {"budget": self.budget}
         parameters: dict[str, Any] = {}
@@ -182,49 +180,8 @@ class BudgetSampler:
                 value = proposed[name]
             values[name] = parameters[name] = value
         score = sum(
-            float(scores[index])
-            for columns, scores in groups
-            if scores is not None and next(iter(columns)) in parameters
+            float(group.scores[index])
+            for group in batch
+            if group.scores is not None and next(iter(group.columns)) in parameters
         )
         return parameters, score
-
-
-class _Tpe(TPESampler):
-    """Optuna's TPE, asked for its candidates and their scores instead of for the best one."""
-
-    def batches(
-        self, study: optuna.Study, groups: list[dict[str, BaseDistribution]]
-    ) -> "Iterator[list[tuple[dict[str, Any], np.ndarray | None]]]":
-        """Yield batches of points: for each group its columns by parameter, and log l(x)/g(x).
-
-        A running trial counts among the bad ones (Optuna's constant liar), so that workers do
-        not all try the same place.
-        """
-        states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
-        trials = study.get_trials(deepcopy=False, states=states)
-        finished = sum(trial.state != TrialState.RUNNING for trial in trials)
-        below, above = _split_trials(study, trials, default_gamma(finished))
-        densities = [
-            (
-                group,
-                self._build_parzen_estimator(study, group, below, handle_below=True),
-                self._build_parzen_estimator(study, group, above, handle_below=False),
-            )
-            for group in groups
-        ]
-        for _ in range(BATCHES):
-            yield [self._draw(group, good, bad) for group, good, bad in densities]
-
-    def _draw(
-        self,
-        distributions: dict[str, BaseDistribution],
-        good: _ParzenEstimator,
-        bad: _ParzenEstimator,
-    ) -> "tuple[dict[str, Any], np.ndarray | None]":
-        points = good.sample(self._rng.rng, BATCH_DRAWN)
-        scores = self._compute_acquisition_func(points, good, bad)
-        columns = {
-            name: [distribution.to_external_repr(value.item()) for value in points[name]]
-            for name, distribution in distributions.items()
-        }
-        return columns, scores

@@ -57,7 +57,11 @@ class TrialChooser:
         self._sign = 1.0 if config.objective.mode == "max" else -1.0
         method = config.search.sampler
         self._studies = BudgetStudies(
-            feasible, mode=config.objective.mode, method=method, seed=config.search.seed
+            feasible,
+            ledger.fallbacks,
+            mode=config.objective.mode,
+            method=method,
+            seed=config.search.seed,
         )
         self._waiting: deque[Planned] = deque()
         self._unfinished: deque[TrialTask] = deque()

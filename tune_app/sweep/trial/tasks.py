@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
+from tune_app.sweep.fallbacks import Fallbacks
 from tune_app.sweep.search.feasible import Draw
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ class Ledger:
     started: float = field(default_factory=time.time)
     epochs_run: int = 0  # by this process
     remembered: int = 0  # trials that an earlier process ended
+    fallbacks: Fallbacks = field(default_factory=Fallbacks)  # of this process
 
     def add(self, task: TrialTask) -> LiveTrial:
         live = LiveTrial(task, attempts=task.attempts, seconds=task.seconds)

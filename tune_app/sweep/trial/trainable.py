@@ -28,6 +28,7 @@ from tune_app.models.network import build_network
 from tune_app.models.user_networks import Model
 from tune_app.models.weights import count_weights
 from tune_app.results.store.names import TEST_FILE, WEIGHTS_FOLDER
+from tune_app.sweep.ray_tune.patches import without_shell
 from tune_app.sweep.ray_tune.placement import GPUS
 from tune_app.sweep.trial.best_weights import BestWeights, TrialCheckpoint, objective_value
 from tune_app.sweep.trial.file_transfer import FileTransfer, TrialFiles, node_name
@@ -310,14 +311,7 @@ def _as_storage_error(path: Path) -> Iterator[None]:
         raise StorageError(f"{path} cannot be written: {error}") from error
 
 
-class _Shellless:
-    """What Tune's trainables are made of here: in a worker there is no shell of IPython to quiet,
-    for which Tune would import all of IPython, half a second in every worker."""
-
-    def is_actor(self) -> bool:
-        return False
-
-
+@without_shell
 def tune_trial(config: dict[str, Any], settings: TrialSettings, data: SearchData) -> None:
     """Ray's entry point: run the task in `config`, reporting to Tune."""
     from ray import tune
@@ -326,6 +320,3 @@ def tune_trial(config: dict[str, Any], settings: TrialSettings, data: SearchData
         tune.report({MESSAGE: Message(fields)})
 
     run_trial(config[TASK], replace(settings, use_gpu=config[GPUS] > 0), data, report)
-
-
-tune_trial.__mixins__ = (_Shellless,)  # type: ignore[attr-defined]
