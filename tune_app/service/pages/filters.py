@@ -1,4 +1,8 @@
-"""Filters over trials as a person types them: `lr>=0.001`, `optimizer=adam|sgd`."""
+"""Filters over trials as a person types them: `lr>=0.001`, `optimizer=adam|sgd`.
+
+A name or a value with spaces, commas or bars stands in quotes: `shape="a b"|"c,d"`. Without a
+value, `momentum=` finds the trials that have none; `note=""` finds the empty text.
+"""
 
 import operator
 import re
@@ -15,8 +19,13 @@ from tune_app.results.tables.layout import value_text
 from tune_app.results.tables.trial_table import HEADINGS
 
 MOST_FILTERS = 20
-LONGEST = 200
-_FILTER = re.compile(r"\s*([A-Za-z_][\w.]*)\s*(>=|<=|!=|=|>|<|~)\s*(.*?)\s*", re.DOTALL)
+LONGEST = 1_000
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
+_CONDITION = re.compile(rf"(?:{_QUOTED}|[^,\s])+")
+_FILTER = re.compile(rf"\s*({_QUOTED}|[A-Za-z_][\w.]*)\s*(>=|<=|!=|=|>|<|~)\s*(.*?)\s*", re.DOTALL)
+_ALTERNATIVE = re.compile(rf"(?:{_QUOTED}|[^|])*")
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_NEEDS_QUOTES = re.compile(r'[\s,|"]')
 _ORDER: dict[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,
     "<=": operator.le,
@@ -27,12 +36,38 @@ _NAMES = {heading: key for key, heading in HEADINGS.items()}
 
 
 @dataclass(frozen=True)
+class FilterValue:
+    """A value of a filter, without its quotes."""
+
+    text: str
+    is_quoted: bool = False
+
+    @cached_property
+    def number(self) -> float | None:
+        """The number that the text is; None where it is none."""
+        return _number(self.text)
+
+    def equals(self, value: Any, name: str) -> bool:
+        """Tell whether a trial's `value` of the column `name` is this one."""
+        if value is None:
+            return not self.is_quoted and self.text in ("", "null", "none")
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return self.number is not None and value == self.number
+        return self.text in (value_text(value, name), str(value))
+
+    def __str__(self) -> str:
+        return (
+            _quoted(self.text) if self.is_quoted or _NEEDS_QUOTES.search(self.text) else self.text
+        )
+
+
+@dataclass(frozen=True)
 class Filter:
-    """One condition: a column or a parameter, an operator, and what it is compared with."""
+    """One condition: a column or a parameter, an operator, and the values it is compared with."""
 
     name: str
     operator: str
-    value: str
+    values: tuple[FilterValue, ...]  # several only for = and !=
 
     def keeps(self, value: Any) -> bool:
         """Tell whether a trial's value meets the condition; where there is none, it does not."""
@@ -42,28 +77,28 @@ class Filter:
             return self._equals(value)
         if value is None:
             return False
+        wanted = self.values[0]
         if self.operator == "~":
-            return self.value.lower() in value_text(value, self.name).lower()
-        limit = self._limit
-        if limit is None or isinstance(value, bool) or not isinstance(value, int | float):
+            return wanted.text.lower() in value_text(value, self.name).lower()
+        if wanted.number is None or isinstance(value, bool) or not isinstance(value, int | float):
             return False
-        return _ORDER[self.operator](value, limit)
-
-    @cached_property
-    def _limit(self) -> float | None:
-        return _number(self.value)
-
-    @cached_property
-    def _parts(self) -> list[tuple[str, float | None]]:
-        """What it may equal: texts, and the numbers that they are."""
-        texts = [part.strip() for part in self.value.split("|")]
-        return [(text, _number(text)) for text in texts]
+        return _ORDER[self.operator](value, wanted.number)
 
     def _equals(self, value: Any) -> bool:
-        return any(_same(value, text, number, self.name) for text, number in self._parts)
+        return any(one.equals(value, self.name) for one in self.values)
 
     def __str__(self) -> str:
-        return f"{self.name}{self.operator}{self.value}"
+        name = _quoted(self.name) if _NEEDS_QUOTES.search(self.name) else self.name
+        return f"{name}{self.operator}{'|'.join(map(str, self.values))}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the condition for the scripts of a page."""
+        return {
+            "name": self.name,
+            "operator": self.operator,
+            "values": [value.text for value in self.values],
+            "text": str(self),
+        }
 
 
 def parse_filters(texts: Sequence[str], known: Sequence[str]) -> tuple[Filter, ...]:
@@ -78,22 +113,48 @@ def parse_filters(texts: Sequence[str], known: Sequence[str]) -> tuple[Filter, .
 
 
 def split_filters(text: str) -> list[str]:
-    """Return the conditions of a line: they are separated by spaces, or by commas."""
-    return [part for part in re.split(r"[,\s]+", text) if part]
+    """Return the conditions of a line: they are separated by spaces or commas, outside quotes."""
+    return _CONDITION.findall(text)
 
 
 def _parse(text: str, known: Sequence[str]) -> Filter:
     found = _FILTER.fullmatch(text) if len(text) <= LONGEST else None
     if found is None:
-        raise TuneAppError(f"'{text[:60]}' is no filter: write lr>=0.001 or optimizer=adam|sgd")
-    name, sign, value = found.groups()
+        raise TuneAppError(
+            f"'{text[:60]}' is not a filter: write lr>=0.001, optimizer=adam|sgd or name=\"a b\""
+        )
+    name, sign, value = _value(found[1]).text, found[2], found[3]
     name = name if name in known else _NAMES.get(name, name)
     if known and name not in known:
         near = did_you_mean(name, known)
         raise TuneAppError(f"there is no column '{name[:60]}'{f': {near}' if near else ''}")
-    if sign in _ORDER and _number(value) is None:
+    values = _values(value) if sign in ("=", "!=") else (_value(value),)
+    if sign in _ORDER and values[0].number is None:
         raise TuneAppError(f"{name}{sign} needs a number, got '{value[:60]}'")
-    return Filter(name, sign, value)
+    return Filter(name, sign, values)
+
+
+def _values(text: str) -> tuple[FilterValue, ...]:
+    """Return the alternatives of a text: `adam|"a b"` has two."""
+    parts, start = [], 0
+    while start <= len(text):
+        found = _ALTERNATIVE.match(text, start)
+        assert found is not None  # it matches the empty text too
+        parts.append(_value(found[0]))
+        start = found.end() + 1
+    return tuple(parts)
+
+
+def _value(text: str) -> FilterValue:
+    text = text.strip()
+    if re.fullmatch(_QUOTED, text):
+        return FilterValue(_ESCAPED.sub(r"\1", text[1:-1]), is_quoted=True)
+    return FilterValue(text)
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _number(text: str) -> float | None:
@@ -104,11 +165,3 @@ def _number(text: str) -> float | None:
         return float(parse_budget(text.strip()))
     except SpaceError:
         return None
-
-
-def _same(value: Any, text: str, number: float | None, name: str) -> bool:
-    if value is None:
-        return text in ("", "null", "none")
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return number is not None and value == number
-    return text in (value_text(value, name), str(value))
