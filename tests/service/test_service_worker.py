@@ -181,17 +181,25 @@ def test_tensorboard_reads_the_runs(client, tmp_path, monkeypatch):
 
 
 def test_more_work_than_is_taken_is_refused(served, trained, monkeypatch):
-    monkeypatch.setattr(served.app.state.context.worker, "_waiting", 8)
+    monkeypatch.setattr(served.app.state.context.worker.exporting, "_waiting", 8)
     said = served.get("/api/v1/sweeps/small/export?budget=1k")
     assert said.status == 503
+    assert said.headers["retry-after"] == "2"
     assert "try again" in said.json()["error"]["message"]
+
+
+def test_a_picture_does_not_wait_behind_a_report(served, monkeypatch):
+    exporting = served.app.state.context.worker.exporting
+    monkeypatch.setattr(exporting, "_waiting", 8)
+    with exporting._lock:  # a report is being made
+        assert served.get("/api/v1/sweeps/small/trials/t0001/figures").status == 200
 
 
 def test_a_worker_that_dies_is_replaced(trained):
     with running(replace(Settings(trained, trained / "data"), limits=OPEN)) as made:
         path = "/api/v1/sweeps/small/trials/t0001/again"
         first = made.get(path)
-        made.app.state.context.worker._child.kill()
+        made.app.state.context.worker.exporting._child.kill()
         refused = made.get("/api/v1/sweeps/small/trials/t0002/again")
         assert (first.status, refused.status) in ((200, 503), (200, 200))
         assert made.get("/api/v1/sweeps/small/trials/t0003/again").status == 200

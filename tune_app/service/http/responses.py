@@ -22,6 +22,7 @@ from tune_app.errors import (
     UnknownTrialError,
 )
 from tune_app.hints import Door
+from tune_app.service.worker.worker_client import BusyError
 
 _STATUS = (
     (UnknownSweepError, 404),
@@ -46,6 +47,7 @@ _CODES = {
     500: "internal",
     503: "unavailable",
 }
+BUSY_RETRY_S = 2
 GZIP_FROM = 1_000  # bytes
 MOST_KEPT = 200
 MOST_KEPT_BYTES = 32_000_000
@@ -118,7 +120,8 @@ def answer_errors(app: FastAPI, page: ErrorPage) -> None:
     @app.exception_handler(TuneAppError)
     async def ours(request: Request, error: TuneAppError) -> Response:
         problems = error.problems if isinstance(error, SweepFileError) else ()
-        return answer(request, status_of(error), error.worded(Door.REST), problems)
+        headers = {"Retry-After": str(BUSY_RETRY_S)} if isinstance(error, BusyError) else {}
+        return answer(request, status_of(error), error.worded(Door.REST), problems, headers)
 
     @app.exception_handler(RefusedRequestError)
     async def refused(request: Request, error: RefusedRequestError) -> Response:
@@ -126,7 +129,7 @@ def answer_errors(app: FastAPI, page: ErrorPage) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
-        text = {404: "there is nothing here", 405: "this cannot be done here"}.get(
+        text = {404: "page not found", 405: "method not allowed"}.get(
             error.status_code, str(error.detail)
         )
         headers = dict(error.headers or {})

@@ -1,7 +1,7 @@
 """Heavy work in a process of its own: figures, exports, reports, forecasts.
 
-It needs torch and matplotlib, which the service itself does without; it runs one task at a time,
-at a low priority, and ends when it has had nothing to do for a while.
+It needs torch and matplotlib, which the service itself does without. A worker runs one task at a
+time, at a low priority, and ends when it has had nothing to do for a while.
 """
 
 import contextlib
@@ -23,7 +23,8 @@ from tune_app.service.settings import Settings
 
 TIMEOUT_S = 120.0
 IDLE_S = 300.0
-MOST_WAITING = 8
+MOST_WAITING = 8  # tasks of a worker
+DRAWING_TASKS = ("figures", "trial_figures", "draw", "importance", "why")
 
 
 class BusyError(EnvironmentalError):
@@ -31,26 +32,71 @@ class BusyError(EnvironmentalError):
 
 
 class WorkerClient:
-    """Hands tasks to a worker process, and takes back what it made."""
+    """Hands tasks to worker processes, and returns what they made.
+
+    There are two, each with a queue of its own: a page's pictures never wait behind a report.
+    """
 
     def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self._folder: Path | None = None  # of what was made and is to be fetched
-        self._child: subprocess.Popen[str] | None = None
-        self._lock = threading.Lock()
-        self._waiting = 0
-        self._used = time.monotonic()
+        self._folder = _ResultFolder()
+        self.drawing = _Worker(settings, self._folder)
+        self.exporting = _Worker(settings, self._folder)
 
     def run(self, task: str, *, timeout_s: float = TIMEOUT_S, **arguments: Any) -> Any:
-        """Return what a task of `worker.py` returns.
+        """Return what a task of `worker_process.py` returns.
 
         Raises:
             TuneAppError: As the task did.
             BusyError: Too many tasks wait.
             EnvironmentalError: It took too long, or its process ended.
         """
+        worker = self.drawing if task in DRAWING_TASKS else self.exporting
+        return worker.run(task, timeout_s, arguments)
+
+    def rest(self) -> None:
+        """End the workers that have been idle."""
+        self.drawing.rest()
+        self.exporting.rest()
+
+    def close(self) -> None:
+        """End the workers, and remove what they made and nobody fetched."""
+        self.drawing.end()
+        self.exporting.end()
+        self._folder.remove()
+
+
+class _ResultFolder:
+    """Where workers put the files that are fetched from them; made when it is first needed."""
+
+    def __init__(self) -> None:
+        self._path: Path | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def path(self) -> Path:
+        with self._lock:
+            if self._path is None:
+                self._path = Path(tempfile.mkdtemp(prefix="tune-app-serve-"))
+            return self._path
+
+    def remove(self) -> None:
+        if self._path is not None:
+            shutil.rmtree(self._path, ignore_errors=True)
+
+
+class _Worker:
+    """One worker process, started with its first task, and the tasks that wait for it."""
+
+    def __init__(self, settings: Settings, folder: _ResultFolder) -> None:
+        self.settings, self.folder = settings, folder
+        self._child: subprocess.Popen[str] | None = None
+        self._lock = threading.Lock()
+        self._waiting = 0
+        self._used = time.monotonic()
+
+    def run(self, task: str, timeout_s: float, arguments: dict[str, Any]) -> Any:
         if self._waiting >= MOST_WAITING:
-            raise BusyError("too much is being drawn or exported; try again in a moment")
+            raise BusyError("the service is busy drawing or exporting; try again in a moment")
         self._waiting += 1
         try:
             with self._lock:
@@ -60,18 +106,11 @@ class WorkerClient:
             self._used = time.monotonic()
 
     def rest(self) -> None:
-        """End a worker that has been idle."""
         if time.monotonic() - self._used > IDLE_S and self._lock.acquire(blocking=False):
             try:
-                self._end()
+                self.end()
             finally:
                 self._lock.release()
-
-    def close(self) -> None:
-        """End the worker, and remove what it made and nobody fetched."""
-        self._end()
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
 
     def _run(self, task: str, timeout_s: float, arguments: dict[str, Any]) -> Any:
         child = self._child
@@ -87,10 +126,10 @@ class WorkerClient:
         except OSError:
             line = ""
         if line is None:
-            self._end()
+            self.end()
             raise EnvironmentalError(f"it took longer than {timeout_s:.0f} s and was given up")
         if not line:
-            self._end()
+            self.end()
             raise EnvironmentalError("the process that draws and exports ended; try again")
         answer = json.loads(line)
         if "error" in answer:
@@ -99,10 +138,12 @@ class WorkerClient:
 
     def _start(self) -> subprocess.Popen[str]:
         settings = self.settings
-        if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="tune-app-serve-"))
         command = [sys.executable, "-P", "-m", "tune_app.service.worker.worker_process"]
-        command += [str(settings.storage.absolute()), str(settings.data_root), str(self._folder)]
+        command += [
+            str(settings.storage.absolute()),
+            str(settings.data_root),
+            str(self.folder.path),
+        ]
         return subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -112,7 +153,7 @@ class WorkerClient:
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         )
 
-    def _end(self) -> None:
+    def end(self) -> None:
         child, self._child = self._child, None
         if child is None:
             return
