@@ -271,6 +271,20 @@ def test_verbs_of_a_client_do_what_they_say(own_storage: Path, settings):
         assert "freed" in client.sweep("made").prune(top=1)["message"]
 
 
+@pytest.mark.parametrize("has_folder", [True, False], ids=["with files", "without files"])
+def test_a_rename_to_a_name_that_is_taken_is_a_conflict_and_names_no_path(
+    own_storage: Path, settings, has_folder
+):
+    if has_folder:
+        (own_storage / "made").mkdir(exist_ok=True)
+    with running(replace(settings, storage=own_storage)) as served:
+        said = served.post("/api/v1/sweeps/curve/rename", {"name": "made"})
+    assert said.status == 409
+    assert said.json()["error"]["message"] == (
+        "a sweep named 'made' exists already: choose another name"
+    )
+
+
 def test_a_name_from_the_network_cannot_lead_out_of_the_data_root(service, tmp_path, settings):
     secret = tmp_path / "secret.npz"
     secret.write_bytes(b"x")

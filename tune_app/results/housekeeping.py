@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tune_app.errors import StorageError
+from tune_app.errors import StorageError, SweepExistsError
 from tune_app.hints import hint
 from tune_app.results.store.names import check_sweep_name
 from tune_app.results.store.records import SweepRecord, TrialRecord
@@ -50,6 +50,8 @@ def rename_sweep(store: Store, name: str, new_name: str) -> None:
     check_sweep_name(new_name)
     _require_folder(store, "renamed")
     folder, new_folder = store.sweep_folder(name), store.sweep_folder(new_name)
+    if any(sweep.name == new_name for sweep in store.list_sweeps(archived=True)):
+        raise SweepExistsError(f"a sweep named '{new_name}' exists already: choose another name")
     if new_folder.exists():
         raise StorageError(f"{new_folder} is there already: choose another name, or move it away")
     store.rename_sweep(name, new_name)
