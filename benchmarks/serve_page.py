@@ -64,8 +64,8 @@ scheduler: {{type: asha, grace_epochs: 3, reduction_factor: 3}}
 """
 # Notes the time at which the table, the charts and the buttons are all there.
 WATCH = """
-const parts = ['#table tr[data-trial]', '#pareto svg', '#progress svg', '#parallel svg',
-  '#rungs svg', '.actions span[hidden]'];
+const parts = ['#table tr[data-trial]', '#scatter svg', '#progress svg', '#parallel svg',
+  '#rungs svg', '#actions button[data-open]'];
 const look = () => {
   if (parts.every((part) => document.querySelector(part))) window.usable = performance.now();
   else requestAnimationFrame(look);

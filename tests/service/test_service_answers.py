@@ -206,6 +206,24 @@ def test_a_download_has_every_row_of_the_view_not_those_of_a_page(service):
     assert rates == sorted(rates, reverse=True)
 
 
+def test_charts_are_of_the_trials_that_meet_the_filters(service):
+    every = service.get("/api/v1/sweeps/made/charts").json()
+    adam = service.get("/api/v1/sweeps/made/charts?where=optimizer%3Dadam").json()
+    rows = service.get("/api/v1/sweeps/made/trials?where=optimizer%3Dadam&size=100").json()
+    ids = {row["trial_id"] for row in rows["trials"]}
+    assert 0 < len(adam["points"]["trial"]) < len(every["points"]["trial"])
+    assert set(adam["points"]["trial"]) <= ids
+    assert adam["progress"]["ended"] < every["progress"]["ended"]
+    lines = adam["parallel"]["lines"]
+    assert {
+        trial for trial, one in zip(lines["trial"], lines["matches"], strict=True) if one
+    } == set(adam["points"]["trial"])
+    assert adam["parallel"]["axes"] == every["parallel"]["axes"]
+    assert all(len(column) == len(lines["trial"]) for column in lines["shares"].values())
+    wrong = service.get("/api/v1/sweeps/made/charts?where=optimiser%3Dadam")
+    assert (wrong.status, "did you mean 'optimizer'" in wrong.text) == (422, True)
+
+
 def test_many_readers_get_what_one_got_and_304_if_they_have_it(service):
     for path in ("/", "/sweeps/made", "/api/v1/sweeps/made/charts", "/api/v1/sweeps"):
         first = service.get(path)

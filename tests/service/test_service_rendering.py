@@ -1,7 +1,11 @@
-"""What the templates do to texts."""
+"""What the templates do to texts, and the scripts and styles beside them."""
+
+import re
+from pathlib import Path
 
 import pytest
 
+import tune_app.service
 from tune_app.service.pages.templating import templates
 
 
@@ -25,3 +29,22 @@ def test_a_traceback_names_the_files_of_packages_without_where_they_are_installe
 def test_a_heading_may_break_after_its_underscores_and_stays_escaped():
     rendered = render("{{ name|breakable }}", name="conv_layers<b>")
     assert rendered == "conv_<wbr>layers&lt;b&gt;"
+
+
+SCRIPTS = sorted((Path(tune_app.service.__file__).parent / "static").rglob("*.*s"))
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_the_lines_of_scripts_and_styles_fit_a_screen(path):
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if len(line) > 100] == []
+
+
+def test_every_script_that_a_page_names_is_there():
+    folder = Path(tune_app.service.__file__).parent
+    named = set()
+    for template in (folder / "templates").glob("*.html"):
+        text = template.read_text(encoding="utf-8")
+        named |= set(re.findall(r"'((?:\w+/)*\w+\.js)'", text))
+    assert len(named) > 20
+    assert [name for name in sorted(named) if not (folder / "static" / name).is_file()] == []

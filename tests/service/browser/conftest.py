@@ -1,13 +1,16 @@
 """A real browser before a real service, and a sweep that ran there."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from browsed import CHROMIUM, search_file
+from made_storage import fill_storage
 from serve_process import serving, wait_until
+from served import OPEN, Served, running
 
 import tune_app
+from tune_app.service.settings import Settings
 
 
 @pytest.fixture(scope="package")
@@ -56,3 +59,41 @@ def seen(url: str) -> str:
         service.run(search_file("seen", 8, 3))
         wait_until(lambda: [one["status"] for one in service.sweeps()] == ["complete"])
     return "/sweeps/seen"
+
+
+@pytest.fixture(scope="package")
+def made_storage(tmp_path_factory) -> Path:
+    """Sweeps that were made up, not trained: what pages show of them is known."""
+    folder = tmp_path_factory.mktemp("made")
+    fill_storage(folder)
+    return folder
+
+
+@pytest.fixture(scope="package")
+def made(made_storage: Path) -> Iterator[Served]:
+    """A service over made-up sweeps, in this process. What it queues is never started."""
+    settings = Settings(made_storage, made_storage / "data", limits=OPEN)
+    with running(settings) as service:
+        service.app.state.context.launcher.close()
+        yield service
+
+
+@pytest.fixture
+def open_page(browser, made: Served) -> Iterator[Callable[..., object]]:
+    """Open a page of the made-up service; no page may have an error of a script."""
+    contexts, said = [], []
+
+    def open_at(path: str, **options):
+        options = {"viewport": {"width": 1300, "height": 900}, **options}
+        context = browser.new_context(accept_downloads=True, **options)
+        contexts.append(context)
+        opened = context.new_page()
+        opened.set_default_timeout(30_000)
+        opened.on("pageerror", lambda error: said.append(str(error)))
+        opened.goto(f"{made.url}{path}")
+        return opened
+
+    yield open_at
+    for context in contexts:
+        context.close()
+    assert said == []

@@ -102,7 +102,12 @@ def test_the_keyboard_alone_opens_sorts_and_acts(page, url, seen):
     page.wait_for_url("**/sweeps/seen")
     for _ in range(60):
         page.keyboard.press("Tab")
-        if page.locator(":focus").text_content() == "Note…":
+        if page.locator(":focus").text_content() == "More actions":
+            break
+    page.keyboard.press("Enter")
+    for _ in range(10):
+        page.keyboard.press("Tab")
+        if page.locator(":focus").text_content() == "Edit note…":
             break
     page.keyboard.press("Enter")
     page.locator("dialog[open] textarea").wait_for()
@@ -129,11 +134,11 @@ def test_the_keyboard_alone_sorts_ticks_chooses_columns_and_leaves_the_editor(pa
     wait_until(lambda: "lr%3E%3D" in address(page), 10)
     page.keyboard.press("Delete")
     wait_until(lambda: "where" not in address(page), 10)
-    walk_to("Columns", "SUMMARY")
+    walk_to("Choose columns", "SUMMARY")
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     page.keyboard.press("Space")  # trial_id, the first one: no more
-    walk_to("Show these", "BUTTON")
+    walk_to("Apply columns", "BUTTON")
     page.keyboard.press("Enter")
     wait_until(lambda: "columns=" in address(page), 10)
     page.goto(f"{url}{seen}?table=all")

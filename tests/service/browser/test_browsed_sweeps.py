@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 def test_a_sweep_is_written_mended_started_and_watched(page, url):
     page.goto(f"{url}/")
-    assert page.get_by_role("heading", name="No sweeps here yet").is_visible()
+    assert page.get_by_role("heading", name="No sweeps yet").is_visible()
     page.get_by_role("link", name="Write a search file").click()
     editor = page.get_by_label("Search file")
     editor.fill(search_file("seen", 8, 3).replace("width:", "widht:"))
@@ -25,9 +25,9 @@ def test_a_sweep_is_written_mended_started_and_watched(page, url):
     assert problem.text_content().startswith("line 7: parameters.widht")
     editor.fill(search_file("seen", 8, 3))
     page.get_by_text("This file can run: seen, 8 trials, 2 budgets.").wait_for()
-    page.get_by_role("button", name="Draw samples, forecast time").click()
+    page.get_by_role("button", name="Forecast time and weights").click()
     page.get_by_role("img", name="weights of random draws").wait_for(timeout=90_000)
-    page.get_by_role("button", name="Start the sweep").click()
+    page.get_by_role("button", name="Start sweep").click()
     page.wait_for_url(f"{url}/")
     # From here on nothing is reloaded by hand.
     page.get_by_role("link", name="seen").click(timeout=240_000)
@@ -89,17 +89,17 @@ def test_brushing_an_axis_filters_the_table_by_mouse_and_by_keys(page, url, seen
     )
 
 
-def test_ticked_trials_are_drawn_and_compared(page, url, seen):
+def test_selected_trials_are_drawn_and_compared(page, url, seen):
     page.goto(f"{url}{seen}?table=all")
     page.get_by_label("Select t0001").check()
     page.get_by_label("Select t0003").check()
-    page.get_by_text("the trials that are ticked in the table").wait_for()
+    page.get_by_text("the trials that are selected in the table").wait_for()
     assert "selected=t0001%2Ct0003" in address(page)
-    page.get_by_role("button", name="Compare those ticked").click()
+    page.get_by_role("button", name="Compare selected").click()
     page.wait_for_url("**/compare**")
     assert page.locator("tr.differs").count() > 3
-    page.get_by_role("button", name="Only what differs").click()
-    assert page.locator("table.compare tbody tr:not(.differs):not(.group)").count() <= 1
+    page.get_by_role("button", name="Show only differences").click()
+    assert page.locator("table.compare tbody tr:not(.differs):not(.group)").count() == 0
 
 
 def test_a_trial_shows_its_network_and_is_exported(page, url, seen, tmp_path):
@@ -112,10 +112,10 @@ def test_a_trial_shows_its_network_and_is_exported(page, url, seen, tmp_path):
     picture = page.locator("figure", has_text="Confusion matrix").locator("img")
     picture.scroll_into_view_if_needed()
     wait_until(lambda: picture.evaluate("one => one.complete && one.naturalWidth > 100"), 60)
-    page.get_by_role("button", name="Export…").click()
+    page.get_by_role("button", name="Export network…").click()
     assert "tune-app export seen --trial t00" in page.locator("dialog[open] code").text_content()
     with page.expect_download(timeout=120_000) as waiting:
-        page.get_by_role("button", name="Download the zip").click(timeout=120_000)
+        page.get_by_role("button", name="Download zip file").click(timeout=120_000)
     path = tmp_path / "export.zip"
     waiting.value.save_as(path)
     names = {name.split("/")[-1] for name in zipfile.ZipFile(path).namelist()}
@@ -153,13 +153,15 @@ def test_sweeps_are_compared_and_reported_together(page, url, seen, tmp_path):
     page.goto(f"{url}/")
     page.get_by_label("Compare seen").check()
     page.get_by_label("Compare again").check()
-    page.get_by_role("button", name="Compare those ticked").click()
+    page.get_by_role("button", name="Compare selected").click()
     page.wait_for_url("**/compare**")
-    page.get_by_role("button", name="Report", exact=True).click()
+    page.get_by_role("button", name="Create report…").click()
     command = page.locator("dialog[open] code").text_content()
     assert re.match(r"tune-app report (seen again|again seen) --to comparison.html", command)
     with page.expect_download(timeout=240_000) as waiting:
-        page.get_by_role("button", name="Write it").click(timeout=240_000)
+        page.locator("dialog[open]").get_by_role("button", name="Create report").click(
+            timeout=240_000
+        )
     path = tmp_path / "report.html"
     waiting.value.save_as(path)
     assert "seen and again" in path.read_text() or "again and seen" in path.read_text()
@@ -191,13 +193,13 @@ def test_a_sweep_is_stopped_and_resumed_and_outlives_the_service(browser, storag
         page = context.new_page()
         page.goto(f"{second}/sweeps/long")
         page.locator("#head .status.running").wait_for(timeout=10_000)
-        page.get_by_role("button", name="Stop", exact=True).click()
+        page.get_by_role("button", name="Stop sweep", exact=True).click()
         assert "tune-app stop long" in page.locator("dialog[open] code").text_content()
-        page.locator("dialog[open]").get_by_role("button", name="Stop").click()
+        page.locator("dialog[open]").get_by_role("button", name="Stop sweep").click()
         page.locator("#head .status.stopped").wait_for(timeout=120_000)
         before = tune_app.connect(second).sweep("long").trials(where=["status=finished"])
-        page.get_by_role("button", name="Resume", exact=True).click()
-        page.locator("dialog[open]").get_by_role("button", name="Resume").click()
+        page.get_by_role("button", name="Resume sweep", exact=True).click()
+        page.locator("dialog[open]").get_by_role("button", name="Resume sweep").click()
         page.locator("#head .status.running").wait_for(timeout=120_000)
         sweep = tune_app.connect(second).sweep("long")
         sweep.stop()

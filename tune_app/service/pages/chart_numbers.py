@@ -4,12 +4,14 @@ Plain SVG of our own draws them. A chart library would be served from its wheel:
 is 4.8 MB and needs inline styles, which the Content-Security-Policy refuses.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from tune_app.results.ranking import pareto_front
+from tune_app.results.store import SweepRecord
 from tune_app.results.tables.trial_row import TrialRow
 from tune_app.results.tables.trial_table import objective_of
+from tune_app.service.pages.selection import matching_trials, ranked_trials
 from tune_app.service.snapshots import Snapshot
 
 MOST_POINTS = 1_000  # dots that a browser draws at once without delay
@@ -17,19 +19,23 @@ MOST_LINES = 400  # of parallel coordinates
 MOST_STEPS = 600  # of a progress curve
 
 
-def chart_numbers(snapshot: Snapshot) -> dict[str, Any]:
-    """Return the numbers of all charts of a sweep.
+def chart_numbers(snapshot: Snapshot, where: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the numbers of all charts of a sweep, of the trials that meet the conditions `where`.
 
-    A point is `[trial, weights, value, budget, early]`. Of many, the best are kept, and all that
-    is on the front. A parallel line is `[trial, value, height, ...]`, a height for each axis from
-    0 to 1, null where a trial has no such parameter.
+    Rows come as columns of equal length, `{"trial": [...], "weights": [...]}`: names once, and
+    few bytes. Of many points the best are kept, and all on the front.
+
+    Raises:
+        TuneAppError: A condition cannot be read.
     """
-    from tune_app.report.figures.axes import metric_label, scored_rows
+    from tune_app.report.figures.axes import metric_label
     from tune_app.report.figures.sweeps.scatter_numbers import scatter_numbers
 
-    record, rows = snapshot.record, snapshot.rows
+    record = snapshot.record
+    matching = matching_trials(snapshot, where) if where else frozenset(snapshot.by_id)
+    rows = [row for row in snapshot.rows if row.trial_id in matching]
     metric, mode = objective_of(record)
-    ranked = scored_rows(rows, record)
+    ranked = [row for row in ranked_trials(snapshot) if row.trial_id in matching]
     early = {
         point.trial_id for point in scatter_numbers(rows, record, "weights").points if point.early
     }
@@ -47,22 +53,21 @@ def chart_numbers(snapshot: Snapshot) -> dict[str, Any]:
         "mode": mode,
         "label": metric_label(metric, record),
         "budgets": list(record.budgets),
-        "points": [
-            [
-                row.trial_id,
-                row.weights,
-                _rounded(row.result(metric)),
-                row.budget,
-                int(row.trial_id in early),
-            ]
-            for row in shown
-        ],
-        "shown": len(shown),
+        "points": {
+            "trial": [row.trial_id for row in shown],
+            "weights": [row.weights for row in shown],
+            "value": [_rounded(row.result(metric)) for row in shown],
+            "budget": [row.budget for row in shown],
+            "early": [row.trial_id in early for row in shown],
+        },
         "ranked": len(with_weights),
-        "front": [[row.weights, _rounded(row.result(metric))] for row in front],
-        "progress": _progress(snapshot),
-        "parallel": _parallel(snapshot, ranked, metric),
-        "rungs": _rungs(snapshot),
+        "front": {
+            "weights": [row.weights for row in front],
+            "value": [_rounded(row.result(metric)) for row in front],
+        },
+        "progress": _progress(rows, record),
+        "parallel": _parallel(snapshot, metric, matching),
+        "rungs": _rungs(rows, record),
     }
 
 
@@ -71,25 +76,37 @@ def _rounded(value: float) -> float:
     return float(f"{value:.6g}")
 
 
-def _progress(snapshot: Snapshot) -> dict[str, Any]:
-    """Return the best so far: for each budget `[trials ended, value]` where it improves."""
+def _progress(rows: Sequence[TrialRow], record: SweepRecord) -> dict[str, Any]:
+    """Return the best value so far under each budget, where it improves, by trials ended."""
     from tune_app.report.figures.sweeps.best_so_far import progress_numbers
 
-    numbers = progress_numbers(snapshot.rows, snapshot.record)
+    numbers = progress_numbers(rows, record)
     curves = {}
     for budget, curve in numbers.best.items():
-        steps: list[list[float]] = []
+        ended: list[float] = []
+        best: list[float] = []
         for place, value in zip(numbers.trials, curve, strict=True):
-            if value is not None and (not steps or value != steps[-1][1]):
-                steps.append([place, value])
-        curves["all" if budget is None else str(budget)] = steps[-MOST_STEPS:]
+            if value is not None and (not best or value != best[-1]):
+                ended.append(place)
+                best.append(value)
+        steps = {"ended": ended[-MOST_STEPS:], "value": best[-MOST_STEPS:]}
+        curves["all" if budget is None else str(budget)] = steps
     return {"ended": len(numbers.trials), "curves": curves}
 
 
-def _parallel(snapshot: Snapshot, ranked: Sequence[TrialRow], metric: str) -> dict[str, Any]:
+def _parallel(snapshot: Snapshot, metric: str, matching: Collection[str]) -> dict[str, Any]:
+    """Return the axes over all trials, and the lines: those of `matching` first, best ones first.
+
+    A line has a share of each axis, from 0 to 1; null where the trial has no such parameter.
+    """
     from tune_app.report.figures.sweeps.parallel_coordinates import MISSING, parallel_numbers
 
-    numbers = parallel_numbers(snapshot.rows, snapshot.record)
+    if "parallel" not in snapshot.memo:  # the same for every filter
+        snapshot.memo["parallel"] = parallel_numbers(snapshot.rows, snapshot.record)
+    numbers = snapshot.memo["parallel"]
+    pairs = list(zip(ranked_trials(snapshot), numbers.heights, strict=True))
+    pairs.sort(key=lambda pair: pair[0].trial_id not in matching)
+    lines = pairs[:MOST_LINES]
     axes = []
     for scale in numbers.scales:
         places, texts = scale.ticks()
@@ -102,26 +119,32 @@ def _parallel(snapshot: Snapshot, ranked: Sequence[TrialRow], metric: str) -> di
                 "whole": (scale.step or 0.5) % 1 == 0,
                 "categories": scale.categories,
                 "ticks": [
-                    [round(scale.share(place), 4), text]
+                    {"share": round(scale.share(place), 4), "text": text}
                     for place, text in zip(places, texts, strict=True)
                 ],
             }
         )
-    lines = [
-        [
-            row.trial_id,
-            _rounded(row.result(metric)),
-            *(None if height == MISSING else round(height, 4) for height in heights),
-        ]
-        for row, heights in zip(ranked[:MOST_LINES], numbers.heights[:MOST_LINES], strict=True)
-    ]
-    return {"axes": axes, "lines": lines}
+    return {
+        "axes": axes,
+        "lines": {
+            "trial": [row.trial_id for row, _ in lines],
+            "value": [_rounded(row.result(metric)) for row, _ in lines],
+            "matches": [row.trial_id in matching for row, _ in lines],
+            "shares": {
+                scale.name: [
+                    None if heights[place] == MISSING else round(heights[place], 4)
+                    for _, heights in lines
+                ]
+                for place, scale in enumerate(numbers.scales)
+            },
+        },
+    }
 
 
-def _rungs(snapshot: Snapshot) -> dict[str, list[dict[str, int]]]:
+def _rungs(rows: Sequence[TrialRow], record: SweepRecord) -> dict[str, list[dict[str, int]]]:
     from tune_app.report.figures.sweeps.rungs import rung_numbers
 
-    numbers = rung_numbers(snapshot.rows, snapshot.record)
+    numbers = rung_numbers(rows, record)
     return {
         "all" if budget is None else str(budget): [dict(vars(rung)) for rung in rungs]
         for budget, rungs in numbers.items()

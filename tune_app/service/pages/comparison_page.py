@@ -1,4 +1,4 @@
-"""Trials or sweeps side by side: what differs is marked."""
+"""Trials or sweeps side by side: differences first, the best values marked."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 from tune_app.config.budget import format_budget
 from tune_app.results.humanize import duration_text
 from tune_app.results.tables.layout import value_text
-from tune_app.results.tables.trial_table import built_parameters
+from tune_app.results.tables.trial_table import built_parameters, objective_of
 from tune_app.service.snapshots import Glance, Snapshot
 
 
@@ -18,6 +18,10 @@ class ComparedLine:
     name: str
     texts: tuple[str, ...]
     differs: bool
+    best: tuple[int, ...] = ()  # columns of the best value, if one is better
+
+
+LineGroup = tuple[str, tuple[ComparedLine, ...]]  # a title and its lines
 
 
 @dataclass(frozen=True)
@@ -25,10 +29,12 @@ class Compared:
     """Columns with their addresses, and lines in groups."""
 
     heads: tuple[tuple[str, str], ...]  # name, address
-    groups: tuple[tuple[str, tuple[ComparedLine, ...]], ...]
+    groups: tuple[LineGroup, ...]
     curves: tuple[tuple[str, str], ...] = ()  # sweep, trial: whose curves are shown
 
 
+SAME = "the same in all"
+_BETTER = {"val_accuracy": "max", "val_loss": "min", "test_accuracy": "max"}  # by HEADS
 HEADS = {
     "status": "status",
     "stage": "stage",
@@ -72,10 +78,10 @@ def compare_trials(pairs: Sequence[tuple[Snapshot, str]]) -> Compared:
             )
             for row in rows
         ),
-        groups=(
-            ("results", _lines(about)),
-            ("drawn", _lines(drawn)),
-            ("fixed", _lines(rest)),
+        groups=_groups(
+            ("results", _lines(about, {HEADS[key]: mode for key, mode in _BETTER.items()})),
+            ("searched parameters", _lines(drawn)),
+            ("fixed parameters", _lines(rest)),
         ),
         curves=tuple((row.sweep, row.trial_id) for row in rows),
     )
@@ -96,18 +102,6 @@ def compare_sweeps(glances: Sequence[Glance]) -> Compared:
         }
         for glance in glances
     ]
-    found = {budget for glance in glances for budget in glance.summary["best"]}
-    budgets = sorted(found, key=lambda one: float("inf") if one == "all" else int(one))
-    best = [
-        {
-            f"best {'of all' if budget == 'all' else f'at most {format_budget(int(budget))}'}": (
-                value_text(value, glance.summary["objective"]) or None
-            )
-            for budget in budgets
-            for value in [glance.summary["best"].get(budget)]
-        }
-        for glance in glances
-    ]
     files = [_flat(glance.record.config) for glance in glances]
     # Parts of the file together, also those that only some of them have.
     order = {name: None for file in files for name in file}
@@ -116,8 +110,8 @@ def compare_sweeps(glances: Sequence[Glance]) -> Compared:
     files = [{name: file.get(name) for name in order} for file in files]
     return Compared(
         heads=tuple((g.record.name, f"/sweeps/{g.record.name}") for g in glances),
-        groups=(
-            ("results", _lines([{**a, **b} for a, b in zip(about, best, strict=True)])),
+        groups=_groups(
+            ("results", [*_lines(about), *_best_lines(glances)]),
             ("search file", _lines(files)),
         ),
     )
@@ -134,7 +128,39 @@ def _flat(config: Mapping[str, Any], above: str = "") -> dict[str, Any]:
     return flat
 
 
-def _lines(items: Sequence[Mapping[str, Any]]) -> tuple[ComparedLine, ...]:
+def _best_lines(glances: Sequence[Glance]) -> list[ComparedLine]:
+    """Return a line for each budget: the best value of every sweep."""
+    objectives = [objective_of(glance.record) for glance in glances]
+    is_one_objective = len(set(objectives)) == 1
+    found = {budget for glance in glances for budget in glance.summary["best"]}
+    lines = []
+    for budget in sorted(found, key=lambda one: float("inf") if one == "all" else int(one)):
+        values = [glance.summary["best"].get(budget) for glance in glances]
+        texts = tuple(
+            value_text(value, metric) for value, (metric, _) in zip(values, objectives, strict=True)
+        )
+        if not any(texts):
+            continue
+        name = "best of all" if budget == "all" else f"best at most {format_budget(int(budget))}"
+        differs = any(value != values[0] for value in values)
+        mode = objectives[0][1] if is_one_objective and differs else None
+        lines.append(ComparedLine(name, texts, differs, _best_columns(values, mode)))
+    return lines
+
+
+def _groups(
+    *groups: tuple[str, Sequence[ComparedLine]],
+) -> tuple[tuple[str, tuple[ComparedLine, ...]], ...]:
+    """Return the lines that differ in their groups, and after them those that do not."""
+    differing = [(title, tuple(line for line in lines if line.differs)) for title, lines in groups]
+    same = tuple(line for _, lines in groups for line in lines if not line.differs)
+    return (*(group for group in differing if group[1]), *([(SAME, same)] if same else ()))
+
+
+def _lines(
+    items: Sequence[Mapping[str, Any]], better: Mapping[str, str] | None = None
+) -> tuple[ComparedLine, ...]:
+    """Return a line for each name; `better` says of which the largest or smallest is the best."""
     names = dict.fromkeys(name for item in items for name in item)
     lines = []
     for name in names:
@@ -142,8 +168,19 @@ def _lines(items: Sequence[Mapping[str, Any]]) -> tuple[ComparedLine, ...]:
         if all(value in (None, []) for value in values):
             continue
         texts = tuple(_text(value, name) for value in values)
-        lines.append(ComparedLine(name, texts, any(value != values[0] for value in values)))
+        differs = any(value != values[0] for value in values)
+        best = _best_columns(values, (better or {}).get(name)) if differs else ()
+        lines.append(ComparedLine(name, texts, differs, best))
     return tuple(lines)
+
+
+def _best_columns(values: Sequence[Any], mode: str | None) -> tuple[int, ...]:
+    """Return the columns of the best number; none where neither end is better."""
+    numbers = [value for value in values if isinstance(value, int | float)]
+    if mode is None or not numbers:
+        return ()
+    best = max(numbers) if mode == "max" else min(numbers)
+    return tuple(place for place, value in enumerate(values) if value == best)
 
 
 def _text(value: Any, name: str) -> str:

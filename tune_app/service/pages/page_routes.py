@@ -1,6 +1,7 @@
 """The pages: the same reading as REST, rendered by templates on the server."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -10,11 +11,15 @@ from tune_app.config.budget import format_budget
 from tune_app.errors import TuneAppError
 from tune_app.hints import Door
 from tune_app.results.tables.final_layout import final_layouts
-from tune_app.service.context import Context, ContextOf
-from tune_app.service.http.responses import RefusedRequestError, digest
+from tune_app.results.tables.trial_table import objective_of
+from tune_app.service.context import ContextOf
+from tune_app.service.http.responses import RefusedRequestError
 from tune_app.service.http.search_file_checks import check_source
+from tune_app.service.pages.best_trial_cards import best_trial_cards
 from tune_app.service.pages.comparison_page import compare_sweeps, compare_trials
+from tune_app.service.pages.filters import split_filters
 from tune_app.service.pages.selection import PAGE_SIZE, View, default_table, read_table, select
+from tune_app.service.pages.starting_page import starting_page, waiting_command
 from tune_app.service.pages.templating import render
 from tune_app.service.pages.trial_page import trial_facts, trial_layers
 from tune_app.service.routes.shared import (
@@ -23,10 +28,12 @@ from tune_app.service.routes.shared import (
     list_revision,
     queue_json,
     require_trial,
+    sweep_revision,
 )
 from tune_app.service.snapshots import Glance, Snapshot
 
 MOST_COMPARED = 8
+SWEEPS_A_PAGE = 25
 LIST_COLUMNS = ("name", "status", "dataset", "model", "trials", "epochs_per_second", "created")
 
 router = APIRouter(include_in_schema=False)
@@ -40,29 +47,38 @@ def sweeps_page(
     q: Annotated[str, Query(max_length=100)] = "",
     status: Annotated[str, Query(max_length=20)] = "",
     sort: Annotated[str, Query(max_length=30)] = "-created",
+    page: Annotated[int, Query(ge=1, le=100_000)] = 1,
 ) -> Response:
     """The list of sweeps."""
     glances = context.snapshots.glances(archived=archived)
-    jobs = queue_json(context)
-    revision = list_revision(glances, jobs)
+    queue = queue_json(context)
+    revision = list_revision(glances, queue)
 
     def build() -> str:
-        shown = _sorted_sweeps([g for g in glances if _matches(g, q, status)], sort)
+        matching = _sorted_sweeps([g for g in glances if _matches(g, q, status)], sort)
+        pages = max(1, -(-len(matching) // SWEEPS_A_PAGE))
+        here = min(page, pages)
+        first = (here - 1) * SWEEPS_A_PAGE
         return render(
             context,
             "sweeps.html",
             request,
             revision=revision,
-            glances=shown,
+            glances=matching[first : first + SWEEPS_A_PAGE],
+            first=first + 1,
+            matching=len(matching),
+            page=here,
+            pages=pages,
             total=len(glances),
-            jobs=jobs,
+            queue=queue,
             archived=archived,
             q=q,
             status=status,
             sort=sort,
             columns=LIST_COLUMNS,
             link=lambda **changes: _query(
-                {"q": q, "status": status, "sort": sort, "archived": archived}, changes
+                {"q": q, "status": status, "sort": sort, "archived": archived, "page": here},
+                changes,
             ),
             statuses=sorted({g.record.status for g in glances}),
         )
@@ -86,13 +102,17 @@ def sweep_page(
     part: Annotated[str | None, Query(pattern="^live$")] = None,
 ) -> Response:
     """One sweep: how it stands, its charts, its table; `part=live` is what changes meanwhile."""
+    waiting = waiting_command(context, name)
+    if waiting is not None:
+        return _page(starting_page(request, context, waiting))
     snapshot = context.snapshots.snapshot(name)
-    jobs = [job for job in queue_json(context) if job["name"] == name]
+    queue = [entry for entry in queue_json(context) if entry["name"] == name]
+    revision = sweep_revision(snapshot.revision, queue)
 
     def build() -> str:
         view = View(
             table=default_table(snapshot) if table is None else read_table(table, snapshot),
-            where=tuple(where.split()),
+            where=tuple(split_filters(where)),
             sort=sort or None,
             page=page,
             size=size,
@@ -109,17 +129,23 @@ def sweep_page(
             context,
             "sweep_live.html" if part else "sweep.html",
             request,
-            **_about(context, snapshot),
+            **_about(snapshot),
+            revision=revision,
+            state=_state(snapshot, queue),
+            objective=_objective_title(snapshot),
+            refused_draws=_refused_draws(snapshot),
+            cards=best_trial_cards(snapshot),
+            charts_address=_charts_address(name, selection.view),
+            filters=json.dumps([one.to_json() for one in selection.filters]),
             selection=selection,
             view=selection.view,
             typed=where if problem else " ".join(selection.view.where),
             problem=problem,
-            jobs=jobs,
+            queue=queue,
             tables=_tables(snapshot),
             finals=final_layouts(snapshot.rows, snapshot.record),
         )
 
-    revision = digest(snapshot.revision, jobs)
     return context.cache.answer(request, revision, build, "text/html; charset=utf-8")
 
 
@@ -130,6 +156,7 @@ def trial_page(
     """One trial: its configuration, its network, its curves, and why it ended."""
     snapshot = context.snapshots.snapshot(name)
     row = require_trial(snapshot, trial_id)
+    queue = [entry for entry in queue_json(context) if entry["name"] == name]
 
     def build() -> str:
         ids = [one.trial_id for one in snapshot.rows]
@@ -138,7 +165,8 @@ def trial_page(
             context,
             "trial.html",
             request,
-            **_about(context, snapshot),
+            **_about(snapshot),
+            revision=sweep_revision(snapshot.revision, queue),
             row=row,
             facts=trial_facts(row, snapshot.record),
             layers=trial_layers(row, snapshot.record),
@@ -221,13 +249,33 @@ def _page(html: str) -> Response:
     return Response(html, media_type="text/html; charset=utf-8")
 
 
-def _about(context: Context, snapshot: Snapshot) -> dict[str, Any]:
-    record = snapshot.record
-    return {
-        "snapshot": snapshot,
-        "record": record,
-        "best": snapshot.summary["best"],
-    }
+def _about(snapshot: Snapshot) -> dict[str, Any]:
+    return {"snapshot": snapshot, "record": snapshot.record}
+
+
+def _state(snapshot: Snapshot, queue: Sequence[Mapping[str, Any]]) -> str:
+    """Return the status by which a page offers actions: "queued" while the queue holds one."""
+    is_queued = any(entry["status"] != "refused" for entry in queue)
+    return "queued" if is_queued else str(snapshot.record.status)
+
+
+def _objective_title(snapshot: Snapshot) -> str:
+    """Return "Accuracy" or "Loss": what a sweep is ranked by, at the head of a chart."""
+    return objective_of(snapshot.record)[0].removeprefix("val_").replace("_", " ").capitalize()
+
+
+def _refused_draws(snapshot: Snapshot) -> str:
+    count = sum(snapshot.record.refused.values())
+    if not count:
+        return ""
+    draws = "1 draw was" if count == 1 else f"{count:,} draws were"
+    return f"{draws} refused before training: too large, or not buildable. No epoch was spent."
+
+
+def _charts_address(name: str, view: View) -> str:
+    """Return where a page finds the numbers of its charts, so that it asks for them at once."""
+    query = f"?{urlencode({'where': ' '.join(view.where)})}" if view.where else ""
+    return f"/api/v1/sweeps/{name}/charts{query}"
 
 
 def _tables(snapshot: Snapshot) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from tune_app.config.budget import parse_budget
 from tune_app.errors import SpaceError, TuneAppError
+from tune_app.results.ranking import rank_rows
 from tune_app.results.tables.layout import Column, cell_text, parameter_columns
 from tune_app.results.tables.trial_row import COLUMNS, RankedRow, TrialRow
 from tune_app.results.tables.trial_table import (
@@ -110,7 +111,7 @@ def select(snapshot: Snapshot, view: View) -> Selection:
     """
     rows, flat = _table(snapshot, view.table)
     known = known_columns(snapshot)
-    filters = parse_filters([part for text in view.where for part in split_filters(text)], known)
+    filters = read_filters(snapshot, view.where)
     if filters:
         pairs = [(r, f) for r, f in zip(rows, flat, strict=True) if _meets(r, f, filters)]
         rows, flat = [row for row, _ in pairs], [own for _, own in pairs]
@@ -136,6 +137,29 @@ def select(snapshot: Snapshot, view: View) -> Selection:
     )
 
 
+def read_filters(snapshot: Snapshot, where: Sequence[str]) -> tuple[Filter, ...]:
+    """Return the conditions that the texts of an address hold.
+
+    Raises:
+        TuneAppError: One cannot be read, or names a column that the sweep does not have.
+    """
+    texts = [part for text in where for part in split_filters(text)]
+    return parse_filters(texts, known_columns(snapshot))
+
+
+def matching_trials(snapshot: Snapshot, where: Sequence[str]) -> frozenset[str]:
+    """Return the ids of the trials, of all tables, that meet every condition.
+
+    Raises:
+        TuneAppError: See `read_filters`.
+    """
+    filters = read_filters(snapshot, where)
+    rows, flat = _table(snapshot, ALL)
+    return frozenset(
+        row.trial_id for row, own in zip(rows, flat, strict=True) if _meets(row, own, filters)
+    )
+
+
 def _sorted(
     rows: Sequence[TrialRow], flat: Sequence[Mapping[str, Any]], column: str
 ) -> list[TrialRow]:
@@ -155,6 +179,15 @@ def table_rows(snapshot: Snapshot, table: str) -> Sequence[TrialRow]:
         snapshot.rows,
         key=lambda row: (row.stage == "final", row.rank is None, -(row.budget or 0)),
     )
+
+
+def ranked_trials(snapshot: Snapshot) -> Sequence[TrialRow]:
+    """Return the trials of all sizes that have a result, best first."""
+    if "ranked trials" not in snapshot.memo:
+        ranked = rank_rows(snapshot.rows, *objective_of(snapshot.record))
+        snapshot.memo["ranked trials"] = ranked
+    found: Sequence[TrialRow] = snapshot.memo["ranked trials"]
+    return found
 
 
 def _table(
@@ -214,7 +247,7 @@ def _columns(
         return tuple(_column(name, snapshot) for name in chosen), {}
     metric = objective_of(snapshot.record)[0]
     other = "val_loss" if metric == "val_accuracy" else "val_accuracy"
-    keys = ["rank", "trial_id", metric]
+    keys = ["trial_id", "rank", metric]
     keys += [other] if any(row.measured(other) is not None for row in rows) else []
     keys += ["test_accuracy"] if any(row.test_accuracy is not None for row in rows) else []
     if view.table == ALL:

@@ -3,6 +3,7 @@
 import re
 from functools import lru_cache
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -53,9 +54,9 @@ def _budget_text(value: int | str | None) -> str:
 @lru_cache(maxsize=1)
 def static_version() -> str:
     """Return a text that changes with any file of ours, so that browsers may keep them."""
-    folder = resources.files("tune_app.service") / "static"
-    names = sorted(file.name for file in folder.iterdir())
-    return digest(*((folder / name).read_bytes() for name in names))
+    folder = Path(str(resources.files("tune_app.service") / "static"))
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return digest(*(path.read_bytes() for path in files))
 
 
 def asset(name: str) -> str:

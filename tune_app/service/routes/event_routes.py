@@ -13,7 +13,7 @@ from tune_app.errors import TuneAppError
 from tune_app.service.context import Context, ContextOf
 from tune_app.service.http.responses import RefusedRequestError
 from tune_app.service.routes.schemas import Name
-from tune_app.service.routes.shared import ERRORS, list_revision, queue_json
+from tune_app.service.routes.shared import ERRORS, list_revision, queue_json, sweep_revision
 
 LOOK_S = 1.0
 SILENCE_S = 15.0  # then a comment is sent, so that proxies keep the connection open
@@ -77,4 +77,6 @@ def _state(context: Context, sweep: str | None) -> str:
         glance = context.snapshots.glance(sweep)
     except TuneAppError:
         return json.dumps({"sweep": sweep, "revision": "", "status": "deleted"})
-    return json.dumps({"sweep": sweep, "revision": glance.revision, "status": glance.record.status})
+    queue = [entry for entry in queue_json(context) if entry["name"] == sweep]
+    revision = sweep_revision(glance.revision, queue)
+    return json.dumps({"sweep": sweep, "revision": revision, "status": glance.record.status})

@@ -1,4 +1,4 @@
-"""The REST routes of figures, and of what they are drawn from: work for the workshop."""
+"""The REST routes of figures, and of what they are drawn from: work for the worker processes."""
 
 from pathlib import Path as File
 from typing import Annotated, Any, Literal

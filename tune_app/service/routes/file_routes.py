@@ -1,4 +1,4 @@
-"""The REST routes of exports, reports and search files: work for the workshop."""
+"""The REST routes of exports, reports and search files: work for the worker processes."""
 
 from pathlib import Path as File
 from typing import Annotated

@@ -33,6 +33,10 @@ from tune_app.service.routes.shared import (
 )
 
 MOST_CURVES = 50
+Where = Annotated[
+    list[str] | None,
+    Query(max_length=20, description='filters: lr>=0.001, optimizer=adam|sgd, name="a b"'),
+]
 DETAILS = (
     *("config", "source", "command", "versions", "git_commit", "hardware", "seed"),
     *("resolved", "refused", "epochs_saved", "final", "baselines", "test_readings"),
@@ -77,10 +81,7 @@ def list_trials(
     context: ContextOf,
     name: SweepPath,
     table: Annotated[str, Query(max_length=20, description="all, ranked, or a budget: 20k")] = ALL,
-    where: Annotated[
-        list[str] | None,
-        Query(max_length=20, description="filters: lr>=0.001, optimizer=adam|sgd"),
-    ] = None,
+    where: Where = None,
     sort: Text = None,
     page: Annotated[int, Query(ge=1, le=100_000)] = 1,
     size: Annotated[int, Query(ge=1, le=MOST_ROWS)] = PAGE_SIZE,
@@ -122,7 +123,7 @@ def download_trials(
     context: ContextOf,
     name: SweepPath,
     table: Annotated[str, Query(max_length=20)] = ALL,
-    where: Annotated[list[str] | None, Query(max_length=20)] = None,
+    where: Where = None,
     sort: Text = None,
 ) -> Response:
     """Return every trial of a view as CSV, not only those of a page."""
@@ -174,11 +175,13 @@ def get_curves(
 
 
 @router.get("/sweeps/{name}/charts", response_model=ChartsModel, tags=["figures"])
-def get_charts(request: Request, context: ContextOf, name: SweepPath) -> Response:
-    """Return the numbers of a sweep's charts."""
+def get_charts(
+    request: Request, context: ContextOf, name: SweepPath, where: Where = None
+) -> Response:
+    """Return the numbers of a sweep's charts, of the trials that meet the filters."""
     snapshot = context.snapshots.snapshot(name)
 
     def build() -> bytes:
-        return bytes(json_answer(chart_numbers(snapshot)).body)
+        return bytes(json_answer(chart_numbers(snapshot, where or ())).body)
 
     return context.cache.answer(request, snapshot.revision, build)

@@ -154,20 +154,81 @@ class CurvesModel(BaseModel):
     curves: dict[str, list[EpochModel]]
 
 
+class PointsModel(BaseModel):
+    """The trials of the scatter chart, best first."""
+
+    trial: list[str]
+    weights: list[int]
+    value: list[float]
+    budget: list[int | None]
+    early: list[bool]
+
+
+class FrontModel(BaseModel):
+    """The Pareto front, from the fewest weights on."""
+
+    weights: list[int]
+    value: list[float]
+
+
+class StepsModel(BaseModel):
+    """Where the best value so far improves, by trials ended."""
+
+    ended: list[int]
+    value: list[float]
+
+
+class ProgressModel(BaseModel):
+    """The best value so far under each budget."""
+
+    ended: int
+    curves: dict[str, StepsModel]
+
+
+class AxisTickModel(BaseModel):
+    share: float
+    text: str
+
+
+class AxisModel(BaseModel):
+    """An axis of the parallel coordinates; without categories it is one of numbers."""
+
+    name: str
+    low: float
+    high: float
+    log: bool
+    whole: bool
+    categories: list[str]
+    ticks: list[AxisTickModel]
+
+
+class LinesModel(BaseModel):
+    """The lines of the parallel coordinates: those that match first, best ones first."""
+
+    trial: list[str]
+    value: list[float]
+    matches: list[bool]
+    shares: dict[str, list[float | None]]
+
+
+class ParallelModel(BaseModel):
+    axes: list[AxisModel]
+    lines: LinesModel
+
+
 class ChartsModel(BaseModel):
-    """The numbers of a sweep's charts."""
+    """The numbers of a sweep's charts. Rows come as columns of equal length."""
 
     revision: str
     metric: str
     mode: str
     label: str
     budgets: list[int]
-    points: list[list[Any]]
-    shown: int
+    points: PointsModel
     ranked: int
-    front: list[list[float]]
-    progress: dict[str, Any]
-    parallel: dict[str, Any]
+    front: FrontModel
+    progress: ProgressModel
+    parallel: ParallelModel
     rungs: dict[str, list[dict[str, int]]]
 
 

@@ -52,9 +52,14 @@ def queue_json(context: Context) -> list[dict[str, Any]]:
     return found
 
 
-def list_revision(glances: Sequence[Glance], jobs: Sequence[dict[str, Any]]) -> str:
+def list_revision(glances: Sequence[Glance], queue: Sequence[dict[str, Any]]) -> str:
     """Return a text that changes with any sweep of a list, and with the queue."""
-    return digest([glance.revision for glance in glances], jobs)
+    return digest([glance.revision for glance in glances], queue)
+
+
+def sweep_revision(revision: str, queue: Sequence[dict[str, Any]]) -> str:
+    """Return a text that changes with a sweep, and with what the queue holds for it."""
+    return digest(revision, queue) if queue else revision
 
 
 def require_trial(snapshot: Snapshot, trial_id: str) -> TrialRow:
@@ -83,7 +88,7 @@ def attachment(body: bytes, media_type: str, name: str) -> Response:
 
 
 def taken(path: File) -> bytes:
-    """Return what the workshop made, and remove it.
+    """Return what a worker made, and remove it.
 
     Raises:
         RefusedRequestError: It is gone.

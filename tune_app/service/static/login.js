@@ -1,5 +1,14 @@
+// The login page, which carries this script in itself: nothing else is served without a token.
+
 const form = document.getElementById("login");
-const problem = form.querySelector(".error");
+const problem = form.querySelector("[role=alert]");
+
+const errorOf = async (answer) => {
+  if (!answer) return "No connection to the service.";
+  const body = await answer.json().catch(() => null);
+  return body?.error?.message ?? `The service answered with status ${answer.status}.`;
+};
+
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   problem.hidden = true;
@@ -8,9 +17,11 @@ form.addEventListener("submit", async (event) => {
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ token: form.elements.token.value }),
   }).catch(() => null);
-  if (answer?.ok) return location.replace("/");
-  const said = await answer?.json().catch(() => null);
-  problem.textContent = said?.error.message ?? "The service does not answer.";
+  if (answer?.ok) {
+    location.replace("/");
+    return;
+  }
+  problem.textContent = await errorOf(answer);
   problem.hidden = false;
   form.elements.token.select();
 });

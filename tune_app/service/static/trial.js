@@ -1,93 +1,94 @@
-// The page of a trial, and that of a comparison: learning curves, and figures of the network.
-import { get, onChange } from "./app.js";
-import { drawCurves, empty } from "./charts.js";
+// The page of a trial, and that of a comparison: learning curves, and pictures of the network.
 
-const curves = document.getElementById("curves");
+import { drawCurves } from "./charts/curves.js";
+import { caption, showEmpty } from "./charts/svg.js";
+import { liveEvents } from "./common/live_events.js";
+import { Picture } from "./common/pictures.js";
+import { getJson, getJsonPatiently } from "./common/requests.js";
 
-const drawAll = async () => {
-  const box = curves.querySelector(".draw");
+const fetchCurves = async (sweep, trials) => {
+  const { curves } = await getJson(`/api/v1/sweeps/${sweep}/curves?trials=${trials}`);
+  return curves;
+};
+
+// The curves of trials of one or more sweeps, each under a name that tells them apart.
+const fetchPairs = async (pairs) => {
+  const sweeps = new Set(pairs.map(({ sweep }) => sweep));
+  const shown = {};
+  for (const { sweep, trial } of pairs) {
+    const curves = await fetchCurves(sweep, trial);
+    shown[sweeps.size > 1 ? `${sweep} ${trial}` : trial] = curves[trial];
+  }
+  return shown;
+};
+
+const pairsOf = (text) =>
+  text.split(" ").map((pair) => {
+    const [sweep, trial] = pair.split(":");
+    return { sweep, trial };
+  });
+
+const showCurves = async (figure) => {
+  const { sweep, trials, best, pairs } = figure.dataset;
   try {
-    if (curves.dataset.pairs) {
-      const shown = {};
-      const pairs = curves.dataset.pairs.split(" ").map((one) => one.split(":"));
-      const sweeps = new Set(pairs.map(([sweep]) => sweep));
-      for (const [sweep, trial] of pairs) {
-        const found = await get(`/api/v1/sweeps/${sweep}/curves?trials=${trial}`);
-        shown[sweeps.size > 1 ? `${sweep} ${trial}` : trial] = found.curves[trial];
-      }
-      drawCurves(curves, shown);
-    } else {
-      const { sweep, trials, best } = curves.dataset;
-      const found = await get(`/api/v1/sweeps/${sweep}/curves?trials=${trials}`);
-      drawCurves(curves, found.curves, { best: { [trials]: Number(best) } });
-      if (best)
-        curves.querySelector("figcaption p").textContent = `the dot is the best epoch, ${best}`;
+    if (pairs) {
+      drawCurves(figure, await fetchPairs(pairsOf(pairs)));
+      return;
     }
+    const bestEpochs = { [trials]: Number(best) };
+    drawCurves(figure, await fetchCurves(sweep, trials), { bestEpochs });
+    if (best) caption(figure, `the dot is the best epoch, ${best}`);
   } catch (error) {
-    empty(box, error.message);
+    showEmpty(figure, error.message);
   }
 };
 
-const place = document.getElementById("trial-figures");
+const paragraph = (className, textContent) =>
+  Object.assign(document.createElement("p"), { className, textContent });
 
-const figure = ({ name, title, caption }, url) => {
-  const box = document.createElement("figure");
-  const picture = document.createElement("picture");
-  const dark = document.createElement("source");
-  dark.media = "(prefers-color-scheme: dark)";
-  dark.srcset = `${url}/${name}?theme=dark`;
-  const image = document.createElement("img");
-  image.loading = "lazy";
-  image.alt = title;
-  image.src = `${url}/${name}?theme=light`;
-  box.className = "busy";
-  for (const ended of ["load", "error"])
-    image.addEventListener(ended, () => box.classList.remove("busy"));
-  picture.append(dark, image);
-  const words = document.createElement("figcaption");
-  const heading = document.createElement("h3");
-  heading.textContent = title;
-  const text = document.createElement("p");
-  text.textContent = caption;
-  words.append(heading, text);
-  box.append(words, picture);
-  return box;
+const pictureFigure = ({ name, title, caption: words }, url) => {
+  const figure = document.createElement("figure");
+  figure.className = "busy";
+  const heading = Object.assign(document.createElement("h3"), { textContent: title });
+  const figcaption = document.createElement("figcaption");
+  figcaption.append(heading, Object.assign(document.createElement("p"), { textContent: words }));
+  figure.addEventListener("picture", ({ detail: state }) => {
+    figure.classList.toggle("busy", state === "waiting");
+    figure.classList.toggle("failed", state === "failed");
+  });
+  figure.append(figcaption, new Picture(`${url}/${name}`, title).node);
+  return figure;
 };
 
-const drawFigures = async () => {
+const showPictures = async (place) => {
   const { url } = place.dataset;
   try {
-    const found = await get(url);
-    const grid = document.createElement("div");
-    grid.className = "figures";
+    const { figures, left_out: leftOut } = await getJsonPatiently(url);
+    const grid = Object.assign(document.createElement("div"), { className: "figures" });
     // Two stacks, so that a low figure leaves no hole; a phone shows them in their order.
     const stacks = [0, 1].map(() => grid.appendChild(document.createElement("div")));
-    found.figures.forEach((one, place) => {
-      const made = figure(one, url);
-      made.style.order = place;
-      stacks[place % 2].append(made);
-    });
-    const missing = found.left_out.map((text) =>
-      Object.assign(document.createElement("p"), {
-        className: "muted",
-        textContent: `Not shown: ${text}`,
-      }),
-    );
+    for (const [order, figure] of figures.entries()) {
+      const made = pictureFigure(figure, url);
+      made.style.order = order;
+      stacks[order % 2].append(made);
+    }
+    const missing = leftOut.map((text) => paragraph("muted", `Not shown: ${text}`));
     place.replaceChildren(grid, ...missing);
   } catch (error) {
-    place.replaceChildren(
-      Object.assign(document.createElement("p"), {
-        className: "error",
-        textContent: error.message,
-      }),
-    );
+    place.replaceChildren(paragraph("error", error.message));
   }
 };
 
-const traceback = document.querySelector("#traceback");
-if (traceback) traceback.scrollTop = traceback.scrollHeight; // its end says most
-if (curves) {
-  await drawAll();
-  onChange(drawAll);
-}
-if (place) await drawFigures();
+const openPage = async () => {
+  const traceback = document.getElementById("traceback");
+  if (traceback) traceback.scrollTop = traceback.scrollHeight; // its end says most
+  const curves = document.getElementById("curves");
+  if (curves) {
+    liveEvents.onChange(() => showCurves(curves));
+    await showCurves(curves);
+  }
+  const pictures = document.getElementById("trial-figures");
+  if (pictures) await showPictures(pictures);
+};
+
+openPage();

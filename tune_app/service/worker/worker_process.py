@@ -1,4 +1,4 @@
-"""The worker process of workshop.py: a task a line on stdin, what came of it on stdout."""
+"""The worker process of `worker_client.py`: reads a task per line from stdin, answers on stdout."""
 
 import json
 import logging
