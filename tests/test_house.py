@@ -14,15 +14,17 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "tune_app"
 
-MODELLING = {"hints", "errors", "config", "models", "data", "training"}
+BASE = {"hints", "errors", "atomic_file"}
+MODELLING = BASE | {"config", "models", "data", "training"}
 MAY_IMPORT = {
     "hints": set(),
     "errors": {"hints"},
-    "config": {"hints", "errors"},
-    "models": {"hints", "errors", "config"},
-    "data": {"hints", "errors", "config"},
-    "training": {"hints", "errors", "config", "models", "data"},
-    "results": {"hints", "errors", "config"},
+    "atomic_file": {"hints", "errors"},
+    "config": BASE,
+    "models": BASE | {"config"},
+    "data": BASE | {"config"},
+    "training": BASE | {"config", "models", "data"},
+    "results": BASE | {"config"},
     "sweep": MODELLING | {"results"},
     "report": MODELLING | {"results"},
     "diagnostics": MODELLING | {"results", "report"},

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from tune_app.config.parsing.similar_names import did_you_mean
 from tune_app.errors import DiagnosisError
-from tune_app.results.store.names import did_you_mean
 
 if TYPE_CHECKING:
     from tune_app.diagnostics.diagnosis import Diagnosis

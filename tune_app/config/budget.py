@@ -42,3 +42,13 @@ def format_budget(weights: int) -> str:
         if weights >= factor:
             written.append(f"{(Decimal(weights) / factor).normalize():f}{unit}")
     return min(written, key=len)
+
+
+def budget_key(budget: int | None) -> str:
+    """Return a budget as a key of JSON has it: plain digits, or "all" without a limit."""
+    return "all" if budget is None else str(budget)
+
+
+def read_budget_key(key: str) -> int | None:
+    """Return the budget that `budget_key` wrote."""
+    return None if key == "all" else int(key)

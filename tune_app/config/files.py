@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from tune_app.config.budget import format_budget, parse_budget
 from tune_app.config.durations import format_duration
-from tune_app.config.parsing.fields import did_you_mean, show
+from tune_app.config.parsing.fields import show
+from tune_app.config.parsing.similar_names import proposal
 from tune_app.config.parsing.validation import Location
 from tune_app.config.parsing.yaml_text import (
     MAX_BYTES,
@@ -44,7 +45,7 @@ def read_text(path: Path) -> str:
             return file.read(MAX_BYTES + 1).decode("utf-8")
     except FileNotFoundError:
         beside = path.parent.glob("*.y*ml") if path.parent.is_dir() else ()
-        near = did_you_mean(path.name, sorted(other.name for other in beside))
+        near = proposal(path.name, sorted(other.name for other in beside))
         raise _unreadable(path, f"there is no such file{near}") from None
     except UnicodeDecodeError:
         raise _unreadable(path, "is not UTF-8 text; save it with that encoding") from None

@@ -1,7 +1,6 @@
 """Write a commented search file to start from, for `tune-app new`."""
 
-import difflib
-
+from tune_app.config.parsing.similar_names import proposal
 from tune_app.config.parsing.spelling import spell_parameter
 from tune_app.config.parsing.yaml_text import write_document
 from tune_app.config.space import SearchSpace
@@ -75,9 +74,8 @@ def starter_file(model: str, dataset: str, space: SearchSpace | None = None) -> 
         ("data set", dataset, tuple(_BUDGETS_OF)),
     ):
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean '{close[0]}'?" if close else ""
-            raise SpaceError(f"unknown {kind} '{name}', expected one of {', '.join(known)}{hint}")
+            near = proposal(name, known)
+            raise SpaceError(f"unknown {kind} '{name}', expected one of {', '.join(known)}{near}")
     if model == "cnn" and dataset in _REGRESSION:
         raise SpaceError(
             f"a cnn needs images, but '{dataset}' is a function of one number; use fcn"

@@ -16,8 +16,9 @@ from pydantic import (
 
 from tune_app.config.named_metrics import METRICS
 from tune_app.config.parameters import NETWORKS, TrainingParameters
-from tune_app.config.parsing.fields import ConfigSection, Phrase, Text, did_you_mean, show
+from tune_app.config.parsing.fields import ConfigSection, Phrase, Text, show
 from tune_app.config.parsing.partial_config import Finding, PartialConfig
+from tune_app.config.parsing.similar_names import proposal
 from tune_app.config.parsing.spelling import known_values, read_parameter, spell_parameter
 from tune_app.config.parsing.sweep_checks import find_problems
 from tune_app.config.parsing.validation import (
@@ -90,7 +91,7 @@ _NAMED = r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_]\S*$"
 
 def _checked_model(model: str) -> str:
     if model not in NETWORKS and not is_function(model):
-        near = did_you_mean(model, NETWORKS)
+        near = proposal(model, NETWORKS)
         raise SpaceError(f"must be {_A_MODEL}, got {show(model)}{near}")
     return model
 

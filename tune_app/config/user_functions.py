@@ -14,7 +14,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from tune_app.config.parsing.fields import did_you_mean, show
+from tune_app.config.parsing.fields import show
+from tune_app.config.parsing.similar_names import proposal
 from tune_app.errors import FunctionError, SpaceError
 
 Function = Callable[..., Any]
@@ -107,9 +108,7 @@ def load_function(reference: str, folders: Sequence[Path]) -> Function:
     function = getattr(module, name, None)
     if not callable(function):
         known = [key for key, value in vars(module).items() if callable(value)]
-        raise FunctionError(
-            f"{reference}: {where} has no function {name}{did_you_mean(name, known)}"
-        )
+        raise FunctionError(f"{reference}: {where} has no function {name}{proposal(name, known)}")
     return function  # type: ignore[no-any-return]
 
 

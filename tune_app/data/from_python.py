@@ -4,17 +4,16 @@ A sweep on such data uses the data set `arrays` with this file, so that it is re
 evaluated like any other sweep.
 """
 
-import contextlib
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tune_app.atomic_file import replacing
 from tune_app.data.source import Array, Examples, checked_inputs, checked_targets, digest
 from tune_app.data.user_files import Arrays
-from tune_app.errors import DataError, StorageError
+from tune_app.errors import DataError
 
 FOLDER = ".data"  # in a storage; cannot clash with a sweep, whose name never begins with a dot
 
@@ -108,15 +107,5 @@ def _array(value: Any) -> Array:
 
 
 def _write(path: Path, arrays: dict[str, Array]) -> None:
-    unfinished: str | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".new", delete=False) as file:
-            unfinished = file.name
-            np.savez(file, **arrays)  # type: ignore[arg-type]
-        Path(unfinished).replace(path)
-    except OSError as error:
-        if unfinished is not None:
-            with contextlib.suppress(OSError):
-                Path(unfinished).unlink(missing_ok=True)
-        raise StorageError(f"{path} cannot be written: {error}") from error
+    with replacing(path) as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]

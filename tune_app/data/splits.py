@@ -6,13 +6,13 @@ needs only the class counts, so a command can report sizes before a data set is 
 split never moves, and the validation split moves only with the seed of the data set.
 """
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tune_app.config.parsing.similar_names import proposal
 from tune_app.config.sections import DatasetConfig
 from tune_app.data.source import Array
 from tune_app.errors import SpaceError
@@ -85,10 +85,10 @@ def _class_number(wanted: int | str, classes: Sequence[str]) -> int:
         return classes.index(str(wanted))
     if isinstance(wanted, int) and 0 <= wanted < len(classes):
         return wanted
-    close = difflib.get_close_matches(str(wanted), classes, n=1)
-    hint = f"; did you mean '{close[0]}'?" if close else ""
     known = ", ".join(classes[:20]) + (", ..." if len(classes) > 20 else "")
-    raise SpaceError(f"dataset.classes: no class '{wanted}' among {known}{hint}")
+    raise SpaceError(
+        f"dataset.classes: no class '{wanted}' among {known}{proposal(wanted, classes)}"
+    )
 
 
 def _count(option: str, value: float, counts: Sequence[int]) -> int:

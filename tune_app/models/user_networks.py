@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tune_app.config.parameters import TrainingParameters
-from tune_app.config.parsing.fields import did_you_mean, show
+from tune_app.config.parsing.fields import show
+from tune_app.config.parsing.similar_names import proposal
 from tune_app.config.user_functions import Function, is_function, load_function
 from tune_app.errors import BuildError, FunctionError
 from tune_app.models.plan import NetworkPlan, Shape
@@ -79,7 +80,7 @@ class UserModel:
             if not self._takes_any and not (others_read and name != self.fill):
                 raise FunctionError(
                     f"parameters.{name}: {self.reference} does not take it, and nothing else "
-                    f"reads it{did_you_mean(name, taken) or '; remove it'}"
+                    f"reads it{proposal(name, taken) or '; remove it'}"
                 )
         for name in taken:
             parameter = parameters[name]

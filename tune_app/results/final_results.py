@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from tune_app.config.budget import budget_key
 from tune_app.results.ranking import is_number
 from tune_app.results.statistics import (
     compare_with_best,
@@ -69,11 +70,6 @@ class WinnerRow:
         return values | {"test_ci95": interval, "test_values": list(self.test_values)}
 
 
-def budget_label(budget: int | None) -> str:
-    """Return a budget as `SweepRecord.final` names it: plain digits, or "all" without a limit."""
-    return "all" if budget is None else str(budget)
-
-
 def final_metric(sweep: SweepRecord) -> tuple[str, str]:
     """Return what the winners of a sweep are compared by on the test split, and "max" or "min".
 
@@ -91,7 +87,7 @@ def final_metric(sweep: SweepRecord) -> tuple[str, str]:
 def final_budgets(sweep: SweepRecord) -> tuple[int | None, ...]:
     """Return the budgets of a sweep that have winners, smallest first."""
     winners = sweep.final.get("winners", {})
-    return tuple(budget for budget in table_budgets(sweep) if winners.get(budget_label(budget)))
+    return tuple(budget for budget in table_budgets(sweep) if winners.get(budget_key(budget)))
 
 
 def final_rows(store: Store, sweep: SweepRecord, budget: int | None) -> list[WinnerRow]:
@@ -124,7 +120,7 @@ def winner_rows(
     by_id = {row.trial_id: row for row in rows}
     final = [row for row in rows if row.stage == "final"]
     found = []
-    for winner in sweep.final.get("winners", {}).get(budget_label(budget), ()):
+    for winner in sweep.final.get("winners", {}).get(budget_key(budget), ()):
         replicates = [row for row in final if row.source == winner]
         row = _measured(by_id[winner], replicates, sweep)
         share = row.weights / budget if budget and row.weights is not None else None

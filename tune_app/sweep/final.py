@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tune_app.config.budget import format_budget
+from tune_app.config.budget import budget_key, format_budget
 from tune_app.config.sections import FinalConfig
 from tune_app.errors import BudgetError, SpaceError
 from tune_app.hints import hint
@@ -23,7 +23,7 @@ from tune_app.results.tables.trial_table import ranked_rows, table_budgets, tria
 from tune_app.sweep.ray_tune.engine import Ended
 from tune_app.sweep.search.feasible import Draw
 from tune_app.sweep.search.tune_searcher import TaskQueue
-from tune_app.sweep.session import Outcome, Session, budget_name, count_outcome
+from tune_app.sweep.session import Outcome, Session, count_outcome
 from tune_app.sweep.signals import StopRequested, signal_name
 from tune_app.sweep.sweep_run import SweepRun
 from tune_app.sweep.trial.tasks import TrialTask
@@ -45,7 +45,7 @@ def plan_winners(
     for budget in budgets:
         ranked = ranked_rows(rows, sweep, budget)
         ranked.sort(key=lambda row: row.status != TrialStatus.FINISHED)  # stable: by rank within
-        winners[budget_name(budget)] = [row.trial_id for row in ranked[:top]]
+        winners[budget_key(budget)] = [row.trial_id for row in ranked[:top]]
     return winners
 
 

@@ -11,7 +11,7 @@ from tune_app.errors import SpaceError, SweepExistsError
 from tune_app.hints import hint
 from tune_app.results.housekeeping import require_files
 from tune_app.results.store import Resolved, SweepRecord, open_store, this_process
-from tune_app.results.store.names import resume_command
+from tune_app.results.store.names import numbered_name, resume_command
 from tune_app.sweep.final_run import with_final
 from tune_app.sweep.launch import (
     Launch,
@@ -45,20 +45,12 @@ def named(config: SweepConfig, storage: Path, *, new: bool = False) -> SweepConf
         SweepExistsError: The name is taken, by a sweep or by files of none.
     """
     store = open_store(storage)
-    taken = {record.name for record in store.list_sweeps(archived=True)}
-
-    def is_free(name: str) -> bool:
-        folder = store.sweep_folder(name)
-        return name not in taken and not (folder.is_dir() and any(folder.iterdir()))
-
-    if is_free(config.name):
+    if store.is_free(config.name):
         return config
     if new:
-        number = 2
-        while not is_free(f"{config.name}-{number}"):
-            number += 1
-        return config.model_copy(update={"name": f"{config.name}-{number}"})
-    if config.name in taken:
+        free = numbered_name(config.name, store.is_free)
+        return config.model_copy(update={"name": free})
+    if any(record.name == config.name for record in store.list_sweeps(archived=True)):
         again = resume_command(config.name, storage)
         raise SweepExistsError(
             f"a sweep named '{config.name}' exists",

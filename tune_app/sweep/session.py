@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tune_app.config.budget import budget_key, read_budget_key
 from tune_app.errors import StorageError, TuneAppError, UnknownSweepError
 from tune_app.results.store import TrialRecord
 from tune_app.results.store.names import resume_command
@@ -201,13 +202,13 @@ class SearchSession(Session):
 
     def refused(self) -> dict[str, int]:
         """Return how many draws never became a trial, by budget."""
-        return {budget_name(b): count for b, count in self.chooser.refused.items() if count}
+        return {budget_key(b): count for b, count in self.chooser.refused.items() if count}
 
     def _remember(self) -> None:
         """Give the chooser its trials back, the rungs what came by them, and what teaches."""
         config, chooser = self.config, self.chooser
         if config.search.sampler != "grid":  # a grid counts its refusals anew
-            counts = {_budget(name): count for name, count in self.record.refused.items()}
+            counts = {read_budget_key(name): count for name, count in self.record.refused.items()}
             chooser.refused.update(counts)
         sign = 1.0 if config.objective.mode == "max" else -1.0
         for trial in self.store.trials(self.name):
@@ -250,7 +251,7 @@ class SearchSession(Session):
             usable=sum(trial.status.is_ranked and trial.best_epoch is not None for trial in trials),
             seconds=seconds,
         )
-        rare = {budget_name(b): share for b, share in self.chooser.rare_budgets.items()}
+        rare = {budget_key(b): share for b, share in self.chooser.rare_budgets.items()}
         return replace(outcome, refused=self.refused(), rare=rare)
 
 
@@ -276,12 +277,3 @@ def epochs_saved(trials: list[TrialRecord]) -> int:
     return sum(
         int(trial.config["epochs"]) - trial.epochs for trial in trials if trial.status == "stopped"
     )
-
-
-def budget_name(budget: int | None) -> str:
-    """Return a budget as the record's keys have it."""
-    return "all" if budget is None else str(budget)
-
-
-def _budget(name: str) -> int | None:
-    return None if name == "all" else int(name)

@@ -1,7 +1,5 @@
 """Read and write the files of a trial: its checkpoint for resuming, and its best weights."""
 
-import contextlib
-import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tune_app.atomic_file import replacing
 from tune_app.errors import StorageError
 
 State = dict[str, Any]
@@ -68,15 +67,5 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def _replace(path: Path, content: State, *, durable: bool) -> None:
-    fresh = path.with_name(f"{path.name}.new")
-    try:
-        with fresh.open("wb") as file:
-            torch.save(content, file)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        fresh.replace(path)
-    except (OSError, RuntimeError) as error:  # torch's zip writer raises RuntimeError
-        with contextlib.suppress(OSError):
-            fresh.unlink(missing_ok=True)
-        raise StorageError(f"{path} cannot be written: {error}") from error
+    with replacing(path, durable=durable) as file:
+        torch.save(content, file)

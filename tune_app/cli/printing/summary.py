@@ -6,7 +6,7 @@ from typing import Any
 
 from tune_app.cli.printing.views import print_sweep_tables
 from tune_app.cli.printing.winners import print_finals
-from tune_app.config.budget import format_budget
+from tune_app.config.budget import budget_key, format_budget
 from tune_app.hints import Door
 from tune_app.results.humanize import duration_text
 from tune_app.results.store import Store, open_store
@@ -34,7 +34,7 @@ def outcome_json(outcome: Outcome, storage: Path) -> dict[str, Any]:
     record = store.get_sweep(outcome.name)
     rows = trial_rows(store, record)
     ranked = {
-        "all" if budget is None else str(budget): rows_json(ranked_rows(rows, record, budget))
+        budget_key(budget): rows_json(ranked_rows(rows, record, budget))
         for budget in table_budgets(record)
     }
     go_on = None if outcome.status == "complete" else resume_command(outcome.name, storage)

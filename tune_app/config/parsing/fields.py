@@ -3,7 +3,6 @@
 The words serve both the messages and the documentation, so the two cannot disagree.
 """
 
-import difflib
 import math
 import types
 from collections.abc import Iterable, Mapping
@@ -13,6 +12,7 @@ from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
 from pydantic import AfterValidator, AllowInfNan, BaseModel, ConfigDict, Strict
 from pydantic.fields import FieldInfo
 
+from tune_app.config.parsing.similar_names import proposal
 from tune_app.errors import SpaceError
 
 
@@ -107,20 +107,10 @@ def show(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:56]} ..."
 
 
-def did_you_mean(word: Any, known: Iterable[str]) -> str:
-    """Return the end of a message that proposes the most similar of `known`, or an empty text.
-
-    >>> did_you_mean("itn", ["int", "float"])
-    "; did you mean 'int'?"
-    """
-    near = difflib.get_close_matches(str(word)[:60].lower(), list(known), n=1)
-    return f"; did you mean '{near[0]}'?" if near else ""
-
-
 def one_of(word: Any, known: Iterable[str], *, noun: str) -> str:
     """Return the message for a `word` that is not among the `known` words."""
     names = list(known)
-    near = did_you_mean(word, names)
+    near = proposal(word, names)
     # With a proposal at hand, a long list would only distract from it.
     listed = "" if near and len(names) > 12 else f", expected one of {', '.join(names)}"
     return f"unknown {noun} {show(word)}{listed}{near}"
@@ -206,7 +196,7 @@ def _way_out(annotation: Any, value: Any) -> str:
             return f"; write {{{next(iter(keys_of(inner)))}: {word}}}"
     if isinstance(value, str):
         words = [leaf for leaf in leaves if isinstance(leaf, str)]
-        if near := did_you_mean(value, sorted(words)):
+        if near := proposal(value, sorted(words)):
             return near
         if bool in leaves and value.lower() in ("yes", "on", "no", "off", "true", "false"):
             return f"; write {'true' if value.lower() in ('yes', 'on', 'true') else 'false'}"

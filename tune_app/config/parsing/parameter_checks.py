@@ -6,8 +6,9 @@ from typing import Any
 
 from tune_app.config.budget import format_budget
 from tune_app.config.parameters import NETWORKS, SIZES, ReadUnless, ReadWhere
-from tune_app.config.parsing.fields import did_you_mean, show
+from tune_app.config.parsing.fields import show
 from tune_app.config.parsing.partial_config import Findings, PartialConfig
+from tune_app.config.parsing.similar_names import proposal
 from tune_app.config.parsing.validation import MAX_REPORTED
 from tune_app.config.space import Choice, Constant, Parameter, parents_first
 
@@ -29,7 +30,7 @@ def name_rules(config: PartialConfig) -> Findings:
         if config.has_user_model or (owner is None and config.takes_any):
             continue
         if owner is None:
-            near = did_you_mean(_SYNONYMS.get(name, name), config.fields)
+            near = proposal(_SYNONYMS.get(name, name), config.fields)
             text = f"nothing reads a parameter of this name{near or '; remove it'}"
         else:
             text = f"is a parameter of {owner}, but the model is {config.get('model')}; remove it"
@@ -97,7 +98,7 @@ def condition_rules(config: PartialConfig) -> Findings:
                     yield at, budget
             elif parent not in config.names:
                 known = [*config.names, *(["budget"] if config.get("budgets") else [])]
-                text = f"is not a parameter of this file{did_you_mean(parent, known)}"
+                text = f"is not a parameter of this file{proposal(parent, known)}"
                 yield at, text
             elif parent not in (name, *wrong) and (parameter_of := config.parameters.get(parent)):
                 yield from ((at, text) for text in _never_values(parent, parameter_of, accepted))
@@ -135,7 +136,7 @@ def values_of(parameter: Parameter, missed: Any) -> str:
             return f"it is always {show(value)}"
         case Choice(values=values):
             words = [value for value in values if isinstance(value, str)]
-            return f"it is one of {', '.join(map(show, values))}{did_you_mean(missed, words)}"
+            return f"it is one of {', '.join(map(show, values))}{proposal(missed, words)}"
     step = "" if parameter.step in (None, 1) else f" in steps of {parameter.step}"
     return f"it goes from {parameter.low} to {parameter.high}{step}"
 

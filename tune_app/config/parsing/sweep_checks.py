@@ -5,7 +5,7 @@ from typing import Any
 
 from tune_app.config.named_metrics import METRICS, metrics_of
 from tune_app.config.parameters import resolve_parameters
-from tune_app.config.parsing.fields import did_you_mean, same, show
+from tune_app.config.parsing.fields import same, show
 from tune_app.config.parsing.parameter_checks import (
     condition_rules,
     name_rules,
@@ -15,6 +15,7 @@ from tune_app.config.parsing.parameter_checks import (
     values_of,
 )
 from tune_app.config.parsing.partial_config import Findings, PartialConfig
+from tune_app.config.parsing.similar_names import proposal
 from tune_app.config.parsing.validation import Location
 from tune_app.config.sections import REGRESSION_SETS, SETS_WITH_PATH, SETS_WITH_TEST_SPLIT
 from tune_app.config.space import Constant
@@ -128,7 +129,7 @@ def _start_rules(config: PartialConfig) -> Findings:
         for name, value in values.items():
             at = (*start, name)
             if name not in config.names:
-                near = did_you_mean(name, config.names)
+                near = proposal(name, config.names)
                 yield at, f"is not a parameter of this file{near or '; add it under parameters'}"
             elif parameter := config.parameters.get(name):
                 if not parameter.contains(value):

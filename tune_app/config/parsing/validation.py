@@ -19,11 +19,11 @@ from tune_app.config.parsing.fields import (
     ConfigSection,
     annotation_of,
     describe,
-    did_you_mean,
     keys_of,
     must_be,
     one_of,
 )
+from tune_app.config.parsing.similar_names import proposal
 
 Location = tuple[str | int, ...]  # keys and list positions from the top of the file
 MAX_REPORTED = 100  # problems of one kind in one place; a file with more is not a search file
@@ -74,7 +74,7 @@ class Reading:
             here = (*at, key)
             if key in raw:
                 self.value(annotation_of(info), raw[key], here)
-            elif any(did_you_mean(word, [key]) for word in unknown[:MAX_REPORTED]):
+            elif any(proposal(word, [key]) for word in unknown[:MAX_REPORTED]):
                 continue
             elif info.is_required():
                 self.find(here, f"is missing; it must be {describe(annotation_of(info))}")

@@ -5,14 +5,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tune_app.config.budget import format_budget
+from tune_app.config.budget import budget_key, format_budget
 from tune_app.errors import ExportError, StorageError
 from tune_app.hints import hint
 from tune_app.report.export.export_choice import ExportChoice, pick_trial
 from tune_app.report.export.exported import CARD_FILE, METRICS_FILE
 from tune_app.report.export.model_card import markdown_table
 from tune_app.report.export.trial_export import write_export
-from tune_app.results.final_results import budget_label
 from tune_app.results.store import Store
 from tune_app.results.tables.trial_table import table_budgets
 
@@ -69,7 +68,7 @@ def exports_in(directory: Path) -> list[Path]:
 
 def budget_folder(limit: int | None) -> str:
     """Return the name of the folder of a budget's network."""
-    return budget_label(None) if limit is None else format_budget(limit)
+    return budget_key(None) if limit is None else format_budget(limit)
 
 
 def _check_directory(directory: Path) -> None:

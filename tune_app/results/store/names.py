@@ -1,10 +1,10 @@
 """Names of sweeps: which are allowed, and which was meant."""
 
-import difflib
 import json
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 from tune_app.errors import TuneAppError
@@ -42,7 +42,6 @@ def storage_name(storage: Path) -> str:
     return str(json.loads(text)["url"])
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str | None:
-    """Return "did you mean 'NAME'?" where a known name is near."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"did you mean '{close[0]}'?" if close else None
+def numbered_name(name: str, is_free: Callable[[str], bool]) -> str:
+    """Return NAME-2, NAME-3, ...: the first that is free."""
+    return next(other for n in count(2) if is_free(other := f"{name}-{n}"))

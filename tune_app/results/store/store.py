@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tune_app.config.parsing.similar_names import did_you_mean
 from tune_app.errors import (
     SweepBusyError,
     SweepExistsError,
@@ -21,7 +22,7 @@ from tune_app.results.store.database import (
     RemoteStorage,
     RowConflictError,
 )
-from tune_app.results.store.names import check_sweep_name, did_you_mean
+from tune_app.results.store.names import check_sweep_name
 from tune_app.results.store.ownership import describe_owner, is_alive, this_process
 from tune_app.results.store.records import EpochRecord, Record, SweepRecord, TrialRecord
 from tune_app.results.store.schema import (
@@ -132,6 +133,12 @@ class Store:
             done = connection.execute("DELETE FROM sweeps WHERE name = :name", {"name": name})
         if not done.rowcount:
             raise self._unknown_sweep(name)
+
+    def is_free(self, name: str) -> bool:
+        """Tell whether there is neither a sweep of that name nor a file in its folder."""
+        folder = self.sweep_folder(name)
+        found = self._database.rows("SELECT name FROM sweeps WHERE name = :name", name=name)
+        return not found and not (folder.is_dir() and any(folder.iterdir()))
 
     def sweep_folder(self, name: str) -> Path:
         """Return the folder of a sweep's files, whether it is there or not."""

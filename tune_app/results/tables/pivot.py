@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tune_app.config.parsing.similar_names import did_you_mean
 from tune_app.errors import TuneAppError
 from tune_app.results.ranking import is_number
 from tune_app.results.statistics import sample_mean, sample_std
-from tune_app.results.store.names import did_you_mean
 from tune_app.results.tables.layout import Column, Layout, value_text
 from tune_app.results.tables.spread_text import BEST_MARK, spread_text
 from tune_app.results.tables.trial_row import TrialRow

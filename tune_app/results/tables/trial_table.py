@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from tune_app.config.budget import budget_key
+from tune_app.config.parsing.similar_names import did_you_mean
 from tune_app.errors import TuneAppError
 from tune_app.results.ranking import rank_rows, with_ranks
-from tune_app.results.store.names import did_you_mean
 from tune_app.results.store.records import EpochRecord, SweepRecord, TrialRecord
 from tune_app.results.store.store import Store
 from tune_app.results.tables.trial_row import ParameterRow, RankedRow, TrialRow
@@ -196,7 +197,7 @@ def sweep_summary(store: Store, sweep: SweepRecord) -> dict[str, Any]:
     for budget in table_budgets(sweep):
         ranked = ranked_rows(rows, sweep, budget)
         value = ranked[0].measured(metric) if ranked else None
-        best["all" if budget is None else str(budget)] = value
+        best[budget_key(budget)] = value
     return {
         "name": sweep.name,
         "status": sweep.status,

@@ -14,6 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from tune_app.atomic_file import replacing
 from tune_app.errors import StorageError
 from tune_app.results.places import cache_folder, default_storage
 from tune_app.results.store.names import MIRROR_FILE
@@ -165,10 +166,5 @@ class Mirror:
         return state
 
     def _keep(self, state: dict[str, Any]) -> None:
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            fresh = self.folder / f"{MIRROR_FILE}.new"
-            fresh.write_text(json.dumps(state), encoding="utf-8")
-            fresh.replace(self.folder / MIRROR_FILE)
-        except OSError as error:
-            raise StorageError(f"{self.folder} cannot be written: {error}") from error
+        with replacing(self.folder / MIRROR_FILE) as file:
+            file.write(json.dumps(state).encode())

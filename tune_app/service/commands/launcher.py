@@ -21,6 +21,7 @@ from tune_app.errors import (
 )
 from tune_app.hints import Door
 from tune_app.results.store import Store, SweepRecord, is_of_this_host
+from tune_app.results.store.names import numbered_name
 from tune_app.service.commands.command_queue import Command, CommandQueue
 from tune_app.service.commands.command_start import State, starter_of
 from tune_app.service.pages.equivalent_commands import RunOptions, run_arguments
@@ -189,19 +190,20 @@ class Launcher:
 
     def _free_name(self, name: str, *, new: bool) -> str:
         self._forget_refused(name)
-        taken = {sweep.name for sweep in self.store.list_sweeps(archived=True)}
-        taken |= {command.name for command in self.commands()}
-        # A folder of that name without a record is not overwritten either.
-        if name not in taken and not self.store.sweep_folder(name).exists():
+        waiting = {command.name for command in self.commands()}
+
+        def is_free(name: str) -> bool:
+            # A folder, even an empty one, may be of a sweep that is about to begin.
+            folder = self.store.sweep_folder(name)
+            return name not in waiting and self.store.is_free(name) and not folder.exists()
+
+        if is_free(name):
             return name
         if not new:
             raise SweepExistsError(
                 f"a sweep named '{name}' exists: resume it, or choose another name"
             )
-        number = 2
-        while f"{name}-{number}" in taken or self.store.sweep_folder(f"{name}-{number}").exists():
-            number += 1
-        return f"{name}-{number}"
+        return numbered_name(name, is_free)
 
     def _forget_refused(self, name: str) -> None:
         for command in self.commands():

@@ -7,6 +7,7 @@ is 4.8 MB and needs inline styles, which the Content-Security-Policy refuses.
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from tune_app.config.budget import budget_key
 from tune_app.results.ranking import pareto_front
 from tune_app.results.store import SweepRecord
 from tune_app.results.tables.trial_row import TrialRow
@@ -90,7 +91,7 @@ def _progress(rows: Sequence[TrialRow], record: SweepRecord) -> dict[str, Any]:
                 ended.append(place)
                 best.append(value)
         steps = {"ended": ended[-MOST_STEPS:], "value": best[-MOST_STEPS:]}
-        curves["all" if budget is None else str(budget)] = steps
+        curves[budget_key(budget)] = steps
     return {"ended": len(numbers.trials), "curves": curves}
 
 
@@ -146,7 +147,7 @@ def _rungs(rows: Sequence[TrialRow], record: SweepRecord) -> dict[str, list[dict
 
     numbers = rung_numbers(rows, record)
     return {
-        "all" if budget is None else str(budget): [dict(vars(rung)) for rung in rungs]
+        budget_key(budget): [dict(vars(rung)) for rung in rungs]
         for budget, rungs in numbers.items()
         if any(rung.came for rung in rungs)
     }

@@ -12,9 +12,9 @@ from functools import cached_property
 from typing import Any
 
 from tune_app.config.budget import parse_budget
+from tune_app.config.parsing.similar_names import did_you_mean
 from tune_app.config.parsing.yaml_text import parse_scalar
 from tune_app.errors import SpaceError, TuneAppError
-from tune_app.results.store.names import did_you_mean
 from tune_app.results.tables.layout import value_text
 from tune_app.results.tables.trial_table import HEADINGS
 

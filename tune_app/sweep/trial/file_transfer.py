@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from tune_app.atomic_file import replacing
 from tune_app.errors import StorageError
 from tune_app.results.transfer.bucket import Bucket
 
@@ -152,15 +153,8 @@ class FileReceiver:
 
     def write(self, name: str, content: bytes) -> None:
         path = self._path(name)
-        fresh = path.with_name(f"{path.name}.new")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            fresh.write_bytes(content)
-            fresh.replace(path)
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                fresh.unlink(missing_ok=True)
-            raise StorageError(f"{path} cannot be written: {error}") from None
+        with replacing(path) as file:
+            file.write(content)
 
     def read(self, name: str) -> bytes | None:
         try:
