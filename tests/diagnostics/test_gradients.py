@@ -59,5 +59,5 @@ def test_a_record_without_norms_says_how_to_get_them(bench):
     subjects = bench.subjects("digits", ["t0001"])
     for epoch in bench.store.epochs("digits", "t0001"):
         bench.store.record_epoch(type(epoch)(**{**vars(epoch), "grad_norm": None}))
-    with pytest.raises(DiagnosisError, match="give --by-step, which trains again"):
+    with pytest.raises(DiagnosisError, match="by_step=True trains again and records it"):
         diagnose_gradients(subjects)
