@@ -6,7 +6,12 @@ import pytest
 
 from tune_app.config.files import parse_sweep
 from tune_app.results.store import SweepRecord, TrialRecord, open_store
-from tune_app.sweep.search.parameter_importance import METHODS, importance_among, sweep_importance
+from tune_app.sweep.search.parameter_importance import (
+    METHODS,
+    importance_among,
+    importance_over_budgets,
+    sweep_importance,
+)
 
 TEXT = """
 name: known
@@ -115,7 +120,7 @@ def test_a_conditional_parameter_has_a_share_by_ped_anova_only(config):
 def test_where_there_is_no_answer_there_is_a_reason(config, method):
     few = importance_among(made_trials(9), config, method)
     assert few.shares == {}
-    assert few.reason == "9 trials have a result, and 10 is the fewest to judge by"
+    assert few.reason == "9 trials have a result; at least 10 are needed"
     same = [replace(trial, val_accuracy=0.5) for trial in made_trials(20)]
     found = importance_among(same, config, method)
     assert (found.shares, found.reason) == ({}, "all 20 trials have the same result")
@@ -156,3 +161,25 @@ def test_each_budget_is_judged_by_the_trials_drawn_for_it(tmp_path, config):
     ]
     assert found[0].shares == importance_among(small, config, "fanova").shares
     assert found[1].reason
+
+
+def test_budgets_with_too_few_trials_each_are_judged_together(tmp_path, config):
+    store = open_store(tmp_path)
+    store.create_sweep(
+        SweepRecord(
+            name="known",
+            dataset="digits",
+            model="fcn",
+            budgets=config.budgets,
+            config=config.to_dict(),
+        )
+    )
+    trials = [*made_trials(8, budget=1_000), *made_trials(8, budget=3_000, seed=1)]
+    for number, trial in enumerate(trials, start=1):
+        store.add_trial(replace(trial, number=number, trial_id=f"t{number:04d}"))
+    sweep = store.get_sweep("known")
+    assert not any(one.shares for one in sweep_importance(store, sweep))
+    together = importance_over_budgets(store, sweep)
+    assert [one.method for one in together] == list(METHODS)
+    assert {(one.budget, one.trials) for one in together} == {(None, 16)}
+    assert max(together[0].shares, key=together[0].shares.__getitem__) == "lr"

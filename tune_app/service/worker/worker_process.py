@@ -64,7 +64,15 @@ class Worker:
         return str(path)
 
     def importance(self, sweep: str, revision: str) -> list[dict[str, Any]]:
-        """Return which parameters mattered, by method and budget."""
+        """Return which parameters mattered, by method and budget.
+
+        Where no budget has enough trials, the trials of all budgets follow, together.
+        """
+        from tune_app.sweep.search.parameter_importance import importance_over_budgets
+
+        found = self._importance(sweep, revision)
+        if len({one.budget for one in found}) > 1 and not any(one.shares for one in found):
+            found = [*found, *importance_over_budgets(self.store, self.store.get_sweep(sweep))]
         return [
             {
                 "method": one.method,
@@ -74,7 +82,7 @@ class Worker:
                 "left_out": dict(one.left_out),
                 "reason": one.reason,
             }
-            for one in self._importance(sweep, revision)
+            for one in found
         ]
 
     def why(self, sweep: str, revision: str) -> dict[str, Any]:

@@ -49,6 +49,16 @@ def sweep_importance(store: Store, sweep: SweepRecord) -> list[Importance]:
     ]
 
 
+def importance_over_budgets(store: Store, sweep: SweepRecord) -> list[Importance]:
+    """Return what mattered among the trials of all budgets together, by method.
+
+    It says less than `sweep_importance`, since a parameter may matter in large networks alone; it
+    needs ten trials in all, where that needs ten of each budget.
+    """
+    trials = [trial for trial in store.trials(sweep.name) if trial.stage == "search"]
+    return [importance_among(trials, sweep.sweep_config, method) for method in METHODS]
+
+
 def importance_among(
     trials: Sequence[TrialRecord], config: SweepConfig, method: str, budget: int | None = None
 ) -> Importance:
@@ -92,7 +102,7 @@ def _reason_against(
     scored: Sequence[TrialRecord], compared: Sequence[str], metric: str
 ) -> str | None:
     if len(scored) < FEWEST_TRIALS:
-        return f"{len(scored)} trials have a result, and {FEWEST_TRIALS} is the fewest to judge by"
+        return f"{len(scored)} trials have a result; at least {FEWEST_TRIALS} are needed"
     if not compared:
         return "no parameter varies in all of its trials"
     if len({trial.measured(metric) for trial in scored}) == 1:

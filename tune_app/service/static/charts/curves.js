@@ -72,12 +72,12 @@ export const drawCurves = (figure, curves, { bestEpochs = {} } = {}) => {
   box.removeAttribute("aria-busy");
   const columns = Object.assign(document.createElement("div"), { className: "charts" });
   box.replaceChildren(columns);
-  for (const kind of ["accuracy", "loss"]) {
-    const series = seriesOf(trials, kind);
-    if (!series.length) continue;
-    const part = columns.appendChild(document.createElement("div"));
-    drawKind(part, kind, series, bestEpochs);
-  }
+  const kinds = ["accuracy", "loss"]
+    .map((kind) => ({ kind, series: seriesOf(trials, kind) }))
+    .filter(({ series }) => series.length)
+    .map((one) => ({ ...one, part: columns.appendChild(document.createElement("div")) }));
+  // Drawn when all parts are there: a part is as wide as the others leave it.
+  for (const { kind, series, part } of kinds) drawKind(part, kind, series, bestEpochs);
   const items = trials.map(({ trial }, place) => ({
     label: trial,
     mark: lineMark(`line ${colourOf(place)}`),

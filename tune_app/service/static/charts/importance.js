@@ -62,9 +62,10 @@ export const drawImportance = (figure, found) => {
     }
   }
   const [{ method, budget, trials }] = answers;
+  const together = budgets.length ? "each budget alone has too few" : "there are no budgets";
   const among =
     budget === null
-      ? `all ${trials} trials with a result`
+      ? `all ${trials} trials with a result (${together})`
       : "the trials that were drawn for each budget";
   caption(figure, `share of the differences in the objective, by ${method}, among ${among}`);
   if (budget !== null) {
