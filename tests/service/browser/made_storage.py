@@ -28,4 +28,5 @@ def fill_storage(folder: Path) -> None:
     make_sweep(store, WORDS, 30, seed=2)
     make_sweep(store, REGRESSION.replace("curve", "outlier"), 12, seed=1)
     store.update_trial("outlier", "t0001", val_loss=500.0)
+    store.update_sweep("curve", refused={"all": 3})
     store.close()

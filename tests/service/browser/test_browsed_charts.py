@@ -53,3 +53,33 @@ def test_a_chart_without_anything_to_draw_is_one_line(open_page):
     empty = page.locator("#progress.is-empty")
     empty.wait_for()
     assert empty.bounding_box()["height"] < 80
+
+
+def test_a_complete_sweep_says_how_many_draws_were_refused(open_page):
+    page = open_page("/sweeps/curve")
+    assert "6 finished, 6 stopped of 20 planned" in page.locator("#head .counts").inner_text()
+    said = page.locator("#head").get_by_text("3 draws were refused before training")
+    assert said.is_visible()
+
+
+def test_the_best_trial_of_each_budget_comes_first_with_what_it_gained(open_page):
+    page = open_page("/sweeps/made")
+    cards = page.locator("#head .card")
+    assert cards.count() == 4
+    best = cards.first
+    assert best.locator("dt").text_content() == "Best at most 10k"
+    assert "in the last 10 trials" in best.text_content()
+    trial = best.get_by_role("link").get_attribute("href")
+    first = page.locator("table.trials tbody tr").first.get_attribute("data-trial")
+    assert cards.last.get_by_role("link").get_attribute("href") == f"/sweeps/made/trials/{first}"
+    best.get_by_role("link").click()
+    page.wait_for_url(f"**{trial}")
+
+
+def test_the_first_columns_stay_in_sight_when_a_table_is_scrolled(open_page):
+    page = open_page("/sweeps/made?table=all", viewport={"width": 700, "height": 900})
+    link = page.locator("table.trials tbody a").first
+    before = link.bounding_box()["x"]
+    page.locator("#table .scroll").evaluate("box => { box.scrollLeft = 400 }")
+    assert page.locator("#table .scroll").evaluate("box => box.scrollLeft") > 100
+    assert abs(link.bounding_box()["x"] - before) < 60

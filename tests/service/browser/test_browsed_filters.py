@@ -114,3 +114,17 @@ def test_a_finger_brushes_an_axis_and_does_not_scroll_the_page(open_page):
     touch("touchEnd")
     wait_until(lambda: "lr%3E%3D" in address(page), 10)
     assert page.evaluate("scrollY") == before
+
+
+def test_the_menu_of_columns_shows_its_buttons_and_does_not_cover_its_own(open_page):
+    page = open_page("/sweeps/made?table=all")
+    summary = page.locator("summary", has_text="Choose columns")
+    summary.scroll_into_view_if_needed()
+    summary.click()
+    box = page.locator(".columns-menu form").bounding_box()
+    for name in ("Apply columns", "Reset columns"):
+        button = page.locator(".columns-menu .choices").get_by_text(name).bounding_box()
+        assert box["y"] <= button["y"]
+        assert button["y"] + button["height"] <= box["y"] + box["height"]
+    summary.click()  # it is not covered: a click closes the menu
+    assert not page.locator(".columns-menu form").is_visible()

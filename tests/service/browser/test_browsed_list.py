@@ -81,3 +81,20 @@ def test_fewer_than_two_trials_cannot_be_compared_and_ticks_of_other_pages_count
     button.click()
     page.get_by_role("heading", name="Compare 2 trials").wait_for()
     assert f"trial=made%3A{trial}" in page.url
+
+
+def test_a_comparison_shows_differences_first_and_marks_the_best(open_page):
+    page = open_page("/compare?trial=made:t0001&trial=made:t0005")
+    titles = page.locator("table.compare tr.group").all_text_contents()
+    assert titles[0] == "results"
+    assert titles[-1] == "the same in all"
+    rows = page.locator("table.compare tbody:last-of-type tr:not(.group)")
+    assert page.locator("table.compare tbody:last-of-type tr.differs").count() == 0 < rows.count()
+    accuracy = page.locator("tr.differs", has_text="validation accuracy").first
+    values = [
+        float(text.removesuffix(" best")) for text in accuracy.locator("td").all_text_contents()
+    ]
+    winner = float(accuracy.locator("td.winner").text_content().removesuffix(" best"))
+    assert winner == max(values)
+    curves = page.locator("#curves").bounding_box()
+    assert curves["y"] < page.locator("table.compare").bounding_box()["y"]
