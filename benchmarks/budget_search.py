@@ -27,6 +27,7 @@ import optuna
 from scipy.stats import wilcoxon
 
 from tune_app.config.files import parse_sweep
+from tune_app.config.trial_config import TrialConfig
 from tune_app.models.fcn import plan_fcn
 from tune_app.sweep.search.feasible import Draw, FeasibleSpace
 from tune_app.sweep.search.samplers import BudgetSampler, to_distribution
@@ -69,7 +70,8 @@ class FunnelSpace(FeasibleSpace):
     def plan(self, parameters: Any, budget: int | None) -> Draw:
         widths = funnel(parameters["layers"], parameters["width"])
         weights = plan_fcn((1, 28, 28), widths, 10).weights
-        return Draw(dict(parameters), {**parameters, "widths": widths}, weights, 0, budget, None)
+        config = TrialConfig.from_json("fcn", {**parameters, "widths": widths})
+        return Draw(dict(parameters), config, weights, 0, budget, None)
 
 
 class Surrogate:

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from tune_app.config.parameters import resolve_parameters
+from tune_app.config.trial_config import resolve_parameters
 from tune_app.data.batches import Normalize
 from tune_app.diagnostics.examples import SplitExamples
 from tune_app.diagnostics.mathematics.landscape import Landscape

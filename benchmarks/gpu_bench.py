@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from tune_app.config.parameters import resolve_parameters
 from tune_app.config.sections import DatasetConfig
+from tune_app.config.trial_config import TrialConfig, resolve_parameters
 from tune_app.data.batches import Normalize
 from tune_app.data.sets import load_search_data
 from tune_app.errors import TuneAppError
@@ -131,16 +131,16 @@ def to_device(data: TrainingData, device: torch.device) -> TrainingData:
     return TrainingData(**moved, normalize=normalize, outputs=data.outputs)
 
 
-def configure(kind: str, **values: Any) -> dict[str, Any]:
+def configure(kind: str, **values: Any) -> TrialConfig:
     return resolve_parameters(kind, values, fill=False)
 
 
-def build(kind: str, config: dict[str, Any], device: torch.device, seed: int = 0) -> nn.Module:
+def build(kind: str, config: TrialConfig, device: torch.device, seed: int = 0) -> nn.Module:
     torch.manual_seed(seed)
     return build_network(kind, config, SHAPE, CLASSES).to(device)
 
 
-def build_members(configs: list[dict[str, Any]], device: torch.device) -> list[Member]:
+def build_members(configs: list[TrialConfig], device: torch.device) -> list[Member]:
     """Return a member for each config, with the seeds 0, 1, ..."""
     return [
         Member(build("fcn", config, device, seed), config, seed)

@@ -29,8 +29,9 @@ from unittest import mock
 import torch
 from torch import nn
 
-from tune_app.config.parameters import resolve_parameters
+from tune_app.config.parameters import TrainingParameters
 from tune_app.config.sections import DatasetConfig
+from tune_app.config.trial_config import resolve_parameters
 from tune_app.data.sets import load_search_data
 from tune_app.models import build_network
 from tune_app.training import loop
@@ -119,8 +120,8 @@ class Bench:
         yield epoch
 
 
-def unfused(weights: Any, config: Any) -> torch.optim.Optimizer:
-    return torch.optim.Adam(weights, lr=config["lr"])
+def unfused(weights: Any, training: TrainingParameters) -> torch.optim.Optimizer:
+    return torch.optim.Adam(weights, lr=training.lr)
 
 
 def comparisons(bench: Bench) -> dict[str, tuple[Any, Any]]:

@@ -3,7 +3,7 @@
 from random import Random
 from typing import Any
 
-from tune_app.config.parameters import resolve_parameters
+from tune_app.config.trial_config import resolve_parameters
 
 IMAGE_SHAPES = [(1, 8, 8), (1, 14, 14), (3, 16, 16), (1, 12, 20), (2, 9, 7)]
 ACTIVATIONS = ["relu", "leaky_relu", "tanh", "sigmoid", "gelu"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from tune_app.config.files import parse_sweep
-from tune_app.config.parameters import resolve_parameters
+from tune_app.config.trial_config import TrialConfig, resolve_parameters
 from tune_app.config.user_functions import code_folder
 from tune_app.data.sets import load_search_data
 from tune_app.models.network import build_network, plan_network
@@ -99,7 +99,7 @@ class Workshop:
             weights=plan.weights,
             macs=plan.macs,
             parameters=parameters,
-            config=config,
+            config=config.to_json(),
             sampler="tpe",
             seed=1_000 + number,
             **fields,
@@ -136,6 +136,8 @@ def train(model, config, seed, data):
     """Yield every epoch's result, and the network, as a trial trains it."""
     torch.set_num_threads(1)
     torch.manual_seed(seed)
+    name = model if isinstance(model, str) else model.reference
+    config = TrialConfig.from_json(name, config)
     network = build_network(model, config, data.input_shape, data.outputs)
     ready = TrainingData.from_search(data, torch.device("cpu"))
     for result in train_epochs(network, ready, config, seed=seed):

@@ -6,6 +6,8 @@ import pytest
 
 from tune_app.actions.live_progress import plain_line
 from tune_app.config.files import parse_sweep
+from tune_app.config.parameters import TrainingParameters
+from tune_app.config.trial_config import TrialConfig
 from tune_app.sweep.progress import SweepProgress
 from tune_app.sweep.search.feasible import Draw
 from tune_app.sweep.trial.tasks import Ledger, TrialTask
@@ -30,7 +32,9 @@ search: {trials: 4}
 )
 def test_it_tells_the_time_left_while_something_is(ended, tells):
     ledger = Ledger(started=time.time() - 20, epochs_run=8)
-    draw = Draw({}, {}, weights=900, macs=900, budget=1_000, fill_share=None)
+    draw = Draw(
+        {}, TrialConfig(TrainingParameters()), weights=900, macs=900, budget=1_000, fill_share=None
+    )
     for number in range(4):
         live = ledger.add(TrialTask(f"t{number}", number, draw, "tpe", 0, (), ""))
         if number < ended:

@@ -7,15 +7,11 @@ import pytest
 from hypothesis import given, settings
 from search_files import parameters
 
-from tune_app.config.parameters import (
-    CnnParameters,
-    FcnParameters,
-    TrainingParameters,
-    parameter_fields,
-    resolve_parameters,
-)
+from tune_app.config.network_kinds import parameter_fields
+from tune_app.config.parameters import CnnParameters, FcnParameters, TrainingParameters
 from tune_app.config.space import Choice, FloatRange, IntRange
 from tune_app.config.sweep import SweepConfig
+from tune_app.config.trial_config import TrialConfig, resolve_parameters
 from tune_app.errors import SpaceError
 
 
@@ -149,7 +145,8 @@ def test_whatever_a_file_allows_resolves_to_json(raw):
                 case _:
                     values[name] = parameter.value
     config = resolve_parameters("fcn", values, fill=False)
-    assert json.loads(json.dumps(config)) == config
+    assert json.loads(json.dumps(config.to_json())) == config
+    assert TrialConfig.from_json("fcn", config.to_json()).to_json() == config.to_json()
     assert {name: value for name, value in values.items() if not isinstance(value, tuple)} == {
         name: config[name] for name, value in values.items() if not isinstance(value, tuple)
     }

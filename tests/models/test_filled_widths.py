@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from drawn_networks import draw_network
 
-from tune_app.config.parameters import resolve_parameters
+from tune_app.config.trial_config import resolve_parameters
 from tune_app.errors import BuildError
 from tune_app.models import fill_widths, plan_network
 
@@ -19,7 +19,7 @@ Case = tuple[dict[str, Any], tuple[int, ...], int, int, int | None]
 
 
 def plan_with(model, config, input_shape, outputs, sizes):
-    return plan_network(model, {**config, KEYS[model][0]: sizes}, input_shape, outputs)
+    return plan_network(model, config.with_sizes(sizes), input_shape, outputs)
 
 
 def draw_cases(model: str, seed: str, factors: list[float], max_layers: int) -> Iterator[Case]:
@@ -65,7 +65,7 @@ def test_filled_networks_never_exceed_budget_or_macs(model):
     for _ in range(500):
         config, input_shape, outputs, budget, max_macs = next(cases)
         sizes = fill_widths(model, config, input_shape, outputs, budget=budget, max_macs=max_macs)
-        plan = plan_network(model, config | sizes, input_shape, outputs)
+        plan = plan_network(model, sizes, input_shape, outputs)
         assert plan.weights <= budget, (config, sizes)
         assert max_macs is None or plan.macs <= max_macs, (config, sizes)
 
@@ -141,7 +141,10 @@ def test_layers_stay_near_the_asked_ratio(model, values):
 def test_what_fills_a_budget_is_the_same_every_time(model, values, budget, sizes, weights):
     config = resolve_parameters(model, values, fill=True)
     found = [fill_widths(model, config, MNIST, 10, budget=budget) for _ in range(3)]
-    assert found == [{KEYS[model][0]: sizes}] * 3
+    assert [filled.layer_sizes for filled in found] == [sizes] * 3
+    replaced = {*KEYS[model][1:], "taper", "channel_growth"}
+    kept = {name: value for name, value in config.items() if name not in replaced}
+    assert found[0] == {**kept, KEYS[model][0]: sizes}
     assert plan_with(model, config, MNIST, 10, sizes).weights == weights
 
 

@@ -10,7 +10,7 @@ import pytest
 from drawn_networks import draw_network
 from torch import nn
 
-from tune_app.config.parameters import resolve_parameters
+from tune_app.config.trial_config import resolve_parameters
 from tune_app.errors import BuildError
 from tune_app.models import build_network, plan_network
 from tune_app.models.cnn import build_cnn, plan_cnn

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from tune_app.config.trial_config import TrialConfig
 from tune_app.errors import BuildError, FunctionError
 from tune_app.models import UserModel, build_network, fill_widths, plan_network
 from tune_app.models.weights import count_macs, count_weights
@@ -52,6 +53,10 @@ def model(function, fill=None):
     return UserModel(f"nets:{function.__name__}", function, fill)
 
 
+def config_of(**values):
+    return TrialConfig.from_json("nets:small", values)
+
+
 @pytest.mark.parametrize(
     ("function", "config"),
     [
@@ -63,6 +68,7 @@ def model(function, fill=None):
     ids=lambda value: getattr(value, "__name__", ""),
 )
 def test_what_is_counted_is_what_is_built(function, config):
+    config = config_of(**config)
     plan = plan_network(model(function), config, SHAPE, OUTPUTS)
     network = build_network(model(function), config, SHAPE, OUTPUTS)
     assert plan.weights == count_weights(network)
@@ -71,7 +77,7 @@ def test_what_is_counted_is_what_is_built(function, config):
 
 
 def test_shared_layers_multiply_as_often_as_they_are_used():
-    plan = plan_network(model(shared), {}, SHAPE, OUTPUTS)
+    plan = plan_network(model(shared), config_of(), SHAPE, OUTPUTS)
     assert plan.weights == 64 + (64 * 64 + 64) + (64 * 10 + 10)
     assert plan.macs == 3 * 64 * 64 + 64 * 10
 
@@ -80,8 +86,8 @@ def test_shared_layers_multiply_as_often_as_they_are_used():
 def test_filling_takes_the_largest_number_that_fits(budget):
     own = model(small, "channels")
     for depth in (3, 1, 2):  # from far and from near what was solved before
-        solved = fill_widths(own, {"depth": depth}, SHAPE, OUTPUTS, budget=budget)
-        assert solved == {"channels": solved["channels"], "fill": "channels"}
+        solved = fill_widths(own, config_of(depth=depth), SHAPE, OUTPUTS, budget=budget)
+        assert solved == {"depth": depth, "channels": solved["channels"], "fill": "channels"}
         sizes = [
             count_weights(small(SHAPE, OUTPUTS, solved["channels"] + more, depth))
             for more in (0, 1)
@@ -91,7 +97,7 @@ def test_filling_takes_the_largest_number_that_fits(budget):
 
 def test_filling_keeps_max_macs_too():
     own = model(small, "channels")
-    solved = fill_widths(own, {"depth": 2}, SHAPE, OUTPUTS, budget=20_000, max_macs=100_000)
+    solved = fill_widths(own, config_of(depth=2), SHAPE, OUTPUTS, budget=20_000, max_macs=100_000)
     macs = [
         count_macs(small(SHAPE, OUTPUTS, solved["channels"] + more, 2), SHAPE) for more in (0, 1)
     ]
@@ -100,7 +106,7 @@ def test_filling_keeps_max_macs_too():
 
 def test_a_budget_below_the_smallest_network_is_refused():
     with pytest.raises(BuildError) as refused:
-        fill_widths(model(small, "channels"), {"depth": 2}, SHAPE, OUTPUTS, budget=20)
+        fill_widths(model(small, "channels"), config_of(depth=2), SHAPE, OUTPUTS, budget=20)
     smallest = count_weights(small(SHAPE, OUTPUTS, 1, 2))
     assert str(refused.value) == (
         f"with channels = 1 the network already has {smallest} weights, above the limit of 20"
@@ -109,7 +115,7 @@ def test_a_budget_below_the_smallest_network_is_refused():
 
 def test_a_parameter_that_decides_no_size_cannot_be_solved():
     with pytest.raises(BuildError) as refused:
-        fill_widths(model(bad_shape, "depth"), {}, SHAPE, OUTPUTS, budget=20_000)
+        fill_widths(model(bad_shape, "depth"), config_of(), SHAPE, OUTPUTS, budget=20_000)
     assert str(refused.value) == (
         "fill: with depth = 1,048,576 the network still has 195 weights, so depth does not decide "
         "its size; name another parameter in fill"
@@ -143,7 +149,7 @@ def test_a_network_that_does_not_fit_is_refused(function, told):
     own = model(function)
     for _ in range(2):  # the second time from memory
         with pytest.raises(BuildError) as refused:
-            plan_network(own, {"depth": 3}, SHAPE, OUTPUTS)
+            plan_network(own, config_of(depth=3), SHAPE, OUTPUTS)
         assert str(refused.value) == told
 
 
@@ -176,6 +182,6 @@ def test_parameters_of_the_training_reach_a_function_only_by_name():
     def any_of_them(input_shape, outputs, batch_size, **others):
         return batch_size, others
 
-    config = {"width": 3, "batch_size": 64, "lr": 0.1, "fill": "width"}
+    config = config_of(width=3, batch_size=64, lr=0.1, fill="width")
     assert model(any_of_them).arguments(config) == {"width": 3, "batch_size": 64}
     model(small).check(["depth", "mix"], others_read=True)

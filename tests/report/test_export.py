@@ -9,8 +9,8 @@ import torch
 from small_sweeps import DIGITS, Workshop, train
 
 from tune_app.config.files import load_sweep_file
-from tune_app.config.parameters import resolve_parameters
 from tune_app.config.sweep import SweepConfig
+from tune_app.config.trial_config import resolve_parameters
 from tune_app.data.sets import load_search_data
 from tune_app.errors import ExportError, UnknownSweepError, UnknownTrialError
 from tune_app.models.network import build_network, plan_network

@@ -12,8 +12,8 @@ from drawn_networks import draw_network
 from safetensors import safe_open
 from torch import nn
 
-from tune_app.config.parameters import resolve_parameters
 from tune_app.config.sections import ExportedNetwork
+from tune_app.config.trial_config import resolve_parameters
 from tune_app.errors import BuildError, ExportError
 from tune_app.models.network import build_network
 from tune_app.report.export import network_formats

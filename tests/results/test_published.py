@@ -3,7 +3,7 @@
 import pytest
 from final_sweeps import KNN, FinalSweep, two_budgets
 
-from tune_app.config.parameters import resolve_parameters
+from tune_app.config.trial_config import resolve_parameters
 from tune_app.models.network import plan_network
 from tune_app.results.statistics import holm, welch_p
 from tune_app.results.tables.network_notation import architecture_text

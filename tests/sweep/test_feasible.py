@@ -6,7 +6,7 @@ import pytest
 from nested_space import DIGITS, NESTED
 
 from tune_app.config.files import parse_sweep
-from tune_app.config.parameters import resolve_parameters
+from tune_app.config.trial_config import resolve_parameters
 from tune_app.errors import BudgetError
 from tune_app.models.network import build_network
 from tune_app.models.weights import count_weights

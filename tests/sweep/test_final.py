@@ -68,10 +68,10 @@ def a_trial(**changes):
 
 def test_a_constant_rate_is_retrained_for_the_best_epoch_and_an_annealed_one_for_all():
     constant = a_trial(best_epoch=7)
-    assert final_config(constant) == {**constant.config, "epochs": 7, "patience": None}
+    assert final_config("fcn", constant) == {**constant.config, "epochs": 7, "patience": None}
     for schedule in ("one_cycle", "cosine", "exponential", "step"):
         annealed = a_trial(best_epoch=7, config={**constant.config, "lr_schedule": schedule})
-        assert final_config(annealed)["epochs"] == 20
+        assert final_config("fcn", annealed)["epochs"] == 20
 
 
 def test_final_seeds_are_all_different_and_none_is_one_of_the_search():
@@ -145,7 +145,7 @@ class TestRuns:
         assert len({trial.seed for trial in store.trials("small")}) == 6 + len(finals)
         for trial in finals:
             source = store.get_trial("small", trial.source)
-            assert trial.config == final_config(source)
+            assert trial.config == final_config("fcn", source)
             assert (trial.weights, trial.parameters) == (source.weights, source.parameters)
             assert trial.epochs == trial.best_epoch == source.best_epoch
             assert (trial.val_accuracy, trial.val_loss) == (None, None)

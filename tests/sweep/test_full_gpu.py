@@ -2,8 +2,8 @@ from pathlib import Path
 
 import torch
 
-from tune_app.config.parameters import resolve_parameters
 from tune_app.config.sections import DatasetConfig
+from tune_app.config.trial_config import resolve_parameters
 from tune_app.data.sets import load_search_data
 from tune_app.models import plan_network
 from tune_app.sweep.search.feasible import Draw

@@ -6,6 +6,7 @@ import torch
 from sklearn.metrics import f1_score, r2_score
 
 import tune_app
+from tune_app.config.trial_config import TrialConfig
 from tune_app.data.sets import load_search_data
 from tune_app.models.network import build_network
 from tune_app.results.final_results import final_rows
@@ -40,7 +41,8 @@ def answers(sweep, trial, root):
     config = sweep.config
     data = load_search_data(config.dataset, root)
     ready = TrainingData.from_search(data, torch.device("cpu"))
-    model = build_network(config.model, trial.config, data.input_shape, data.outputs)
+    built = TrialConfig.from_json(config.model, trial.config)
+    model = build_network(config.model, built, data.input_shape, data.outputs)
     path = sweep.store.checkpoint_path(trial)
     model.load_state_dict(load_weights(path)[0])
     assert record.resolved.outputs == data.outputs

@@ -3,6 +3,8 @@ import math
 import pytest
 
 from tune_app.config.files import parse_sweep
+from tune_app.config.parameters import TrainingParameters
+from tune_app.config.trial_config import TrialConfig
 from tune_app.sweep.schedule.early_stopping import Rungs, rung_key, rungs_of
 
 
@@ -67,6 +69,9 @@ scheduler: {{type: {type}}}
 """
 
 
+TRIAL = TrialConfig(TrainingParameters(lr_schedule="constant"))
+
+
 def config_of(mode="cap", schedule="constant", epochs=30, type="asha"):
     text = FILE.format(mode=mode, schedule=schedule, epochs=epochs, type=type)
     if mode == "fill":
@@ -75,17 +80,18 @@ def config_of(mode="cap", schedule="constant", epochs=30, type="asha"):
 
 
 def test_in_cap_mode_rungs_are_those_of_the_smallest_budget_that_fits():
-    assert rung_key(config_of(), {"lr_schedule": "constant"}, 10_000, 4_000) == (5_000, None)
+    assert rung_key(config_of(), TRIAL, 10_000, 4_000) == (5_000, None)
 
 
 def test_in_fill_mode_rungs_are_those_of_the_budget_that_was_filled():
     config = config_of(mode="fill")
-    assert rung_key(config, {"lr_schedule": "constant"}, 10_000, 4_000) == (10_000, None)
+    assert rung_key(config, TRIAL, 10_000, 4_000) == (10_000, None)
 
 
 def test_searched_schedules_have_rungs_of_their_own():
     config = config_of(schedule="{choice: [constant, cosine]}")
-    assert rung_key(config, {"lr_schedule": "cosine"}, 5_000, 4_000) == (5_000, "cosine")
+    trial = TRIAL.with_training(lr_schedule="cosine")
+    assert rung_key(config, trial, 5_000, 4_000) == (5_000, "cosine")
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from tune_app.config.parameters import resolve_parameters
 from tune_app.config.sections import DatasetConfig
+from tune_app.config.trial_config import resolve_parameters
 from tune_app.data.sets import load_search_data
 from tune_app.training.loop import TrainingData
 

@@ -115,7 +115,7 @@ def test_a_resumed_training_ends_in_the_same_bits(
 def test_a_training_that_ended_by_patience_is_not_resumed(digits, make_fcn, make_config):
     config = make_config(lr=1e-9, patience=2, epochs=9)
     kept = MemoryCheckpoint()
-    results, reason = train(make_fcn(), digits, config | {"lr": 2.0}, checkpoint=kept)
+    results, reason = train(make_fcn(), digits, {**config, "lr": 2.0}, checkpoint=kept)
     assert reason == "patience"
     assert len(results) < 9
     losses = [result.val_loss for result in results]
@@ -170,7 +170,7 @@ def test_the_learning_rate_told_is_that_of_the_last_step(digits, make_fcn, make_
     results, _ = train(make_fcn(), digits, config)
     steps = math.ceil(len(digits.x_train) / 64)
     assert [result.lr for result in results] == [
-        learning_rate(config, epoch * steps - 1, steps) for epoch in (1, 2, 3)
+        learning_rate(config.training, epoch * steps - 1, steps) for epoch in (1, 2, 3)
     ]
 
 

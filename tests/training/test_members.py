@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 import torch
 
-from tune_app.config.parameters import resolve_parameters
+from tune_app.config.trial_config import resolve_parameters
 from tune_app.models import build_network
 from tune_app.training.evaluate import evaluate
 from tune_app.training.loop import DivergedError, train_epochs
@@ -39,8 +39,8 @@ def grainy_digits(digits):
 
 
 def config(**values):
-    given = {"widths": [32, 16], "batch_size": 64, "epochs": 5, **values}
-    return resolve_parameters("fcn", given, fill=False)
+    values = {"widths": [32, 16], "batch_size": 64, "epochs": 5, **values}
+    return resolve_parameters("fcn", values, fill=False)
 
 
 def make(**values):
@@ -49,7 +49,9 @@ def make(**values):
     for i, different in enumerate(DIFFERENCES):
         made = config(**dict(zip(NAMES, different, strict=True)) | values)
         if made["optimizer"] == "rmsprop":
-            made["lr"] /= 10  # its first step is of ten times the learning rate in every weight
+            made = made.with_training(
+                lr=made["lr"] / 10
+            )  # its first step is of ten times the learning rate in every weight
         torch.manual_seed(i)
         network = build_network("fcn", made, (1, 8, 8), 10)
         members.append(Member(network, made, seed=10 + i))
@@ -179,8 +181,8 @@ def test_members_end_one_by_one_and_the_others_go_on(digits):
 
 def test_a_member_ends_by_its_own_patience_or_target(digits):
     members = make(optimizer="adam", dropout=0.0, label_smoothing=0.0, epochs=6)
-    members[0].config |= {"lr": 1e-9, "weight_decay": 0.0, "patience": 1}
-    members[1].config |= {"target_loss": 1.0}
+    members[0].config = {**members[0].config} | {"lr": 1e-9, "weight_decay": 0.0, "patience": 1}
+    members[1].config = {**members[1].config} | {"target_loss": 1.0}
     expected = [train_alone(member, digits) for member in members]
     run = MemberRun(members, digits)
     results = train_to_the_end(run)
@@ -191,7 +193,7 @@ def test_a_member_ends_by_its_own_patience_or_target(digits):
 
 def test_a_member_that_diverges_leaves_the_others_alone(digits):
     members = make(optimizer="sgd", lr_schedule="constant")
-    members[1].config |= {"lr": 1e30}
+    members[1].config = {**members[1].config} | {"lr": 1e30}
     expected = [train_alone(members[number], digits) for number in (0, 2)]
     run = MemberRun(members, digits)
     results = train_to_the_end(run)

@@ -4,6 +4,7 @@ import sys
 import pytest
 import torch
 
+from tune_app.config.parameters import TrainingParameters
 from tune_app.training.optimizers import SGD, Adam, AdamW, RMSprop, build_optimizer
 
 CASES = {
@@ -36,8 +37,8 @@ def trained(make_optimizer):
 
 @pytest.mark.parametrize(("values", "theirs", "options"), CASES.values(), ids=CASES)
 def test_the_fast_kernels_do_what_the_slow_ones_do(values, theirs, options):
-    config = {"lr": 1e-2, "weight_decay": 0.1, "momentum": 0.0, "nesterov": False, **values}
-    ours = trained(lambda weights: build_optimizer(weights, config))
+    training = TrainingParameters(lr=1e-2, weight_decay=0.1, **values)
+    ours = trained(lambda weights: build_optimizer(weights, training))
     slow = {"lr": 1e-2, "weight_decay": 0.1, "foreach": False}
     expected = trained(lambda weights: theirs(weights, **slow, **options))
     torch.testing.assert_close(ours, expected)
@@ -46,11 +47,12 @@ def test_the_fast_kernels_do_what_the_slow_ones_do(values, theirs, options):
 def test_training_does_not_wait_for_the_compiler_to_be_imported():
     code = """
 import sys, torch
+from tune_app.config.parameters import TrainingParameters
 from tune_app.training.optimizers import build_optimizer
 layer = torch.nn.Linear(2, 2)
 for name in ("sgd", "adam", "adamw", "rmsprop"):
-    config = {"optimizer": name, "lr": 0.1, "weight_decay": 0, "momentum": 0, "nesterov": False}
-    optimizer = build_optimizer(layer.parameters(), config)
+    training = TrainingParameters(optimizer=name, lr=0.1)
+    optimizer = build_optimizer(layer.parameters(), training)
     optimizer.zero_grad()
     layer(torch.ones(1, 2)).sum().backward()
     optimizer.step()

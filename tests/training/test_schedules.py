@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch.optim import lr_scheduler
 
+from tune_app.config.parameters import TrainingParameters
 from tune_app.training.optimizers import SGD
 from tune_app.training.schedules import learning_rate
 
@@ -9,8 +10,8 @@ EPOCHS, STEPS = 12, 5  # per epoch
 
 
 def curve(**values):
-    config = {"lr": 0.2, "lr_gamma": 0.5, "warmup_epochs": 0, "epochs": EPOCHS, **values}
-    return [learning_rate(config, step, STEPS) for step in range(EPOCHS * STEPS)]
+    training = TrainingParameters(**{"lr": 0.2, "lr_gamma": 0.5, "epochs": EPOCHS, **values})
+    return [learning_rate(training, step, STEPS) for step in range(EPOCHS * STEPS)]
 
 
 def torch_curve(make_scheduler):
@@ -45,11 +46,11 @@ def test_schedules_are_those_of_torch(name):
 def test_warmup_rises_in_equal_steps_and_the_schedule_follows(name):
     warm = curve(lr_schedule=name, warmup_epochs=2)
     assert warm[:10] == pytest.approx([0.02 * step for step in range(1, 11)])
-    config = {"lr": 0.2, "lr_gamma": 0.5, "warmup_epochs": 0, "lr_schedule": name, "epochs": 10}
-    assert warm[10:] == [learning_rate(config, step, STEPS) for step in range(50)]
+    training = TrainingParameters(lr=0.2, lr_gamma=0.5, lr_schedule=name, epochs=10)
+    assert warm[10:] == [learning_rate(training, step, STEPS) for step in range(50)]
 
 
 @pytest.mark.parametrize("name", THEIRS)
 def test_a_training_of_one_step_has_a_rate(name):
-    config = {"lr": 0.2, "lr_gamma": 0.5, "warmup_epochs": 0, "epochs": 1, "lr_schedule": name}
-    assert 0 < learning_rate(config, 0, 1) <= 0.2
+    training = TrainingParameters(lr=0.2, lr_gamma=0.5, lr_schedule=name, epochs=1)
+    assert 0 < learning_rate(training, 0, 1) <= 0.2

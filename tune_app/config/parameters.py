@@ -1,17 +1,12 @@
 """Define every parameter that the network builders and the training loop read, each once."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
-from pydantic.fields import FieldInfo
+from pydantic import Field
 
-from tune_app.config.parsing.fields import ConfigSection, Flag, Number, Whole, one_of, thaw
-from tune_app.config.parsing.validation import Reading
+from tune_app.config.parsing.fields import ConfigSection, Flag, Number, Whole
 from tune_app.config.space import Parameter
-from tune_app.config.user_functions import is_function
-from tune_app.errors import SpaceError
 
 
 @dataclass(frozen=True)
@@ -200,87 +195,3 @@ class TrainingParameters(ConfigSection):
         description="mse on classes compares softmax outputs with one-hot labels; "
         "regression always uses mse",
     )
-
-
-NETWORKS: dict[str, type[FcnParameters] | type[CnnParameters]] = {
-    "fcn": FcnParameters,
-    "cnn": CnnParameters,
-}
-# The ways to give a network's sizes: the parameter that lists them all; or the three parameters
-# that describe them, the second of which is solved in fill mode.
-SIZES = {
-    "fcn": ("widths", "width", ("layers", "width", "taper")),
-    "cnn": ("channels_list", "channels", ("conv_layers", "channels", "channel_growth")),
-}
-
-
-def parameter_fields(model: str) -> dict[str, FieldInfo]:
-    """Return the parameters that a sweep of this model reads, without those of user code."""
-    network = {} if is_function(model) else NETWORKS[model].model_fields
-    return {**network, **TrainingParameters.model_fields}
-
-
-def resolve_parameters(
-    model: str, values: Mapping[str, Any], *, fill: bool, more: bool = False
-) -> dict[str, Any]:
-    """Return a trial's complete configuration: `values`, and defaults for the rest.
-
-    Sizes are in one form only: `widths`, or `layers`, `width` and `taper`; in fill mode without
-    the `width` or `channels` that is still to be solved. Unknown values are kept for user code: if
-    a user's function builds the network, or with `more`, if one trains it.
-
-    Raises:
-        SpaceError: `values` cannot be combined, or one of them is wrong or unknown.
-    """
-    fields = parameter_fields(model)
-    unknown = [name for name in values if name not in fields]
-    if unknown and not (more or is_function(model)):
-        raise SpaceError(one_of(unknown[0], fields, noun="parameter"))
-    config: dict[str, Any] = {name: thaw(values[name]) for name in unknown}
-    parts = [TrainingParameters] if is_function(model) else [NETWORKS[model], TrainingParameters]
-    for part in parts:
-        own = {name: value for name, value in values.items() if name in part.model_fields}
-        try:
-            config |= part.model_validate(own).model_dump(mode="json")
-        except ValidationError:
-            reading = Reading()
-            reading.fields(part, own)
-            (name,), text = reading.findings[0]
-            raise SpaceError(f"{name}: {text}") from None
-    if is_function(model):
-        _check_training(config)
-        return config
-    listed, solved, spelled = SIZES[model]
-    if values.get(listed) is not None:
-        if doubled := [name for name in spelled if name in values]:
-            raise SpaceError(f"{listed} and {doubled[0]} both give the sizes; remove one of them")
-        if fill:
-            raise SpaceError(f"{listed} leaves a budget nothing to fill; remove it")
-        for name in spelled:
-            del config[name]
-    else:
-        del config[listed]
-        if fill:
-            if solved in values:
-                raise SpaceError(f"{solved} is solved in fill mode; remove it")
-            del config[solved]
-    _check_training(config)
-    _check_network(model, config)
-    return config
-
-
-def _check_training(config: Mapping[str, Any]) -> None:
-    if config["nesterov"] and config["optimizer"] == "sgd" and config["momentum"] == 0:
-        raise SpaceError("nesterov needs a momentum above 0")
-
-
-def _check_network(model: str, config: Mapping[str, Any]) -> None:
-    if config["batch_norm"] and config["batch_size"] == 1:
-        raise SpaceError("batch_norm needs a batch_size of at least 2")
-    if isinstance(rates := config["dropout"], list):
-        if model == "fcn":
-            layers = len(config["widths"]) if "widths" in config else config["layers"]
-        else:
-            layers = max(1, len(config["head_widths"]))
-        if len(rates) != layers:
-            raise SpaceError(f"dropout lists {len(rates)} shares for {layers} hidden layers")

@@ -15,7 +15,8 @@ from pydantic import (
 )
 
 from tune_app.config.named_metrics import METRICS
-from tune_app.config.parameters import NETWORKS, TrainingParameters
+from tune_app.config.network_kinds import NETWORK_KINDS
+from tune_app.config.parameters import TrainingParameters
 from tune_app.config.parsing.fields import ConfigSection, Phrase, Text, show
 from tune_app.config.parsing.partial_config import Finding, PartialConfig
 from tune_app.config.parsing.similar_names import proposal
@@ -90,8 +91,8 @@ _NAMED = r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_]\S*$"
 
 
 def _checked_model(model: str) -> str:
-    if model not in NETWORKS and not is_function(model):
-        near = proposal(model, NETWORKS)
+    if model not in NETWORK_KINDS and not is_function(model):
+        near = proposal(model, NETWORK_KINDS)
         raise SpaceError(f"must be {_A_MODEL}, got {show(model)}{near}")
     return model
 
@@ -101,7 +102,9 @@ Model = Annotated[
     Text,
     AfterValidator(_checked_model),
     Phrase(_A_MODEL),
-    WithJsonSchema({"anyOf": [{"enum": list(NETWORKS)}, {"type": "string", "pattern": _NAMED}]}),
+    WithJsonSchema(
+        {"anyOf": [{"enum": list(NETWORK_KINDS)}, {"type": "string", "pattern": _NAMED}]}
+    ),
 ]
 UserFunction = Annotated[
     Text,

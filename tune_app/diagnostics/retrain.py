@@ -55,15 +55,15 @@ def retrain(
     found: list[EpochResult] = []
     with _as_in_training(sweep, subject.config.resources.cpus_per_trial):
         torch.manual_seed(trial.seed)
-        model = build_network(subject.model, trial.config, shape, outputs).to(subject.bench.device)
+        model = build_network(subject.model, subject.built, shape, outputs).to(subject.bench.device)
         precision = sweep.resolved.precision
         if (train := _own_training(subject)) is None:
             on_step = None if watch is None else lambda loss: watch(model, loss)
             running = train_epochs(
-                model, data, trial.config, seed=trial.seed, precision=precision, on_step=on_step
+                model, data, subject.built, seed=trial.seed, precision=precision, on_step=on_step
             )
         elif watch is None:
-            running = train(model, data, trial.config, seed=trial.seed, precision=precision)
+            running = train(model, data, subject.built, seed=trial.seed, precision=precision)
         else:
             raise DiagnosisError(
                 f"{train.reference} trains trial {subject.name}, and says nothing of its steps; "

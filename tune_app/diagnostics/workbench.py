@@ -11,6 +11,7 @@ from torch import nn
 
 from tune_app.config.sections import DatasetConfig
 from tune_app.config.sweep import SweepConfig
+from tune_app.config.trial_config import TrialConfig
 from tune_app.data.batches import Normalize
 from tune_app.data.sets import SearchData, load_search_data, load_test_data
 from tune_app.data.source import Array
@@ -102,7 +103,12 @@ class Subject:
 
     @property
     def loss(self) -> str:
-        return str(self.trial.config["loss"])
+        return self.built.training.loss
+
+    @cached_property
+    def built(self) -> TrialConfig:
+        """What the trial was built and trained with."""
+        return TrialConfig.from_json(self.sweep.model, self.trial.config)
 
     @cached_property
     def config(self) -> SweepConfig:
@@ -268,7 +274,7 @@ def _difference_of_arguments(first: Subject, other: Subject) -> str | None:
         return None
     if first.sweep.model != other.sweep.model:
         return f"{first.sweep.model} and {other.sweep.model}"
-    one, two = (model.arguments(subject.trial.config) for subject in (first, other))
+    one, two = (model.arguments(subject.built) for subject in (first, other))
     for name in one:
         if one[name] != two.get(name) and "dropout" not in name:
             return f"{name} is {one[name]} and {two.get(name)}"

@@ -18,12 +18,12 @@ within bounds that widen step by step only while the budget is not used well eno
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count, islice, pairwise, permutations
-from typing import Any
 
-from tune_app.config.layer_sizes import geometric_sizes
+from tune_app.config.network_kinds import geometric_sizes
+from tune_app.config.trial_config import TrialConfig
 from tune_app.errors import BuildError
 from tune_app.models.network import plan_network
 from tune_app.models.plan import NetworkPlan, Shape
@@ -39,29 +39,25 @@ CLOSE = 0.999  # with this share of the budget used, searching further is not wo
 # channels behind a handful: a network that nobody wants.
 MILD_STRETCHES = tuple((stretch, share) for stretch, share in STRETCHES if stretch <= 4)
 NO_LIMIT = 10**30
-SIZES = {
-    "fcn": ("widths", "layers", "taper", "unit"),
-    "cnn": ("channels_list", "conv_layers", "channel_growth", "channel"),
-}
 
 
 def fill_widths(
     model: Model,
-    config: Mapping[str, Any],
+    config: TrialConfig,
     input_shape: Shape,
     outputs: int,
     *,
     budget: int,
     max_macs: int | None = None,
-) -> dict[str, Any]:
-    """Return the `widths` (fcn) or `channels_list` (cnn) that use most of `budget`, never more.
+) -> TrialConfig:
+    """Return `config` with the layer sizes that use most of `budget`, but never more.
 
     `config` holds the number of layers and `taper` or `channel_growth`, the ratio of a layer's
     width to that of the layer before. The largest widths in that ratio are found first. Then
     single layers deviate from it to use more of the budget: by up to 10 % to reach 99.5 % of the
     budget, 25 % for 99 %, 50 % for 98 %, and as far as needed for 97 %; but by no more than a
     factor of 4 where `max_macs` is the tighter limit. The same arguments give the same widths.
-    For a user's model, the result is the value of the parameter that its `fill` names.
+    For a user's model, the value of the parameter that its `fill` names is solved.
 
     Raises:
         BuildError: Even with one unit per layer, the network exceeds `budget` or `max_macs`, or
@@ -69,11 +65,11 @@ def fill_widths(
     """
     if isinstance(model, UserModel):
         return model.solve(config, input_shape, outputs, budget=budget, max_macs=max_macs)
-    key, count_name, ratio_name, unit = SIZES[model]
-    layers = config[count_name]
+    kind = config.kind
+    layers: int = getattr(config.network, kind.count)
 
     def plan(widths: list[int]) -> NetworkPlan:
-        return plan_network(model, {**config, key: widths}, input_shape, outputs)
+        return plan_network(model, config.with_sizes(widths), input_shape, outputs)
 
     smallest = plan([1] * layers)
     for what, least, most in (
@@ -82,13 +78,13 @@ def fill_widths(
     ):
         if most is not None and least > most:
             raise BuildError(
-                f"with one {unit} per layer the network already has {least:,} {what}, "
+                f"with one {kind.unit} per layer the network already has {least:,} {what}, "
                 f"above the limit of {most:,}; use fewer or smaller layers"
             )
     limits = FillLimits(
         *chain_costs(plan, layers), budget, NO_LIMIT if max_macs is None else max_macs
     )
-    return {key: limits.fill(config[ratio_name])}
+    return config.with_sizes(limits.fill(getattr(config.network, kind.ratio)))
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tune_app.config.layer_sizes import layer_sizes
+from tune_app.config.parameters import FcnParameters
+from tune_app.config.trial_config import TrialConfig
 from tune_app.config.user_functions import is_function
 from tune_app.errors import BuildError
 from tune_app.models.cnn import plan_cnn
@@ -24,7 +24,7 @@ CNN_OPTIONS = (
 
 
 def plan_network(
-    model: Model, config: Mapping[str, Any], input_shape: Shape, outputs: int
+    model: Model, config: TrialConfig, input_shape: Shape, outputs: int
 ) -> NetworkPlan:
     """Return the plan of the network that `config` describes.
 
@@ -37,20 +37,20 @@ def plan_network(
         return model.plan(config, input_shape, outputs)
     if is_function(model):
         raise BuildError(f"the network is built by {model}, which was not loaded; load it first")
-    sizes = layer_sizes(model, config)
-    if model == "fcn":
-        options = {name: config[name] for name in FCN_OPTIONS}
-        return plan_fcn(input_shape, sizes, outputs, **options)
-    options = {name: config[name] for name in CNN_OPTIONS}
-    return plan_cnn(input_shape, sizes, outputs, **options)
+    network = config.network
+    if isinstance(network, FcnParameters):
+        options = {name: getattr(network, name) for name in FCN_OPTIONS}
+        return plan_fcn(input_shape, config.layer_sizes, outputs, **options)
+    options = {name: getattr(network, name) for name in CNN_OPTIONS}
+    return plan_cnn(input_shape, config.layer_sizes, outputs, **options)
 
 
-def build_network(
-    model: Model, config: Mapping[str, Any], input_shape: Shape, outputs: int
-) -> nn.Module:
+def build_network(model: Model, config: TrialConfig, input_shape: Shape, outputs: int) -> nn.Module:
     """Return the network that `config` describes, initialised from torch's global generator."""
     if isinstance(model, UserModel):
         return model.call(config, input_shape, outputs)
     from tune_app.models.build import build_plan  # here, because planning must not import torch
 
-    return build_plan(plan_network(model, config, input_shape, outputs), config["weight_init"])
+    plan = plan_network(model, config, input_shape, outputs)
+    assert config.network is not None
+    return build_plan(plan, config.network.weight_init)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tune_app.config.parameters import TrainingParameters
 from tune_app.config.parsing.fields import show
 from tune_app.config.parsing.similar_names import proposal
+from tune_app.config.trial_config import TrialConfig
 from tune_app.config.user_functions import Function, is_function, load_function
 from tune_app.errors import BuildError, FunctionError
 from tune_app.models.plan import NetworkPlan, Shape
@@ -98,12 +99,12 @@ class UserModel:
                     f"parameters.{name} is missing: {self.reference} has no default for it"
                 )
 
-    def arguments(self, config: Mapping[str, Any]) -> dict[str, Any]:
+    def arguments(self, config: TrialConfig) -> dict[str, Any]:
         """Return the values of a trial's configuration that the function takes, by name."""
         takes = self._signature.parameters
         return {
             name: value
-            for name, value in config.items()
+            for name, value in config.to_json().items()
             if name in takes
             or (
                 self._takes_any
@@ -112,7 +113,7 @@ class UserModel:
             )
         }
 
-    def call(self, config: Mapping[str, Any], input_shape: Shape, outputs: int) -> nn.Module:
+    def call(self, config: TrialConfig, input_shape: Shape, outputs: int) -> nn.Module:
         """Return the network that the function builds, seeded by torch's global generator.
 
         Raises:
@@ -136,7 +137,7 @@ class UserModel:
     def _blamed(self, arguments: Mapping[str, Any]) -> _BlameOnFunction:
         return _BlameOnFunction(self.reference, arguments)
 
-    def plan(self, config: Mapping[str, Any], input_shape: Shape, outputs: int) -> NetworkPlan:
+    def plan(self, config: TrialConfig, input_shape: Shape, outputs: int) -> NetworkPlan:
         """Return the plan of the network that the function would build; cached.
 
         Raises:
@@ -146,7 +147,7 @@ class UserModel:
         assert isinstance(plan, NetworkPlan)
         return plan
 
-    def weights(self, config: Mapping[str, Any], input_shape: Shape, outputs: int) -> int:
+    def weights(self, config: TrialConfig, input_shape: Shape, outputs: int) -> int:
         """Return the number of weights of the network, without a forward pass; cached."""
         weights = self._remembered("weights", self._weights, config, input_shape, outputs)
         assert isinstance(weights, int)
@@ -155,8 +156,8 @@ class UserModel:
     def _remembered(
         self,
         what: str,
-        count: Callable[[Mapping[str, Any], Shape, int], NetworkPlan | int],
-        config: Mapping[str, Any],
+        count: Callable[[TrialConfig, Shape, int], NetworkPlan | int],
+        config: TrialConfig,
         input_shape: Shape,
         outputs: int,
     ) -> NetworkPlan | int:
@@ -171,12 +172,12 @@ class UserModel:
             raise BuildError(counted)
         return counted
 
-    def _weights(self, config: Mapping[str, Any], input_shape: Shape, outputs: int) -> int:
+    def _weights(self, config: TrialConfig, input_shape: Shape, outputs: int) -> int:
         from tune_app.models.weights import count_weights
 
         return self._on_meta(config, input_shape, outputs, count_weights)
 
-    def _plan(self, config: Mapping[str, Any], input_shape: Shape, outputs: int) -> NetworkPlan:
+    def _plan(self, config: TrialConfig, input_shape: Shape, outputs: int) -> NetworkPlan:
         from tune_app.models.weights import LayerCosts
 
         def pass_through(network: nn.Module) -> LayerCosts:
@@ -193,7 +194,7 @@ class UserModel:
 
     def _on_meta(
         self,
-        config: Mapping[str, Any],
+        config: TrialConfig,
         input_shape: Shape,
         outputs: int,
         count: Callable[[nn.Module], T],
@@ -214,17 +215,17 @@ class UserModel:
 
     def solve(
         self,
-        config: Mapping[str, Any],
+        config: TrialConfig,
         input_shape: Shape,
         outputs: int,
         *,
         budget: int,
         max_macs: int | None,
-    ) -> dict[str, Any]:
-        """Return the largest value of the `fill` parameter that stays within the limits.
+    ) -> TrialConfig:
+        """Return `config` with the largest value of the `fill` parameter within the limits.
 
-        The result maps the parameter's name to its value, and "fill" to its name. Found by
-        bisection, so the number of weights must not decrease as the parameter increases.
+        It is found by bisection, so the number of weights must not decrease as the parameter
+        increases. The name of the parameter is added as `fill`.
 
         Raises:
             BuildError: With the value 1 the network is over a limit or cannot be built; or the
@@ -234,7 +235,7 @@ class UserModel:
         assert name is not None
 
         def holds(value: int) -> bool:
-            filled = {**config, name: value}
+            filled = config.with_user_values(**{name: value})
             if max_macs is None:  # counting weights alone needs no forward pass
                 return self.weights(filled, input_shape, outputs) <= budget
             planned = self.plan(filled, input_shape, outputs)
@@ -248,7 +249,7 @@ class UserModel:
         while low and holds(high):
             low, high = high, 2 * high
             if high > LARGEST_FILL:
-                size = self.weights({**config, name: low}, input_shape, outputs)
+                size = self.weights(config.with_user_values(**{name: low}), input_shape, outputs)
                 raise BuildError(
                     f"fill: with {name} = {low:,} the network still has {size:,} weights, so "
                     f"{name} does not decide its size; name another parameter in fill"
@@ -257,7 +258,7 @@ class UserModel:
             middle = (low + high) // 2
             low, high = (middle, high) if holds(middle) else (low, middle)
         if low == 0:
-            smallest = self.plan({**config, name: 1}, input_shape, outputs)
+            smallest = self.plan(config.with_user_values(**{name: 1}), input_shape, outputs)
             what, least, most = (
                 ("weights", smallest.weights, budget)
                 if smallest.weights > budget
@@ -268,7 +269,7 @@ class UserModel:
                 f"{most:,}"
             )
         self._solved[budget] = low
-        return {name: low, SOLVED_NAME: name}
+        return config.with_user_values(**{name: low, SOLVED_NAME: name})
 
 
 class _BlameOnFunction:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from tune_app.config.budget import format_budget
+from tune_app.config.trial_config import training_of
 from tune_app.report.document.blocks import Block, Bullets, Facts, Section, paragraph, text
 from tune_app.results.humanize import counted, duration_text, joined
 from tune_app.results.store import SweepRecord, SweepStatus, TrialRecord, TrialStatus
@@ -72,7 +73,7 @@ def epochs_saved(sweep: SweepRecord, search: Sequence[TrialRecord]) -> int:
     if sweep.epochs_saved is not None:
         return sweep.epochs_saved
     stopped = (trial for trial in search if trial.status == TrialStatus.STOPPED)
-    return sum(int(trial.config["epochs"]) - trial.epochs for trial in stopped)
+    return sum(training_of(trial.config).epochs - trial.epochs for trial in stopped)
 
 
 def moment(seconds_since_1970: float) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 
 from tune_app.config.budget import budget_key, format_budget
 from tune_app.config.sections import FinalConfig
+from tune_app.config.trial_config import TrialConfig
 from tune_app.errors import BudgetError, SpaceError
 from tune_app.hints import hint
 from tune_app.results.store import Store, SweepRecord, TrialRecord
@@ -49,14 +50,13 @@ def plan_winners(
     return winners
 
 
-def final_config(source: TrialRecord) -> dict[str, Any]:
+def final_config(model: str, source: TrialRecord) -> TrialConfig:
     """Return what `source`'s configuration is trained with when nothing is held out."""
-    config = dict(source.config)
-    if config["lr_schedule"] == "constant":
-        config["epochs"] = source.best_epoch
+    config = TrialConfig.from_json(model, source.config)
+    if config.training.lr_schedule == "constant":
+        config = config.with_training(epochs=source.best_epoch)
     # It would watch a validation loss that there is none of.
-    config["patience"] = None
-    return config
+    return config.with_training(patience=None)
 
 
 def final_seed(search_seed: int, source: TrialRecord, replicate: int) -> int:
@@ -111,7 +111,7 @@ class FinalSession(Session):
         assert source.weights is not None
         draw = Draw(
             parameters=source.parameters,
-            config=final_config(source),
+            config=final_config(self.config.model, source),
             weights=source.weights,
             macs=source.macs or 0,
             budget=source.budget,

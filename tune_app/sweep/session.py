@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tune_app.config.budget import budget_key, read_budget_key
+from tune_app.config.trial_config import TrialConfig, training_of
 from tune_app.errors import StorageError, TuneAppError, UnknownSweepError
 from tune_app.results.store import TrialRecord
 from tune_app.results.store.names import resume_command
@@ -218,7 +219,8 @@ class SearchSession(Session):
             chooser.remember(trial, epochs)
             if self.rungs is None:
                 continue
-            key = rung_key(config, trial.config, trial.budget, trial.weights or 0)
+            built = TrialConfig.from_json(config.model, trial.config)
+            key = rung_key(config, built, trial.budget, trial.weights or 0)
             for epoch, value in best_so_far_by_epoch(epochs, config.objective).items():
                 self.rungs.judge(key, trial.trial_id, epoch, sign * value)
         teacher = config.search.start_from
@@ -275,5 +277,7 @@ def count_outcome(
 def epochs_saved(trials: list[TrialRecord]) -> int:
     """Return the epochs that trials which the scheduler stopped did not train."""
     return sum(
-        int(trial.config["epochs"]) - trial.epochs for trial in trials if trial.status == "stopped"
+        training_of(trial.config).epochs - trial.epochs
+        for trial in trials
+        if trial.status == "stopped"
     )

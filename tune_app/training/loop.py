@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tune_app.config.parameters import TrainingParameters
+from tune_app.config.trial_config import training_of
 from tune_app.data.batches import Augment, Normalize, build_augment
 from tune_app.data.sets import SearchData
 from tune_app.data.source import Array
@@ -88,12 +90,12 @@ class TrainingData:
         )
 
 
-def batch_plan(config: Mapping[str, Any], examples: int) -> tuple[int, int, int]:
+def batch_plan(training: TrainingParameters, examples: int) -> tuple[int, int, int]:
     """Return the batch size, the examples that an epoch uses, and its steps.
 
     A last batch of one example is left out: batch norm cannot compute a deviation of one.
     """
-    size = min(int(config["batch_size"]), examples)
+    size = min(training.batch_size, examples)
     count = examples - 1 if examples % size == 1 and size > 1 else examples
     return size, count, -(-count // size)
 
@@ -101,8 +103,8 @@ def batch_plan(config: Mapping[str, Any], examples: int) -> tuple[int, int, int]
 class Progress:
     """How far a training is, and whether it has to end."""
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        self.config = config
+    def __init__(self, training: TrainingParameters) -> None:
+        self.training = training
         self.epoch = 0  # the last one that is complete
         self.train_loss = math.inf
         self.best_loss = math.inf  # lowest validation loss so far
@@ -123,12 +125,12 @@ class Progress:
             self.best_loss = min(val_loss, self.best_loss)
 
     def why_stop(self) -> StopReason | None:
-        patience, target = self.config["patience"], self.config["target_loss"]
+        patience, target = self.training.patience, self.training.target_loss
         if target is not None and self.train_loss <= target:
             return "target_loss"
         if patience is not None and self.stale_epochs >= patience:
             return "patience"
-        return "epochs" if self.epoch >= self.config["epochs"] else None
+        return "epochs" if self.epoch >= self.training.epochs else None
 
     def state(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self._NAMES}
@@ -152,9 +154,9 @@ def train_epochs(
 ) -> Generator[EpochResult, None, StopReason]:
     """Train `model` in place on the device of `data`; yield each epoch; return why it ended.
 
-    `config` holds every training parameter. `patience` ends the training after that many epochs
-    without a lower validation loss (if there are validation examples); `target_loss` ends it at
-    that training loss or below.
+    `config` is a TrialConfig, or a mapping with training parameters. `patience` ends the training
+    after that many epochs without a lower validation loss (if there are validation examples);
+    `target_loss` ends it at that training loss or below.
 
     `on_step` is called after the backward pass of every step with the loss of the batch (labels
     smoothed as in training); the gradients in `model` are not clipped yet.
@@ -167,7 +169,8 @@ def train_epochs(
         DivergedError: The loss is not finite; no result is yielded for that epoch.
     """
     prepare_layout(model)
-    run = _Run(model, data, config, seed, precision, on_step)
+    run = _Run(model, data, training_of(config), seed)
+    run.bf16, run.on_step = precision == "bf16", on_step
     if checkpoint is not None and (state := checkpoint.load()) is not None:
         run.load_state(state)
     while (reason := run.progress.why_stop()) is None:
@@ -184,24 +187,22 @@ class _Run:
         self,
         model: nn.Module,
         data: TrainingData,
-        config: Mapping[str, Any],
+        training: TrainingParameters,
         seed: int,
-        precision: str,
-        on_step: OnStep | None,
     ) -> None:
         # Derived seeds, so that neither stream repeats the numbers that initialised the network,
         # which was seeded with `seed` itself.
         order_seed, global_seed = np.random.SeedSequence(seed).generate_state(2).tolist()
         torch.manual_seed(global_seed)
         self.order = torch.Generator().manual_seed(order_seed)
-        self.model, self.data, self.config = model, data, config
-        self.on_step = on_step
-        self.bf16 = precision == "bf16"
+        self.model, self.data, self.training = model, data, training
+        self.bf16 = False
+        self.on_step: OnStep | None = None
         self.weights = [weight for weight in model.parameters() if weight.requires_grad]
-        self.optimizer = build_optimizer(self.weights, config)
-        self.loss: Loss = build_loss(config["loss"], config["label_smoothing"])
-        self.augment: Augment | None = build_augment(config["augment"], data.x_train.shape[1:])
-        self.progress = Progress(config)
+        self.optimizer = build_optimizer(self.weights, training)
+        self.loss: Loss = build_loss(training.loss, training.label_smoothing)
+        self.augment: Augment | None = build_augment(training.augment, data.x_train.shape[1:])
+        self.progress = Progress(training)
 
     def next_epoch(self) -> EpochResult:
         started = time.perf_counter()
@@ -211,7 +212,7 @@ class _Run:
         val_accuracy: float | None = None
         if len(data.x_val):
             val_loss, val_accuracy = evaluate(
-                self.model, data.x_val, data.y_val, data.normalize, loss=self.config["loss"]
+                self.model, data.x_val, data.y_val, data.normalize, loss=self.training.loss
             )
         self.progress.note(train_loss, val_loss)
         return EpochResult(
@@ -228,18 +229,18 @@ class _Run:
     def _train(self) -> tuple[float, float | None, float, float]:
         """Train for one epoch; return loss, accuracy, last learning rate and gradient norm."""
         x, y, device = self.data.x_train, self.data.y_train, self.data.x_train.device
-        size, count, steps = batch_plan(self.config, len(x))
+        size, count, steps = batch_plan(self.training, len(x))
         order = torch.randperm(len(x), generator=self.order)[:count].to(device)
         targets = y.index_select(0, order)
         outputs = torch.empty(count, self.data.outputs, device=device)
         sample_every = -(-steps // NORM_SAMPLES)
         norms = []
         first_step = self.progress.epoch * steps
-        lr = self.config["lr"]
+        lr = self.training.lr
         self.model.train()
         for step in range(steps):
             rows = slice(step * size, min((step + 1) * size, count))
-            lr = learning_rate(self.config, first_step + step, steps)
+            lr = learning_rate(self.training, first_step + step, steps)
             for group in self.optimizer.param_groups:
                 group["lr"] = lr
             is_sample = step % sample_every == 0
@@ -253,7 +254,7 @@ class _Run:
         mean_norm = torch.stack(norms).double().mean().item()
         if not math.isfinite(mean_norm):
             raise DivergedError(self.progress.epoch + 1)
-        loss, accuracy = measure(outputs, targets, self.config["loss"])
+        loss, accuracy = measure(outputs, targets, self.training.loss)
         return loss, accuracy, lr, mean_norm
 
     def _step(self, rows: Tensor, targets: Tensor, is_sample: bool) -> tuple[Tensor, Tensor | None]:
@@ -272,7 +273,7 @@ class _Run:
         torch.autograd.backward(loss)
         if self.on_step is not None:
             self.on_step(loss.detach())
-        clip = self.config["grad_clip"]
+        clip = self.training.grad_clip
         norm = None
         if is_sample or clip is not None:
             gradients = [weight.grad for weight in self.weights if weight.grad is not None]

@@ -1,32 +1,36 @@
 """Build the optimizers that a search file names."""
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import nn, optim
 
+from tune_app.config.parameters import TrainingParameters
 
-def build_optimizer(weights: Iterable[nn.Parameter], config: Mapping[str, Any]) -> optim.Optimizer:
-    """Return the optimizer that `config` names, with its `lr`.
+
+def build_optimizer(
+    weights: Iterable[nn.Parameter], training: TrainingParameters
+) -> optim.Optimizer:
+    """Return the optimizer that `training` names, with its `lr`.
 
     sgd and rmsprop read `momentum`; sgd reads `nesterov`. `weight_decay` is decoupled in adamw;
     the others add it to the gradient.
     """
-    momentum = config["momentum"]
+    momentum = training.momentum
     # A fused optimizer updates all weights in one kernel, on CPU and CUDA. A step of Adam on
     # 50,890 weights takes 0.15 ms instead of 0.38 (one core of an AMD EPYC, Zen 3; torch 2.15;
     # best of 7). RMSprop has no fused version.
     kind, options = {
-        "sgd": (SGD, {"momentum": momentum, "nesterov": config["nesterov"] and momentum > 0}),
+        "sgd": (SGD, {"momentum": momentum, "nesterov": training.nesterov and momentum > 0}),
         "adam": (Adam, {}),
         "adamw": (AdamW, {}),
         "rmsprop": (RMSprop, {"momentum": momentum}),
-    }[config["optimizer"]]
+    }[training.optimizer]
     fast = {"foreach": True} if kind is RMSprop else {"fused": True}
     optimizer: optim.Optimizer = kind(
-        weights, lr=config["lr"], weight_decay=config["weight_decay"], **options, **fast
+        weights, lr=training.lr, weight_decay=training.weight_decay, **options, **fast
     )
     return optimizer
 

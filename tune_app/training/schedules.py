@@ -1,8 +1,8 @@
 """Compute learning rates as a function of the step, so that resuming needs no scheduler state."""
 
 import math
-from collections.abc import Mapping
-from typing import Any
+
+from tune_app.config.parameters import TrainingParameters
 
 # torch.optim.lr_scheduler.OneCycleLR's defaults.
 ONE_CYCLE_RISE = 0.3
@@ -10,7 +10,7 @@ ONE_CYCLE_START = 1 / 25
 ONE_CYCLE_END = ONE_CYCLE_START / 1e4
 
 
-def learning_rate(config: Mapping[str, Any], step: int, steps_per_epoch: int) -> float:
+def learning_rate(training: TrainingParameters, step: int, steps_per_epoch: int) -> float:
     """Return the learning rate of step number `step`, counted from 0 over the whole training.
 
     With e for the number of finished epochs and T for the number of epochs of the training:
@@ -25,25 +25,24 @@ def learning_rate(config: Mapping[str, Any], step: int, steps_per_epoch: int) ->
     During `warmup_epochs` the rate rises to lr in equal steps, and the schedule acts on the rest
     of the training. `one_cycle` ignores `warmup_epochs`, because it starts with a rise already.
 
-    >>> config = {"lr": 0.1, "lr_schedule": "cosine", "warmup_epochs": 0, "epochs": 2}
-    >>> [round(learning_rate(config, step, 2), 3) for step in range(4)]
+    >>> training = TrainingParameters(lr=0.1, lr_schedule="cosine", epochs=2)
+    >>> [round(learning_rate(training, step, 2), 3) for step in range(4)]
     [0.1, 0.085, 0.05, 0.015]
     """
-    peak, epochs, schedule = config["lr"], config["epochs"], config["lr_schedule"]
-    steps = epochs * steps_per_epoch
-    if schedule == "one_cycle":
-        return float(peak * _one_cycle(step, steps))
-    warmup = config["warmup_epochs"] * steps_per_epoch
+    peak, steps = training.lr, training.epochs * steps_per_epoch
+    if training.lr_schedule == "one_cycle":
+        return peak * _one_cycle(step, steps)
+    warmup = training.warmup_epochs * steps_per_epoch
     if step < warmup:
-        return float(peak * (step + 1) / warmup)
+        return peak * (step + 1) / warmup
     step, steps = step - warmup, steps - warmup
     epoch = step // steps_per_epoch
-    match schedule:
+    match training.lr_schedule:
         case "exponential":
-            factor = config["lr_gamma"] ** epoch
+            factor = training.lr_gamma**epoch
         case "step":
             drops = (2 * step >= steps) + (4 * step >= 3 * steps)
-            factor = config["lr_gamma"] ** drops
+            factor = training.lr_gamma**drops
         case "cosine":
             factor = _between(1.0, 0.0, step / steps)
         case _:

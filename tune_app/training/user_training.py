@@ -18,6 +18,7 @@ from typing import Any
 
 from torch import nn
 
+from tune_app.config.trial_config import training_of
 from tune_app.config.user_functions import Function
 from tune_app.errors import FunctionError
 from tune_app.training.device import prepare_layout
@@ -67,8 +68,8 @@ class UserTraining:
             options = {name: value for name, value in options.items() if name in takes}
         # Measuring changes the layout anyway; done up front, all epochs train in the same layout.
         prepare_layout(model)
-        epochs = self.function(model, data, config, **options)
-        count = 0
+        epochs = self.function(model, data, dict(config), **options)
+        count, loss = 0, training_of(config).loss
         with contextlib.closing(epochs):
             while True:
                 started = time.perf_counter()
@@ -79,7 +80,7 @@ class UserTraining:
                 if isinstance(yielded, EpochResult):
                     result = yielded
                 else:
-                    measured = self._measured(yielded, count + 1, model, data, config["loss"])
+                    measured = self._measured(yielded, count + 1, model, data, loss)
                     measured.setdefault("seconds", time.perf_counter() - started)
                     values: dict[str, Any] = dict.fromkeys(_NAMES) | measured
                     result = EpochResult(**values)

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from tune_app.config.exchange.formats import read_space, write_space
 from tune_app.config.files import parse_sweep
 from tune_app.config.space import Choice, Constant, FloatRange, IntRange
-from tune_app.config.starter_file import starter_file
 from tune_app.config.sweep import SweepConfig
+from tune_app.config.texts.starter_file import starter_file
 from tune_app.errors import SpaceError, SweepFileError
 
 QUICK = settings(max_examples=25, deadline=None)

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from tune_app.config.sweep import SweepConfig
+from tune_app.config.trial_config import TrialConfig
 from tune_app.data.sets import load_search_data, load_test_data
 from tune_app.models.network import build_network
 from tune_app.report.figures.frame import to_svg
@@ -196,7 +197,7 @@ def test_fitted_functions_are_measured_as_in_training(store, tmp_path):
     trial, sweep = store.get_trial("curve", "t0001"), store.get_sweep("curve")
     data = data_of(store, "curve", tmp_path)
     ready = TrainingData.from_search(data, CPU)
-    network = build_network("fcn", trial.config, (1,), 1)
+    network = build_network("fcn", TrialConfig.from_json("fcn", trial.config), (1,), 1)
     network.load_state_dict(trained_network(store, sweep, trial).state_dict())
     x, y = torch.cat([ready.x_train, ready.x_val]), torch.cat([ready.y_train, ready.y_val])
     mse, _ = evaluate(network, x, y, ready.normalize)

@@ -165,7 +165,7 @@ def new(
     from tune_app.cli.printing.dialogue import write_text
     from tune_app.config.exchange.formats import read_space
     from tune_app.config.files import parse_sweep, read_text
-    from tune_app.config.starter_file import starter_file
+    from tune_app.config.texts.starter_file import starter_file
 
     taken, lost = (
         (None, []) if foreign is None else read_space(read_text(foreign), source=str(foreign))

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 from tune_app.config.budget import format_budget
-from tune_app.config.parameters import SIZES
+from tune_app.config.network_kinds import NETWORK_KINDS
 from tune_app.config.parsing.fields import show
 from tune_app.config.space import Choice, Constant, FloatRange, IntRange, Parameter
 from tune_app.config.sweep import SweepConfig
@@ -92,7 +92,9 @@ def limits_lost(config: SweepConfig) -> list[str]:
         names = ", ".join(map(format_budget, config.budgets))
         lost.append(f"the budgets {names}: networks of any size are drawn")
     if config.budget_mode == "fill":
-        lost.append(f"{config.fill or SIZES[config.model][1]}, which fill mode solves here")
+        lost.append(
+            f"{config.fill or NETWORK_KINDS[config.model].first}, which fill mode solves here"
+        )
     if config.max_macs is not None:
         lost.append(f"max_macs {format_budget(config.max_macs)}")
     return lost

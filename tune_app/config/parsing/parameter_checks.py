@@ -5,7 +5,8 @@ from itertools import pairwise
 from typing import Any
 
 from tune_app.config.budget import format_budget
-from tune_app.config.parameters import NETWORKS, SIZES, ReadUnless, ReadWhere
+from tune_app.config.network_kinds import NETWORK_KINDS
+from tune_app.config.parameters import ReadUnless, ReadWhere
 from tune_app.config.parsing.fields import show
 from tune_app.config.parsing.partial_config import Findings, PartialConfig
 from tune_app.config.parsing.similar_names import proposal
@@ -26,7 +27,10 @@ def name_rules(config: PartialConfig) -> Findings:
     """Every parameter has a name that the model or the training reads."""
     unknown = [name for name in config.names if name not in config.fields]
     for name in unknown[:MAX_REPORTED]:
-        owner = next((model for model in NETWORKS if name in NETWORKS[model].model_fields), None)
+        owner = next(
+            (kind.name for kind in NETWORK_KINDS.values() if name in kind.parameters.model_fields),
+            None,
+        )
         if config.has_user_model or (owner is None and config.takes_any):
             continue
         if owner is None:
@@ -52,21 +56,24 @@ def size_rules(config: PartialConfig) -> Findings:
         return
     if config.get("fill") is not None:
         yield ("fill",), f"names a parameter of a user model, but the model is {model}; remove it"
-    listed, solved, spelled = SIZES[model]
+    kind = NETWORK_KINDS[model]
     fill = config.get("budget_mode") == "fill"
-    if fill and listed in config.names:
+    if fill and kind.listed in config.names:
         yield (
-            ("parameters", listed),
-            f"leaves a budget nothing to fill; give {spelled[0]} instead, or use budget_mode: cap",
+            ("parameters", kind.listed),
+            f"leaves a budget nothing to fill; give {kind.count} instead, or use budget_mode: cap",
         )
-    if fill and solved in config.names:
+    if fill and kind.first in config.names:
         yield (
-            ("parameters", solved),
+            ("parameters", kind.first),
             "is what fill mode solves from the budget; remove it, or use budget_mode: cap",
         )
-    for name in spelled:
-        if listed in config.names and name in config.names and not fill:
-            yield ("parameters", name), f"{listed} already gives the sizes; remove one of the two"
+    for name in kind.described:
+        if kind.listed in config.names and name in config.names and not fill:
+            yield (
+                ("parameters", name),
+                f"{kind.listed} already gives the sizes; remove one of the two",
+            )
 
 
 def _user_model_size_rules(config: PartialConfig) -> Findings:
@@ -163,10 +170,12 @@ def reader_rules(config: PartialConfig) -> Findings:
     model = config.get("model")
     if model is None:
         return
-    listed, _, spelled = ("", "", ()) if config.has_user_model else SIZES[model]
+    kind = NETWORK_KINDS.get(model)
     wrong = config.wrong_names
     for name, parameter in config.parameters.items():
-        if name not in config.fields or (name in spelled and listed in config.names):
+        if name not in config.fields:
+            continue
+        if kind and name in kind.described and kind.listed in config.names:
             continue
         for rule in config.fields[name].metadata:
             if not isinstance(rule, ReadWhere | ReadUnless) or rule.parent in wrong:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from tune_app.config.parameters import NETWORKS, parameter_fields
+from tune_app.config.network_kinds import NETWORK_KINDS, parameter_fields
 from tune_app.config.parsing.fields import annotation_of, describe, leaves_of
 from tune_app.config.parsing.validation import Location, Reading
 from tune_app.config.space import Constant, Parameter
@@ -38,7 +38,7 @@ class PartialConfig:
     @cached_property
     def fields(self) -> dict[str, FieldInfo]:
         """All parameters that this sweep reads; if its model is not known, those of any model."""
-        models = [self.get("model")] if self.get("model") else list(NETWORKS)
+        models = [self.get("model")] if self.get("model") else list(NETWORK_KINDS)
         return {name: info for model in models for name, info in parameter_fields(model).items()}
 
     @property

@@ -4,7 +4,6 @@ from math import prod
 from typing import Any
 
 from tune_app.config.named_metrics import METRICS, metrics_of
-from tune_app.config.parameters import resolve_parameters
 from tune_app.config.parsing.fields import same, show
 from tune_app.config.parsing.parameter_checks import (
     condition_rules,
@@ -19,6 +18,7 @@ from tune_app.config.parsing.similar_names import proposal
 from tune_app.config.parsing.validation import Location
 from tune_app.config.sections import REGRESSION_SETS, SETS_WITH_PATH, SETS_WITH_TEST_SPLIT
 from tune_app.config.space import Constant
+from tune_app.config.trial_config import resolve_parameters
 from tune_app.errors import SpaceError
 
 _LARGEST_GRID = 100_000

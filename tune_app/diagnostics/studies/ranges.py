@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from tune_app.config.parameters import resolve_parameters
 from tune_app.config.space import Choice, FloatRange, IntRange, Parameter
 from tune_app.config.sweep import SweepConfig
+from tune_app.config.trial_config import resolve_parameters
 from tune_app.errors import SpaceError
 from tune_app.results.ranking import best_first
 from tune_app.results.store import TrialRecord

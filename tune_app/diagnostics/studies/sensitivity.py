@@ -72,9 +72,7 @@ def sensitivity_table(
     rows = []
     for subject in subjects:
         network = subject.network()
-        batch_size = min(
-            int(subject.trial.config["batch_size"]), subject.sweep.resolved.train_count
-        )
+        batch_size = min(subject.built.training.batch_size, subject.sweep.resolved.train_count)
         for examples in subject.splits(most, test=test):
             loss, accuracy = examples.measure(network)
             of_loss, of_outputs = input_gradients(network, examples)

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from tune_app.config.parameters import SIZES, ReadUnless, ReadWhere, parameter_fields
+from tune_app.config.network_kinds import NETWORK_KINDS, parameter_fields
+from tune_app.config.parameters import ReadUnless, ReadWhere
 from tune_app.config.sections import ExportedNetwork, FinalConfig, SchedulerConfig, SearchConfig
 from tune_app.config.space import Constant
 from tune_app.config.sweep import SweepConfig
-from tune_app.config.user_functions import is_function
 from tune_app.errors import ExportError
 from tune_app.models.user_networks import SOLVED_NAME
 from tune_app.report.export.export_choice import ExportChoice
@@ -64,12 +64,10 @@ def _read_parameters(model: str, config: Mapping[str, Any]) -> dict[str, Any]:
     Momentum is not beside adam, nor the number of layers where widths are listed.
     """
     fields = parameter_fields(model)
-    if is_function(model):
-        listed, spelled = "", ("", "", "")
-        config = {name: value for name, value in config.items() if name != SOLVED_NAME}
-    else:
-        listed, _, spelled = SIZES[model]
-    unread = spelled if config.get(listed) is not None else ()
+    kind = NETWORK_KINDS.get(model)
+    unread: tuple[str, ...] = (SOLVED_NAME,)
+    if kind is not None:
+        unread = kind.described if config.get(kind.listed) is not None else ()
     return {
         name: value
         for name, value in config.items()

@@ -12,9 +12,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from tune_app.config.files import load_sweep_file
-from tune_app.config.parameters import resolve_parameters
 from tune_app.config.sections import ExportedNetwork
 from tune_app.config.sweep import SweepConfig
+from tune_app.config.trial_config import TrialConfig, resolve_parameters
 from tune_app.config.user_functions import Function, code_folder
 from tune_app.data.batches import Normalize
 from tune_app.errors import BuildError, ExportError, SpaceError
@@ -99,12 +99,10 @@ def load_export(
         built = find_model(config.model, None, [code_folder(directory)])
     settings, network = build_exported(config, built, str(directory / CONFIG_FILE))
     _load_into(network, directory / weights_file)
-    return LoadedExport(network.eval(), config, settings, origin, metrics)
+    return LoadedExport(network.eval(), config, settings.to_json(), origin, metrics)
 
 
-def build_exported(
-    config: SweepConfig, model: Model, source: str
-) -> tuple[dict[str, Any], nn.Module]:
+def build_exported(config: SweepConfig, model: Model, source: str) -> tuple[TrialConfig, nn.Module]:
     """Return the settings of an export's only configuration, and its network, not yet trained.
 
     `model` is what `config` names, loaded.

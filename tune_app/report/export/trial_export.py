@@ -13,6 +13,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from tune_app.config.files import dump_sweep, parse_sweep
+from tune_app.config.trial_config import TrialConfig
 from tune_app.config.user_functions import code_folder
 from tune_app.errors import ExportError, StorageError
 from tune_app.hints import hint
@@ -148,7 +149,8 @@ def write_export(
             script = predict_script(origin, dtype, onnx="onnx" in formats)
             (folder / SCRIPT_FILE).write_text(script, encoding="utf-8")
         names = sorted({path.name for path in folder.iterdir()} | {CARD_FILE})
-        plan = plan_network(model, choice.trial.config, origin.input_shape, origin.outputs)
+        built = TrialConfig.from_json(config.model, choice.trial.config)
+        plan = plan_network(model, built, origin.input_shape, origin.outputs)
         card = model_card(choice, config, plan, metrics, names)
         (folder / CARD_FILE).write_text(card, encoding="utf-8")
     return names

@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
-from tune_app.config.layer_sizes import layer_sizes
-from tune_app.config.parameters import TrainingParameters
+from tune_app.config.parameters import FcnParameters
 from tune_app.config.parsing.fields import show
-from tune_app.config.user_functions import is_function
+from tune_app.config.trial_config import TrialConfig
 
 
 def architecture_text(
@@ -21,27 +20,25 @@ def architecture_text(
     >>> architecture_text("cnn", config, [1, 28, 28], 10)
     '3 conv 16-32-64, k3, gap'
     """
-    if is_function(model):
-        known = {*TrainingParameters.model_fields, "fill"}
-        values = [f"{name} {show(value)}" for name, value in config.items() if name not in known]
+    built = TrialConfig.from_json(model, config)
+    network = built.network
+    if network is None:
+        values = [f"{name} {show(v)}" for name, v in built.user_values.items() if name != "fill"]
         return ": ".join(filter(None, [model, ", ".join(values)]))
-    sizes = "-".join(map(str, layer_sizes(model, config)))
-    activation = config.get("activation", "relu")
-    own = [] if activation == "relu" else [str(activation)]
-    if model == "fcn":
+    sizes = "-".join(map(str, built.layer_sizes))
+    own = [] if network.activation == "relu" else [network.activation]
+    if isinstance(network, FcnParameters):
         layers = "-".join(filter(None, [str(prod(input_shape)), sizes, str(outputs)]))
         return " ".join([layers, *own])
-    parts = [f"{sizes.count('-') + 1} conv {sizes}", f"k{config['kernel_size']}", *own]
-    if config.get("conv") == "separable":
+    parts = [f"{sizes.count('-') + 1} conv {sizes}", f"k{network.kernel_size}", *own]
+    if network.conv == "separable":
         parts.append("separable")
-    if config.get("residual"):
+    if network.residual:
         parts.append("residual")
-    padding = config.get("padding", "same")
-    if padding != "same":
-        parts.append(f"padding {padding}" if padding else "no padding")
-    parts += _pool_text(config.get("pool", "max"), config.get("pool_every", 1))
-    hidden = [str(width) for width in config.get("head_widths", ())]
-    return ", ".join([*parts, "-".join([str(config.get("head", "flatten")), *hidden])])
+    if network.padding != "same":
+        parts.append(f"padding {network.padding}" if network.padding else "no padding")
+    parts += _pool_text(network.pool, network.pool_every)
+    return ", ".join([*parts, "-".join([network.head, *map(str, network.head_widths)])])
 
 
 def _pool_text(pool: str, every: int) -> list[str]:

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from tune_app.config.files import parse_sweep
-from tune_app.config.search_file_docs import sweep_json_schema
 from tune_app.config.sweep import SweepConfig
+from tune_app.config.texts.search_file_docs import sweep_json_schema
 from tune_app.errors import Problem, SweepFileError, TuneAppError
 from tune_app.service.http.responses import problems_json
 from tune_app.service.settings import Settings

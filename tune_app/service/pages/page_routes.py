@@ -220,7 +220,7 @@ def new_page(
     trial: Annotated[str | None, Query(max_length=20)] = None,
 ) -> Response:
     """The editor of a search file: a starter, or that of a sweep or a trial."""
-    from tune_app.config.starter_file import starter_file
+    from tune_app.config.texts.starter_file import starter_file
 
     if sweep is not None and trial is not None:
         require_trial(context.snapshots.snapshot(sweep), trial)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from tune_app.config.budget import format_budget
+from tune_app.config.trial_config import TrialConfig
 from tune_app.errors import TuneAppError
 from tune_app.models.network import plan_network
 from tune_app.models.plan import LayerPlan
@@ -58,8 +59,9 @@ def trial_layers(row: TrialRow, record: SweepRecord) -> dict[str, Any] | None:
     shape, outputs = record.resolved.input_shape, record.resolved.outputs
     if not shape or not outputs:
         return None
+    config = TrialConfig.from_json(record.model, row.config)
     try:
-        plan = plan_network(record.model, row.config, shape, outputs)
+        plan = plan_network(record.model, config, shape, outputs)
         text = architecture_text(record.model, row.config, shape, outputs)
     except (TuneAppError, KeyError):  # of a version that built other networks
         return None

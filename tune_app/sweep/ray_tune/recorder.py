@@ -141,7 +141,7 @@ class Recorder(DriverOnly, Callback):
             macs=draw.macs,
             fill_share=draw.fill_share,
             parameters=draw.parameters,
-            config=draw.config,
+            config=draw.config.to_json(),
             sampler=task.sampler,
             seed=task.seed,
             created=time.time(),

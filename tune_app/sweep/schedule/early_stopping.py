@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tune_app.config.sweep import SweepConfig
+from tune_app.config.trial_config import TrialConfig
 
 
 @dataclass
@@ -77,7 +78,7 @@ def rungs_of(config: SweepConfig) -> Rungs | None:
 
 
 def rung_key(
-    config: SweepConfig, trial: dict[str, Any], budget: int | None, weights: int
+    config: SweepConfig, trial: TrialConfig, budget: int | None, weights: int
 ) -> tuple[Any, ...]:
     """Return what a trial shares its rungs with: a budget, and a searched `lr_schedule`.
 
@@ -86,7 +87,7 @@ def rung_key(
     size = budget
     if config.budget_mode == "cap" and config.budgets:
         size = min(b for b in config.budgets if b >= weights)
-    schedule = trial["lr_schedule"] if "lr_schedule" in config.space.varied else None
+    schedule = trial.training.lr_schedule if "lr_schedule" in config.space.varied else None
     return (size, schedule)
 
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from tune_app.config.parameters import resolve_parameters
 from tune_app.config.space import Choice, Constant, FloatRange, IntRange, Parameter
 from tune_app.config.sweep import SweepConfig
+from tune_app.config.trial_config import TrialConfig, resolve_parameters
 from tune_app.errors import BudgetError, BuildError, SpaceError
 from tune_app.models.fill import fill_widths
 from tune_app.models.network import plan_network
@@ -25,7 +25,6 @@ from tune_app.models.user_networks import Model
 SURVEY_DRAWS = 1000
 USER_MODEL_SURVEY_DRAWS = 100  # of a model of one's own, which takes some 20 ms to be counted
 RARE_SHARE = 0.01  # of random draws that fit a budget; below it a search is told so
-SOLVED_FROM = {"fcn": ("layers", "taper"), "cnn": ("conv_layers", "channel_growth")}
 REJECTIONS = 200  # random draws that are tried before a walk
 _WALK_STEPS = 60
 
@@ -39,7 +38,7 @@ class Draw:
     """A configuration that may be trained, with its size."""
 
     parameters: dict[str, Any]  # what was drawn: active parameters that vary
-    config: dict[str, Any]  # what is built and trained: complete, solved widths included
+    config: TrialConfig  # what is built and trained: complete, solved widths included
     weights: int
     macs: int
     budget: int | None
@@ -108,7 +107,7 @@ class FeasibleSpace:
         """
         config = self.resolved(parameters, budget)
         if self.fill and budget is not None:
-            solved = fill_widths(
+            config = fill_widths(
                 self.model,
                 config,
                 self.input_shape,
@@ -116,14 +115,11 @@ class FeasibleSpace:
                 budget=budget,
                 max_macs=self.max_macs,
             )
-            # The solved sizes take the place of what they were solved from.
-            replaced = SOLVED_FROM.get(self._kind, ())
-            config = {name: v for name, v in config.items() if name not in replaced} | solved
         network = plan_network(self.model, config, self.input_shape, self.outputs)
         share = network.weights / budget if self.fill and budget else None
         return Draw(dict(parameters), config, network.weights, network.macs, budget, share)
 
-    def resolved(self, parameters: Mapping[str, Any], budget: int | None) -> dict[str, Any]:
+    def resolved(self, parameters: Mapping[str, Any], budget: int | None) -> TrialConfig:
         """Return the complete configuration of `parameters`, without what a budget solves.
 
         Raises:

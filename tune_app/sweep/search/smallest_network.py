@@ -89,11 +89,10 @@ def _narrowest(space: FeasibleSpace, parameters: Mapping[str, Any], budget: int 
         return space.plan(parameters, budget)
     config = space.resolved(parameters, budget)
     if isinstance(space.model, UserModel):
-        config |= {space.model.fill or "": 1, SOLVED_NAME: space.model.fill}
-    elif space.model == "fcn":
-        config["widths"] = [1] * int(config["layers"])
+        fill = space.model.fill or ""
+        config = config.with_user_values(**{fill: 1, SOLVED_NAME: fill})
     else:
-        config["channels_list"] = [1] * int(config["conv_layers"])
+        config = config.with_sizes([1] * int(config[config.kind.count]))
     network = plan_network(space.model, config, space.input_shape, space.outputs)
     return Draw(dict(parameters), config, network.weights, network.macs, budget, None)
 

@@ -155,7 +155,7 @@ def _train(
         precision=settings.precision,
         checkpoint=checkpoint,
     )
-    last = int(task.draw.config["epochs"])
+    last = task.draw.config.training.epochs
     reason = "trained for all its epochs"
     node = node_name(settings.file_transfer)
     with contextlib.closing(epochs):
@@ -209,7 +209,7 @@ def _test(
     device = ready.x_train.device
     x_test, y_test = as_tensor(data.x_test).to(device), as_tensor(data.y_test).to(device)
     outputs = predict(model, x_test, ready.normalize)
-    loss, accuracy = measure(outputs, y_test, task.draw.config["loss"])
+    loss, accuracy = measure(outputs, y_test, task.draw.config.training.loss)
     answers: dict[str, Any] = {"targets": data.y_test, "predicted": outputs.cpu().numpy()}
     if data.classes:
         confidence, predicted = outputs.softmax(1).max(1)

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tune_app.config.parameters import TrainingParameters
+from tune_app.config.trial_config import training_of
 from tune_app.training.evaluate import measured, predict
 from tune_app.training.loop import (
     NORM_SAMPLES,
@@ -58,6 +60,7 @@ class _Seat:
     order: torch.Generator
     chance: torch.Generator  # of the device
     cpu_state: Tensor  # of the global generator of a training alone on a GPU, which reads none
+    training: TrainingParameters
     progress: Progress
     next_order: Tensor | None = None  # drawn ahead, while a GPU was busy
     order_before: Tensor | None = None  # the state of `order` then
@@ -70,7 +73,8 @@ class _Seat:
         order = torch.Generator().manual_seed(order_seed)
         chance = torch.Generator(device).manual_seed(global_seed)
         cpu_state = torch.Generator().manual_seed(global_seed).get_state()
-        seat = cls(number, member, order, chance, cpu_state, Progress(member.config))
+        training = training_of(member.config)
+        seat = cls(number, member, order, chance, cpu_state, training, Progress(training))
         if member.state is not None:
             seat._load(member.state, device)
         return seat
@@ -160,7 +164,7 @@ class MemberRun:
             return {}
         step = self._step
         examples = len(self.data.x_train)
-        _, count, steps = batch_plan(self._seats[0].member.config, examples)
+        _, count, steps = batch_plan(self._seats[0].training, examples)
         orders = [seat.take_order(examples)[:count] for seat in self._seats]
         step.begin_epoch(torch.stack(orders).to(self.device), self._coefficients(steps))
         every = -(-steps // NORM_SAMPLES)
@@ -190,19 +194,20 @@ class MemberRun:
         row = next(i for i, seat in enumerate(self._seats) if seat.number == number)
         seat = self._seats[row]
         weights = list(seat.member.network.parameters())
-        steps = batch_plan(seat.member.config, len(self.data.x_train))[2]
+        steps = batch_plan(seat.training, len(self.data.x_train))[2]
         slots = {
             name: [view.clone() for view in self._network.row_views(slot[row])]
             for name, slot in self._optimizer.slots.items()
         }
         on_gpu = self.device.type == "cuda"
         chance = seat.chance.get_state()
-        config = seat.member.config
         return {
             "model": {
                 name: tensor.clone() for name, tensor in seat.member.network.state_dict().items()
             },
-            "optimizer": optimizer_state(weights, config, slots, seat.progress.epoch * steps),
+            "optimizer": optimizer_state(
+                weights, seat.training, slots, seat.progress.epoch * steps
+            ),
             "order": seat.order_state(),
             "cpu_generator": seat.cpu_state if on_gpu else chance,
             "gpu_generator": chance if on_gpu else None,
@@ -214,15 +219,15 @@ class MemberRun:
         rates = torch.zeros(steps, len(self._seats), dtype=torch.float64)
         columns: dict[tuple[Any, ...], Tensor] = {}
         for row, seat in enumerate(self._seats):
-            config, first = seat.member.config, seat.progress.epoch * steps
+            training, first = seat.training, seat.progress.epoch * steps
             names = ("lr_schedule", "lr_gamma", "warmup_epochs", "epochs")
-            key = (first, *(config[name] for name in names))
+            key = (first, *(getattr(training, name) for name in names))
             if key not in columns:
-                at_one = {**config, "lr": 1.0}
+                at_one = training.model_copy(update={"lr": 1.0})
                 factors = [learning_rate(at_one, first + step, steps) for step in range(steps)]
                 columns[key] = torch.tensor(factors, dtype=torch.float64)
             if seat.number not in self.ended:
-                rates[:, row] = columns[key] * config["lr"]
+                rates[:, row] = columns[key] * training.lr
         before = torch.tensor([seat.progress.epoch * steps for seat in self._seats])
         return self._optimizer.coefficients(rates, before)
 
@@ -231,7 +236,7 @@ class MemberRun:
 
         Waits for the device once, at the end.
         """
-        data, loss = self.data, self._seats[0].member.config["loss"]
+        data, loss = self.data, self._seats[0].training.loss
         rows = []
         for row, seat in enumerate(self._seats):
             numbers = [norms[:, row].double().mean(), *measured(outputs[row], targets[row], loss)]
@@ -246,7 +251,7 @@ class MemberRun:
         self, seat: _Seat, found: list[float], steps: int, seconds: float
     ) -> EpochResult | None:
         """Return a member's result of an epoch; None, and end it, where it diverged."""
-        config, progress = seat.member.config, seat.progress
+        progress = seat.progress
         is_regression = self.data.y_train.is_floating_point()
         norm, train_loss, train_accuracy = found[:3]
         val_loss, val_accuracy = found[3:] if len(self.data.x_val) else (None, None)
@@ -261,7 +266,7 @@ class MemberRun:
             train_accuracy=None if is_regression else train_accuracy,
             val_loss=val_loss,
             val_accuracy=None if is_regression else val_accuracy,
-            lr=learning_rate(config, progress.epoch * steps - 1, steps),
+            lr=learning_rate(seat.training, progress.epoch * steps - 1, steps),
             grad_norm=norm,
             seconds=seconds,
         )
@@ -302,15 +307,15 @@ class MemberRun:
         self._seats = seats
         if not seats:
             return
-        configs = [seat.member.config for seat in seats]
+        trainings = [seat.training for seat in seats]
         self._network = StackedNetwork([seat.member.network for seat in seats])
-        self._optimizer = StackedOptimizer(configs, self._network.table)
+        self._optimizer = StackedOptimizer(trainings, self._network.table)
         for row, seat in enumerate(seats):
             for name, slot in self._optimizer.slots.items():
                 if name in seat.slots:
                     self._network.fill_row(slot[row], seat.slots[name])
             seat.slots = {}
-        batch_size = batch_plan(configs[0], len(self.data.x_train))[0]
+        batch_size = batch_plan(trainings[0], len(self.data.x_train))[0]
         noise = DropoutNoise(self._network, [seat.chance for seat in seats], batch_size)
         self._step = StackedStep(
             self._network,
@@ -318,6 +323,6 @@ class MemberRun:
             noise,
             self.data,
             self._inputs,
-            configs,
+            trainings,
             graphs=self.graphs,
         )

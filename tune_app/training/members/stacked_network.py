@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tune_app.config.trial_config import training_of
+
 # A weight tensor begins at a multiple of this many floats (64 bytes): kernels of a CPU may round
 # differently on memory that is aligned differently, and `evaluate` must give the same bits for a
 # member as for its exported copy.
@@ -64,10 +66,11 @@ def stack_key(network: nn.Module, config: Mapping[str, Any]) -> Hashable | None:
     dropout rates, label smoothing, clipping, the number of epochs, and when they stop.
     """
     structure = Structure.of(network)
-    if structure is None or config["augment"] not in ("none", [], ["none"]):
+    training = training_of(config)
+    if structure is None or training.augment not in ("none", (), ("none",)):
         return None
-    nesterov = bool(config["nesterov"]) and config["momentum"] > 0
-    return (structure.parts, config["optimizer"], nesterov, config["batch_size"], config["loss"])
+    nesterov = training.nesterov and training.momentum > 0
+    return (structure.parts, training.optimizer, nesterov, training.batch_size, training.loss)
 
 
 class StackedNetwork:

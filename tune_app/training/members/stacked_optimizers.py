@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tune_app.config.parameters import TrainingParameters
 from tune_app.training.optimizers import build_optimizer
 
 BETAS = (0.9, 0.999)
@@ -28,11 +29,11 @@ SLOTS = {
 class StackedOptimizer:
     """One optimizer for the rows of a table; `slots` is its memory, laid out as the table."""
 
-    def __init__(self, configs: Sequence[Mapping[str, Any]], table: Tensor) -> None:
-        self.kind: str = configs[0]["optimizer"]
-        self.nesterov = bool(configs[0]["nesterov"])
-        momenta = [float(config["momentum"]) for config in configs]
-        decays = [float(config["weight_decay"]) for config in configs]
+    def __init__(self, trainings: Sequence[TrainingParameters], table: Tensor) -> None:
+        self.kind: str = trainings[0].optimizer
+        self.nesterov = trainings[0].nesterov
+        momenta = [float(training.momentum) for training in trainings]
+        decays = [float(training.weight_decay) for training in trainings]
         self.has_momentum, self.has_decay = any(momenta), any(decays)
         self.momentum = table.new_tensor(momenta)[:, None]
         self.decays = torch.tensor(decays, dtype=torch.float64)
@@ -94,7 +95,7 @@ class StackedOptimizer:
 
 def optimizer_state(
     weights: Sequence[torch.nn.Parameter],
-    config: Mapping[str, Any],
+    training: TrainingParameters,
     slots: Mapping[str, Sequence[Tensor]],
     steps: int,
 ) -> dict[str, Any]:
@@ -102,12 +103,12 @@ def optimizer_state(
 
     `slots` holds one tensor for each of `weights`. A training that goes on alone can load it.
     """
-    optimizer = build_optimizer(weights, config)
+    optimizer = build_optimizer(weights, training)
     for number, weight in enumerate(weights):
         state: dict[str, Any] = {name: tensors[number] for name, tensors in slots.items()}
-        if config["momentum"] == 0:
+        if training.momentum == 0:
             state.pop("momentum_buffer", None)
-        if config["optimizer"] != "sgd":
+        if training.optimizer != "sgd":
             state["step"] = torch.tensor(float(steps))
         if steps and state:
             optimizer.state[weight] = state

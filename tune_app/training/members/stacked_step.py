@@ -1,12 +1,12 @@
 """One step of stacked networks, from the order of the examples to the changed weights."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tune_app.config.parameters import TrainingParameters
 from tune_app.training.loop import TrainingData, batch_plan
 from tune_app.training.members.dropout_noise import DropoutNoise
 from tune_app.training.members.stacked_network import StackedNetwork
@@ -30,16 +30,16 @@ class StackedStep:
         noise: DropoutNoise,
         data: TrainingData,
         inputs: Tensor,
-        configs: Sequence[Mapping[str, Any]],
+        trainings: Sequence[TrainingParameters],
         *,
         graphs: bool,
     ) -> None:
         self.network, self.optimizer, self.noise, self.data = network, optimizer, noise, data
-        self.loss = StackedLoss(configs, network.table)
-        device, members = network.table.device, len(configs)
-        size, self.count, steps = batch_plan(configs[0], len(data.x_train))
-        self.clips = any(config["grad_clip"] for config in configs)
-        limits = [float(config["grad_clip"] or "inf") for config in configs]
+        self.loss = StackedLoss(trainings, network.table)
+        device, members = network.table.device, len(trainings)
+        size, self.count, steps = batch_plan(trainings[0], len(data.x_train))
+        self.clips = any(training.grad_clip for training in trainings)
+        limits = [float(training.grad_clip or "inf") for training in trainings]
         self.limits = torch.tensor(limits, device=device)
         self.inputs = inputs  # the data set's, or the same normalised
         self.number = torch.zeros(1, dtype=torch.long, device=device)
@@ -121,9 +121,9 @@ class StackedStep:
 class StackedLoss:
     """`evaluate.build_loss` of many networks, each with its own label smoothing."""
 
-    def __init__(self, configs: Sequence[Mapping[str, Any]], like: Tensor) -> None:
-        self.name = str(configs[0]["loss"])
-        smoothing = [float(config["label_smoothing"]) for config in configs]
+    def __init__(self, trainings: Sequence[TrainingParameters], like: Tensor) -> None:
+        self.name = trainings[0].loss
+        smoothing = [float(training.label_smoothing) for training in trainings]
         self.is_smoothing = any(smoothing)
         self.smoothing = like.new_tensor(smoothing)[:, None]
 

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tune_app.config.trial_config import TrialConfig
 from tune_app.data.batches import Normalize
 from tune_app.data.source import Array
 from tune_app.errors import StorageError
@@ -30,7 +31,9 @@ class Answers:
 
 def trial_plan(sweep: SweepRecord, trial: TrialRecord, model: Model | None = None) -> NetworkPlan:
     """Return the plan of a trial's network; `model` is that of `trial_model`."""
-    return plan_network(model or sweep.model, trial.config, *_ends(sweep))
+    return plan_network(
+        model or sweep.model, TrialConfig.from_json(sweep.model, trial.config), *_ends(sweep)
+    )
 
 
 def initial_network(
@@ -42,7 +45,9 @@ def initial_network(
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(trial.seed)
-        return build_network(model or sweep.model, trial.config, *_ends(sweep))
+        return build_network(
+            model or sweep.model, TrialConfig.from_json(sweep.model, trial.config), *_ends(sweep)
+        )
 
 
 def trained_weights(store: Store, trial: TrialRecord) -> dict[str, Tensor]:

@@ -1,0 +1,1 @@
+"""Generate texts about search files: a starter file, the documentation page, the JSON Schema."""
