@@ -10,7 +10,7 @@ from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from tune_app.config.sections import Baseline, DatasetConfig
 from tune_app.data.sets import load_search_data, load_test_data
 from tune_app.errors import SpaceError
-from tune_app.training.baselines import run_baselines
+from tune_app.training.baselines import BaselineData, run_baselines
 from tune_app.training.neighbours import nearest, nearest_by_fold
 
 KEYS = [
@@ -28,7 +28,7 @@ def digits():
 
 def measured(digits, *models: str, **fields) -> list[dict]:
     baselines = [Baseline(model=model, **fields) for model in models]
-    return run_baselines(baselines, *digits, seed=3)
+    return run_baselines(baselines, BaselineData(*digits), seed=3)
 
 
 def flat(digits):
@@ -77,7 +77,9 @@ def test_blocks_do_not_change_the_neighbours(monkeypatch):
 
 def test_a_row_has_what_a_record_holds(digits):
     seen = []
-    rows = run_baselines([Baseline(model="ridge")], *digits, seed=3, on_done=seen.append)
+    rows = run_baselines(
+        [Baseline(model="ridge")], BaselineData(*digits), seed=3, on_done=seen.append
+    )
     assert [list(row) for row in rows] == [KEYS]
     assert seen == rows
     (row,) = rows
@@ -112,9 +114,9 @@ def test_several_k_are_a_row_each_and_five_is_meant_where_none_is_named(digits):
 def test_what_is_done_is_left_out(digits):
     baselines = [Baseline(model="knn", k=(1, 3, 3)), Baseline(model="ridge")]
     done = {"knn, k = 1", "ridge"}
-    rows = run_baselines(baselines, *digits, seed=3, done=done)
+    rows = run_baselines(baselines, BaselineData(*digits), seed=3, done=done)
     assert [row["name"] for row in rows] == ["knn, k = 3"]
-    assert run_baselines(baselines, *digits, seed=3, done={*done, "knn, k = 3"}) == []
+    assert run_baselines(baselines, BaselineData(*digits), seed=3, done={*done, "knn, k = 3"}) == []
 
 
 @pytest.mark.parametrize(
@@ -150,10 +152,7 @@ def test_features_of_any_scale_suit_the_logistic_regression():
     x = x.astype(np.float32)
     rows = run_baselines(
         [Baseline(model="logistic_regression")],
-        x[:200],
-        labels[:200],
-        x[200:],
-        labels[200:],
+        BaselineData(x[:200], labels[:200], x[200:], labels[200:]),
         seed=0,
     )
     assert rows[0]["test_accuracy"] == 1
@@ -162,7 +161,7 @@ def test_features_of_any_scale_suit_the_logistic_regression():
 def test_numbers_as_targets_are_refused():
     x, y = np.zeros((4, 1), dtype=np.float32), np.zeros((4, 1), dtype=np.float32)
     with pytest.raises(SpaceError) as caught:
-        run_baselines([Baseline(model="ridge")], x, y, x, y, seed=0)
+        run_baselines([Baseline(model="ridge")], BaselineData(x, y, x, y), seed=0)
     assert str(caught.value) == (
         "baselines: the targets are numbers, but baselines predict classes; remove baselines"
     )
@@ -183,7 +182,7 @@ def test_a_class_of_few_examples_has_fewer_folds_and_of_one_none(digits, model):
     for left, folds in ((3, 3), (1, 0)):
         kept = np.setdiff1d(np.arange(len(y)), nines[left:])
         baseline = Baseline(model=model)
-        (row,) = run_baselines([baseline], x[kept], y[kept], x_test, y_test, seed=0)
+        (row,) = run_baselines([baseline], BaselineData(x[kept], y[kept], x_test, y_test), seed=0)
         assert row["cv_folds"] == folds
         assert (row["cv_mean"] is None) == (row["cv_std"] is None) == (folds == 0)
         assert row["test_accuracy"] > 0.7
@@ -217,7 +216,7 @@ def test_knn_on_fashion_mnist_has_the_published_accuracy(data_root):
 )
 def test_ridge_tells_pairs_of_digits_as_published(data_root, classes, train, test, cv):
     data = whole("mnist", data_root, classes=classes)
-    (row,) = run_baselines([Baseline(model="ridge")], *data, seed=0)
+    (row,) = run_baselines([Baseline(model="ridge")], BaselineData(*data), seed=0)
     print(row)
     assert row["train_accuracy"] == pytest.approx(train, abs=0.01)
     assert row["test_accuracy"] == pytest.approx(test, abs=0.01)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -80,10 +81,7 @@ def plan_cnn(
     layers: list[LayerPlan] = []
     shape = tuple(input_shape)
     for i, channels in enumerate(channels_list, start=1):
-        layer = plan_conv(
-            i,
-            shape,
-            channels,
+        options = ConvOptions(
             kernel_size=kernel_size,
             padding=same_padding(kernel_size) if padding == "same" else (padding, padding),
             separable=conv == "separable" and i > 1,
@@ -93,6 +91,7 @@ def plan_cnn(
             pool=pool if i % pool_every == 0 else "none",
             dropout=conv_dropout,
         )
+        layer = plan_conv(i, shape, channels, options)
         layers.append(layer)
         shape = layer.out_shape
     features = prod(shape) if head == "flatten" else shape[0]
@@ -108,20 +107,23 @@ def plan_cnn(
     return NetworkPlan("cnn", tuple(input_shape), outputs, tuple(layers))
 
 
-def plan_conv(
-    number: int,
-    in_shape: Shape,
-    channels: int,
-    *,
-    kernel_size: int,
-    padding: tuple[int, int],
-    separable: bool,
-    skip: bool,
-    batch_norm: bool,
-    activation: Activation,
-    pool: Pool,
-    dropout: float,
-) -> LayerPlan:
+@dataclass(frozen=True)
+class ConvOptions:
+    """What a conv layer consists of, apart from its place in the network and its channels."""
+
+    kernel_size: int
+    padding: tuple[int, int]
+    separable: bool
+    skip: bool
+    batch_norm: bool
+    activation: Activation
+    pool: Pool
+    dropout: float
+
+
+def plan_conv(number: int, in_shape: Shape, channels: int, options: ConvOptions) -> LayerPlan:
+    """Return the plan of the conv layer with this number, counted from 1."""
+    kernel_size, padding = options.kernel_size, options.padding
     in_channels, *sides = in_shape
     name = f"conv layer {number}"
     if channels < 1:
@@ -133,7 +135,7 @@ def plan_conv(
             f"{name}: a {kernel_size}x{kernel_size} kernel does not fit its input "
             f"({by(sides)}{padded}); use padding same, fewer pools or a smaller kernel"
         )
-    after_pool = after_conv if pool == "none" else [side // 2 for side in after_conv]
+    after_pool = after_conv if options.pool == "none" else [side // 2 for side in after_conv]
     if min(after_pool) < 1:
         raise BuildError(
             f"{name}: a 2x2 pool does not fit its input ({by(after_conv)}); "
@@ -142,22 +144,24 @@ def plan_conv(
     # Each weight of a filter multiplies once per pixel of the result; a bias multiplies never.
     spatial_products = kernel_size**2 * in_channels
     products = (
-        spatial_products + in_channels * channels if separable else spatial_products * channels
+        spatial_products + in_channels * channels
+        if options.separable
+        else spatial_products * channels
     )
     return LayerPlan(
         name=f"conv{number}",
-        kind="separable" if separable else "conv",
+        kind="separable" if options.separable else "conv",
         in_shape=in_shape,
         out_shape=(channels, *after_pool),
-        weights=products + affine_weights(channels, batch_norm),
+        weights=products + affine_weights(channels, options.batch_norm),
         macs=products * prod(after_conv),
         kernel_size=kernel_size,
         padding=padding,
-        batch_norm=batch_norm,
-        skip=skip,
-        activation=activation,
-        pool=pool,
-        dropout=dropout,
+        batch_norm=options.batch_norm,
+        skip=options.skip,
+        activation=options.activation,
+        pool=options.pool,
+        dropout=options.dropout,
     )
 
 

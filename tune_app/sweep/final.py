@@ -28,7 +28,7 @@ from tune_app.sweep.session import Outcome, Session, count_outcome
 from tune_app.sweep.signals import StopRequested, signal_name
 from tune_app.sweep.sweep_run import SweepRun
 from tune_app.sweep.trial.tasks import TrialTask
-from tune_app.training.baselines import run_baselines
+from tune_app.training.baselines import BaselineData, run_baselines
 
 _FINAL_SEEDS = 1  # sets their entropy apart from that of the search's seeds
 
@@ -150,10 +150,7 @@ class FinalSession(Session):
 
         run_baselines(
             self.config.baselines,
-            data.x_train,
-            data.y_train,
-            data.x_test,
-            data.y_test,
+            BaselineData(data.x_train, data.y_train, data.x_test, data.y_test),
             seed=self.config.search.seed,
             on_done=keep,
         )

@@ -3,6 +3,7 @@
 import time
 import warnings
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,12 +22,19 @@ TREES = 100
 ITERATIONS = 200
 
 
+@dataclass(frozen=True)
+class BaselineData:
+    """The examples that baselines are fitted on, and those that they are tested on."""
+
+    x_train: Array
+    y_train: Array
+    x_test: Array
+    y_test: Array
+
+
 def run_baselines(
     baselines: Sequence[Baseline],
-    x_train: Array,
-    y_train: Array,
-    x_test: Array,
-    y_test: Array,
+    examples: BaselineData,
     *,
     seed: int,
     done: Collection[str] = (),
@@ -55,11 +63,11 @@ def run_baselines(
     Raises:
         SpaceError: The targets are numbers, or a k exceeds the number of examples.
     """
-    if not np.issubdtype(y_train.dtype, np.integer):
+    if not np.issubdtype(examples.y_train.dtype, np.integer):
         raise SpaceError(
             "baselines: the targets are numbers, but baselines predict classes; remove baselines"
         )
-    data = _Data(x_train, y_train, x_test, y_test, seed)
+    data = _Data(examples, seed)
     rows = []
     for baseline in baselines:
         for row in _rows(baseline, data, done):
@@ -72,13 +80,11 @@ def run_baselines(
 class _Data:
     """Flattened examples, and the fold of each training example (None if they cannot be split)."""
 
-    def __init__(
-        self, x_train: Array, y_train: Array, x_test: Array, y_test: Array, seed: int
-    ) -> None:
-        self.x_train = x_train.reshape(len(x_train), -1)
-        self.x_test = x_test.reshape(len(x_test), -1)
-        self.y_train, self.y_test, self.seed = y_train, y_test, seed
-        self.folds = _folds(y_train, seed)
+    def __init__(self, examples: BaselineData, seed: int) -> None:
+        self.x_train = examples.x_train.reshape(len(examples.x_train), -1)
+        self.x_test = examples.x_test.reshape(len(examples.x_test), -1)
+        self.y_train, self.y_test, self.seed = examples.y_train, examples.y_test, seed
+        self.folds = _folds(examples.y_train, seed)
         self.fold_count = 0 if self.folds is None else int(self.folds.max()) + 1
 
 
@@ -122,7 +128,7 @@ def _fitted_row(kind: str, name: str, data: _Data) -> Row:
         model.fit(data.x_train, data.y_train)
     test = model.score(data.x_test, data.y_test)
     train = model.score(data.x_train, data.y_train)
-    return _measured(kind, None, name, test, train, scores, data, begun)
+    return _Accuracies(test, train, scores).row(kind, None, name, data, begun)
 
 
 def _knn_rows(ks: Sequence[int], data: _Data) -> Iterator[Row]:
@@ -151,7 +157,8 @@ def _knn_rows(ks: Sequence[int], data: _Data) -> Iterator[Row]:
         if for_folds is not None:
             right = _votes(data.y_train[for_folds[:, :k]]) == data.y_train
             scores = [right[folds == fold].mean() for fold in range(data.fold_count)]
-        yield _measured("knn", k, _knn_name(k), test.mean(), train.mean(), scores, data, begun)
+        accuracies = _Accuracies(test.mean(), train.mean(), scores)
+        yield accuracies.row("knn", k, _knn_name(k), data, begun)
 
 
 def _votes(labels: Array) -> Array:
@@ -165,28 +172,28 @@ def _votes(labels: Array) -> Array:
     return most_frequent
 
 
-def _measured(
-    model: str,
-    k: int | None,
-    name: str,
-    test: float,
-    train: float,
-    scores: Sequence[float],
-    data: _Data,
-    begun: float,
-) -> Row:
-    return {
-        "model": model,
-        "k": k,
-        "name": name,
-        "test_accuracy": float(test),
-        "train_accuracy": float(train),
-        "cv_mean": float(np.mean(scores)) if scores else None,
-        "cv_std": float(np.std(scores, ddof=1)) if scores else None,
-        "cv_folds": len(scores),
-        "seconds": time.perf_counter() - begun,
-        "examples": len(data.y_train),
-    }
+@dataclass(frozen=True)
+class _Accuracies:
+    """The accuracies of one baseline: on the test, on the training examples, and by fold."""
+
+    test: float
+    train: float
+    folds: Sequence[float]
+
+    def row(self, model: str, k: int | None, name: str, data: _Data, begun: float) -> Row:
+        """Return the row of a baseline whose measurement began at `begun`."""
+        return {
+            "model": model,
+            "k": k,
+            "name": name,
+            "test_accuracy": float(self.test),
+            "train_accuracy": float(self.train),
+            "cv_mean": float(np.mean(self.folds)) if self.folds else None,
+            "cv_std": float(np.std(self.folds, ddof=1)) if self.folds else None,
+            "cv_folds": len(self.folds),
+            "seconds": time.perf_counter() - begun,
+            "examples": len(data.y_train),
+        }
 
 
 def _build(name: str, data: _Data) -> Any:
