@@ -25,7 +25,7 @@ from typing import Any
 from tune_app.config.files import parse_sweep
 from tune_app.sweep.launch import Launch
 from tune_app.sweep.ray_tune.cluster import quiet_environment, ray_cluster
-from tune_app.sweep.run import run_sweep
+from tune_app.sweep.run import start_sweep
 from tune_app.training.loop import EpochResult
 
 EPOCHS = 2  # at most: ASHA stops two thirds of the trials after the first
@@ -76,7 +76,7 @@ def time_ours(trials: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         launch = Launch(Path(folder), data_root=Path(folder), train=train_nothing)
         started = time.perf_counter()
-        outcome = run_sweep(config, launch)
+        outcome = start_sweep(config, launch)
         seconds = time.perf_counter() - started
     assert sum(outcome.trials.values()) == trials, outcome
     assert outcome.trials.get("stopped", 0) > 0, "ASHA did not act"

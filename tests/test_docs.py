@@ -88,7 +88,7 @@ def test_the_reference_shows_what_functions_say_of_their_errors(site):
 
 def test_the_reference_has_all_that_tune_app_offers(site):
     reference = (site / "reference" / "python.html").read_text(encoding="utf-8")
-    for name in tune_app.__all__:
+    for name in set(dir(tune_app)) - {"__version__"}:
         assert re.search(rf'id="tune_app\.[\w.]+\.{name}"', reference), name
     assert "best_epoch" in reference  # a field of a record
 

@@ -20,7 +20,7 @@ from tune_app.report.export.trial_export import export_trial
 from tune_app.results.housekeeping import plan_pruning, prune
 from tune_app.results.store import open_store
 from tune_app.sweep.launch import Launch
-from tune_app.sweep.run import run_sweep
+from tune_app.sweep.run import start_sweep
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_the_exported_file_trains_the_same_network_again(store, folder, sweep, t
 def test_an_exported_file_runs_as_a_search_of_one_trial(store, folder, tmp_path):
     original = export_trial(store, "images", folder)
     config = load_sweep_file(folder / "config.yaml")
-    outcome = run_sweep(config, Launch(storage=tmp_path / "again", data_root=tmp_path))
+    outcome = start_sweep(config, Launch(storage=tmp_path / "again", data_root=tmp_path))
     assert (outcome.status, outcome.usable) == ("complete", 1)
     (trial,) = open_store(tmp_path / "again").trials("images-t0001")
     assert (trial.weights, trial.epochs) == (original.weights, 2)

@@ -93,7 +93,7 @@ def test_figures_are_those_of_a_local_sweep(client, trained):
 
 
 def test_an_export_holds_a_network_of_each_budget(client, tmp_path):
-    path = client.sweep("small").export(tmp_path, budget="all", formats=("pt", "safetensors"))
+    path = client.sweep("small").download(tmp_path, budget="all", formats=("pt", "safetensors"))
     with zipfile.ZipFile(path) as archive:
         archive.extractall(tmp_path)
     index = json.loads((tmp_path / "small-networks" / "index.json").read_text())
@@ -101,11 +101,19 @@ def test_an_export_holds_a_network_of_each_budget(client, tmp_path):
     for folder in ("1k", "3k"):
         made = tmp_path / "small-networks" / folder
         best = client.sweep("small").best(folder)
-        assert json.loads((made / "metrics.json").read_text())["trial_id"] == best["trial_id"]
+        assert json.loads((made / "metrics.json").read_text())["trial_id"] == best.trial_id
         assert (made / "weights.safetensors").exists()
         network = tune_app.load_export(made)
         count = sum(one.numel() for one in network.network.parameters())
-        assert count == best["weights"] <= int(folder[0]) * 1_000
+        assert count == best.weights <= int(folder[0]) * 1_000
+
+
+def test_an_export_is_a_folder_as_of_a_local_sweep(client, tmp_path):
+    trial = client.sweep("small").export(tmp_path / "best", budget="3k", formats=("pt",))
+    assert trial.trial_id == client.sweep("small").best("3k").trial_id
+    assert tune_app.load_export(tmp_path / "best").metrics["trial_id"] == trial.trial_id
+    with pytest.raises(tune_app.ExportError, match="holds files already; name another folder"):
+        client.sweep("small").export(tmp_path / "best", budget="3k")
 
 
 def test_a_report_compares_several_sweeps(client, tmp_path):
@@ -122,7 +130,7 @@ def test_a_report_compares_several_sweeps(client, tmp_path):
 def test_optuna_dashboard_shows_the_sweep(client, tmp_path):
     if shutil.which("optuna-dashboard", path=str(Path(sys.executable).parent)) is None:
         pytest.skip("no optuna-dashboard here: pip install optuna-dashboard")
-    path = client.sweep("small").export(tmp_path, formats=("optuna",))
+    path = client.sweep("small").download(tmp_path, formats=("optuna",))
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     program = Path(sys.executable).parent / "optuna-dashboard"
@@ -165,7 +173,7 @@ def test_tensorboard_reads_the_runs(client, tmp_path, monkeypatch):
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
 
-    path = client.sweep("small").export(tmp_path, formats=("tensorboard",))
+    path = client.sweep("small").download(tmp_path, formats=("tensorboard",))
     with zipfile.ZipFile(path) as archive:
         archive.extractall(tmp_path)
     runs = EventMultiplexer().AddRunsFromDirectory(str(tmp_path / "small-tensorboard")).Reload()

@@ -19,7 +19,7 @@ from tune_app.results.store import open_store
 from tune_app.sweep.launch import Launch
 from tune_app.sweep.ray_tune import cluster as joining
 from tune_app.sweep.ray_tune.cluster import quiet_environment
-from tune_app.sweep.run import run_sweep
+from tune_app.sweep.run import start_sweep
 from tune_app.sweep.trial import file_transfer
 
 EPOCHS = 20
@@ -120,7 +120,7 @@ def main(storage: Path, *, shared: bool, nodes: int, sent: bool) -> None:
     launch = Launch(storage=storage, data_root=storage, address=cluster.address, train=train)
     trials = [("search.trials", nodes + 1)]
     config = parse_sweep(FILE, source="spread.yaml", overrides=trials)
-    outcome = run_sweep(config, launch)
+    outcome = start_sweep(config, launch)
     print(outcome.status, outcome.trials)
     thread.join()
     cluster.shutdown()

@@ -16,7 +16,7 @@ from tune_app.results.store import SweepRecord, TrialRecord, open_store
 from tune_app.sweep.final import final_config, final_seed, plan_winners
 from tune_app.sweep.final_run import run_final
 from tune_app.sweep.launch import Launch
-from tune_app.sweep.run import resume_sweep, run_sweep
+from tune_app.sweep.run import resume_sweep, start_sweep
 from tune_app.training.checkpoints import load_weights
 
 FILE = """
@@ -52,7 +52,7 @@ def config_of(**changes):
 def complete(ray_session, tmp_path_factory):
     """A search and its final stage, both done: what came out, and where it lies."""
     launch = launch_in(tmp_path_factory.mktemp("complete"))
-    return run_sweep(config_of(), launch), launch.storage
+    return start_sweep(config_of(), launch), launch.storage
 
 
 def finals_of(store, name="small"):
@@ -162,7 +162,7 @@ class TestRuns:
 
     @pytest.mark.slow
     def test_what_was_trained_is_kept_and_only_what_is_new_is_added(self, launch):
-        run_sweep(config_of(final=None), launch)
+        start_sweep(config_of(final=None), launch)
         store = open_store(launch.storage)
         assert finals_of(store) == []
         assert store.get_sweep("small").test_readings == ()
@@ -206,7 +206,7 @@ class TestRuns:
             path = tmp_path / f"{name}.npz"
             np.savez(path, x_train=x, y_train=y, x_test=x[:90], y_test=y_test)
             changes = {"name": name, "dataset": {"name": "arrays", "path": str(path)}}
-            run_sweep(config_of(**changes), launch)
+            start_sweep(config_of(**changes), launch)
             store = open_store(launch.storage)
             search = [t for t in store.trials(name) if t.stage == "search"]
             finals = finals_of(store, name)
@@ -223,7 +223,7 @@ class TestRuns:
         path = tmp_path / "bad.npz"
         np.savez(path, x_train=x, y_train=y, x_test=x, y_test=np.full(90, 77))
         changes = {"dataset": {"name": "arrays", "path": str(path)}, "search.trials": 2}
-        outcome = run_sweep(config_of(**changes), launch)
+        outcome = start_sweep(config_of(**changes), launch)
         assert (outcome.status, outcome.usable) == ("complete", 2)
         assert isinstance(outcome.final_error, DataError)
         assert open_store(launch.storage).get_sweep("small").status == "complete"
@@ -242,7 +242,7 @@ class TestRuns:
         module = __import__(__name__)
         cloudpickle.register_pickle_by_value(module)
         try:
-            outcome = run_sweep(
+            outcome = start_sweep(
                 config_of(**{"final.seeds": 4}), replace(launch, train=fail_now_and_then)
             )
         finally:

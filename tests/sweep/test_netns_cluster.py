@@ -15,7 +15,7 @@ from tune_app.config.files import parse_sweep
 from tune_app.errors import TuneAppError
 from tune_app.results.store import Store, open_store
 from tune_app.sweep.launch import Launch
-from tune_app.sweep.run import run_sweep
+from tune_app.sweep.run import start_sweep
 from tune_app.training.checkpoints import load_weights
 
 FILE = """
@@ -135,7 +135,7 @@ def test_a_sweep_survives_a_cut_link_and_a_dead_node_and_uses_one_that_joins(
     assert {head.address, joins.address} <= nodes
 
     local = Launch(storage=tmp_path / "local", data_root=tmp_path)
-    run_sweep(parse_sweep(FILE, source="spread.yaml"), local)
+    start_sweep(parse_sweep(FILE, source="spread.yaml"), local)
     same = [
         (t.trial_id, t.budget, t.weights, t.config, t.seed, t.best_epoch, t.val_accuracy)
         for t in trials

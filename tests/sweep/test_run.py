@@ -13,7 +13,7 @@ from tune_app.config.files import parse_sweep
 from tune_app.errors import BudgetError, ClusterError, SweepExistsError, UnknownSweepError
 from tune_app.results.store import open_store
 from tune_app.sweep.launch import Launch
-from tune_app.sweep.run import named, resume_sweep, run_sweep
+from tune_app.sweep.run import named, resume_sweep, start_sweep
 from tune_app.training.checkpoints import load_weights
 
 pytestmark = pytest.mark.usefixtures("ray_session")
@@ -64,7 +64,7 @@ def made_up(accuracies):
 
 
 def test_every_trial_is_recorded_whole(launch):
-    outcome = run_sweep(config_of(**TWO_AT_ONCE), launch)
+    outcome = start_sweep(config_of(**TWO_AT_ONCE), launch)
     assert (outcome.status, outcome.usable) == ("complete", 8)
     store = open_store(launch.storage)
     sweep = store.get_sweep("small")
@@ -96,7 +96,7 @@ def test_every_trial_is_recorded_whole(launch):
 def test_the_same_seed_gives_the_same_table_twice(launch):
     tables = []
     for name in ("one", "two"):
-        run_sweep(config_of(name=name), launch)
+        start_sweep(config_of(name=name), launch)
         tables.append(
             [
                 (t.trial_id, t.parameters, t.status, t.epochs, t.val_accuracy, t.val_loss)
@@ -108,9 +108,9 @@ def test_the_same_seed_gives_the_same_table_twice(launch):
 
 def test_a_taken_name_is_refused_and_new_takes_the_next(launch):
     quick = config_of(**{"search.trials": 2, "parameters.epochs": 1})
-    run_sweep(quick, launch)
+    start_sweep(quick, launch)
     with pytest.raises(SweepExistsError) as error:
-        run_sweep(quick, launch)
+        start_sweep(quick, launch)
     assert str(error.value) == (
         "a sweep named 'small' exists; continue it with tune_app.resume(sweep); or change "
         "`name`, or pass new=True for the next free one"
@@ -120,7 +120,7 @@ def test_a_taken_name_is_refused_and_new_takes_the_next(launch):
     stray.mkdir()
     (stray / "checkpoint.pt").touch()
     with pytest.raises(SweepExistsError, match="holds files of a sweep that the record does not"):
-        run_sweep(config_of(name="stray"), launch)
+        start_sweep(config_of(name="stray"), launch)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_a_taken_name_is_refused_and_new_takes_the_next(launch):
 )
 def test_what_cannot_run_leaves_no_sweep_that_would_block_its_name(launch, changes, error):
     with pytest.raises(error):
-        run_sweep(config_of(**changes), launch)
+        start_sweep(config_of(**changes), launch)
     assert open_store(launch.storage).list_sweeps() == []
 
 
@@ -185,7 +185,7 @@ def test_one_bad_trial_is_its_own_failure_alone(launch):
 
     cloudpickle.register_pickle_by_value(__import__(__name__))
     try:
-        outcome = run_sweep(config, replace(launch, train=bad_now_and_then))
+        outcome = start_sweep(config, replace(launch, train=bad_now_and_then))
     finally:
         cloudpickle.unregister_pickle_by_value(__import__(__name__))
     assert outcome.status == "complete"
@@ -221,7 +221,7 @@ def test_a_time_limit_ends_a_sweep_in_order_and_it_can_be_resumed(launch):
             yield EpochResult(epoch, 1.0, 0.5, 0.5, 0.5, 0.1, 1.0, 0.3)
 
     started = time.perf_counter()
-    outcome = run_sweep(config_of(**{"search.time_limit": 2}), replace(launch, train=slow))
+    outcome = start_sweep(config_of(**{"search.time_limit": 2}), replace(launch, train=slow))
     assert time.perf_counter() - started < 20
     assert (outcome.status, outcome.reason) == ("stopped", "out of time (search.time_limit)")
     assert 0 < sum(outcome.trials.values()) < 8
@@ -236,7 +236,7 @@ def test_a_time_limit_ends_a_sweep_in_order_and_it_can_be_resumed(launch):
 
 
 def test_a_complete_sweep_is_extended_and_its_studies_remember(launch):
-    run_sweep(config_of(**{"search.trials": 6}), launch)
+    start_sweep(config_of(**{"search.trials": 6}), launch)
     assert resume_sweep("small", launch) is None
     outcome = resume_sweep("small", launch, trials=14)
     assert sum(outcome.trials.values()) == 14
@@ -249,7 +249,7 @@ def test_a_complete_sweep_is_extended_and_its_studies_remember(launch):
 def test_a_sweep_without_budgets_shows_what_it_refused(launch):
     text = FILE.replace("budgets: [1k, 3k]", "max_macs: 1500")
     config = parse_sweep(text, source="no_budgets.yaml", overrides=[("search.trials", 3)])
-    outcome = run_sweep(config, launch)
+    outcome = start_sweep(config, launch)
     assert outcome.refused["all"] > 0
     from tune_app.cli.printing.summary import outcome_json, print_outcome
 
@@ -259,7 +259,7 @@ def test_a_sweep_without_budgets_shows_what_it_refused(launch):
 
 @pytest.mark.slow
 def test_weights_are_kept_every_few_epochs_on_request(launch):
-    run_sweep(config_of(**{"search.trials": 2, "record.weights_every": 2}), launch)
+    start_sweep(config_of(**{"search.trials": 2, "record.weights_every": 2}), launch)
     store = open_store(launch.storage)
     folder = store.trial_folder("small", "t0001") / "weights"
     assert sorted(path.name for path in folder.iterdir()) == ["epoch-0002.pt", "epoch-0004.pt"]
@@ -267,7 +267,7 @@ def test_weights_are_kept_every_few_epochs_on_request(launch):
 
 @pytest.mark.slow
 def test_stopping_early_is_per_budget_and_told_with_its_reason(launch):
-    outcome = run_sweep(config_of(**{"search.trials": 24, "parameters.epochs": 9}), launch)
+    outcome = start_sweep(config_of(**{"search.trials": 24, "parameters.epochs": 9}), launch)
     assert outcome.trials.get("stopped", 0) > 0
     assert outcome.epochs_saved > 0
     for trial in open_store(launch.storage).trials("small"):
@@ -280,7 +280,7 @@ def test_a_diverging_configuration_is_stopped_at_once(launch):
     text = FILE.replace("digits", "sinc").replace("budgets: [1k, 3k]\n", "")
     text = text.replace("{float: [1e-4, 1e-1], log: true}", "1e9\n  optimizer: sgd\n  loss: mse")
     config = parse_sweep(text, source="diverging.yaml", overrides=[("search.trials", 2)])
-    outcome = run_sweep(config, launch)
+    outcome = start_sweep(config, launch)
     trials = open_store(launch.storage).trials("small")
     assert [trial.status for trial in trials] == ["diverged", "diverged"]
     assert all(trial.epochs < 4 for trial in trials)
@@ -305,7 +305,7 @@ def test_trials_shorter_than_a_workers_start_share_all_the_workers(launch, tmp_p
 
     # Left to Tune, the first worker took every trial, and each new one was ended at its start.
     changes = {"search.trials": 60, "search.sampler": "random", **TWO_AT_ONCE}
-    run_sweep(config_of(**changes), replace(launch, train=note_worker))
+    start_sweep(config_of(**changes), replace(launch, train=note_worker))
     by_worker = Counter((tmp_path / "workers.txt").read_text().split())
     assert len(by_worker) == 2
     assert min(by_worker.values()) >= 10
@@ -325,6 +325,6 @@ def test_own_data_may_lie_under_the_data_root_or_here(root, tmp_path, monkeypatc
     if root == ".":
         monkeypatch.chdir(tmp_path / "data")
     launch = Launch(storage=tmp_path / "results", data_root=tmp_path / root)
-    assert run_sweep(config, launch).trials == {"finished": 1}
+    assert start_sweep(config, launch).trials == {"finished": 1}
     path = open_store(launch.storage).get_sweep("own").config["dataset"]["path"]
     assert path == ("own.npz" if root == "data" else str(tmp_path / "data" / "own.npz"))

@@ -10,7 +10,7 @@ from tune_app.report.export.evaluate_export import evaluate_export
 from tune_app.report.export.trial_export import export_trial
 from tune_app.results.store import open_store
 from tune_app.sweep.launch import Launch
-from tune_app.sweep.run import run_sweep
+from tune_app.sweep.run import start_sweep
 
 FILES = Path(__file__).parents[2] / "search_spaces"
 
@@ -20,7 +20,7 @@ def test_the_demo_draws_by_tpe_and_stops_trials_early_in_every_budget(tmp_path, 
     # Four of its epochs: the first rung stands at three.
     config = load_sweep_file(FILES / "digits_cnn.yaml", overrides=[("parameters.epochs", 4)])
     assert config.search.trials >= 24
-    run_sweep(config, Launch(storage=tmp_path, data_root=tmp_path))
+    start_sweep(config, Launch(storage=tmp_path, data_root=tmp_path))
     trials = open_store(tmp_path).trials(config.name)
     assert config.budgets == (2_000, 5_000, 10_000)
     drawn = Counter((trial.budget, trial.sampler) for trial in trials)
@@ -50,7 +50,7 @@ def test_a_network_whose_widths_were_solved_is_exported_and_measures_the_same(
         FILES / "digits_fcn.yaml", overrides=[("search.trials", 3), ("parameters.epochs", 2)]
     )
     assert config.budget_mode == "fill"
-    run_sweep(config, Launch(storage=tmp_path, data_root=tmp_path))
+    start_sweep(config, Launch(storage=tmp_path, data_root=tmp_path))
     export_and_evaluate(tmp_path, config.name, tmp_path)
 
 
@@ -61,7 +61,7 @@ def test_every_shipped_file_runs_on_its_real_data(path, tmp_path, data_root, ray
     if "mnist" in path.stem or path.stem == "optimizer_by_lr":
         overrides.append(("dataset.train_size", 2_000))
     config = load_sweep_file(path, overrides=overrides)
-    outcome = run_sweep(config, Launch(storage=tmp_path, data_root=data_root))
+    outcome = start_sweep(config, Launch(storage=tmp_path, data_root=data_root))
     assert outcome.trials == {"finished": 2}
     export_and_evaluate(tmp_path, config.name, data_root)
     trials = open_store(tmp_path).trials(config.name)

@@ -16,8 +16,7 @@ from tune_app.results.places import find_data_root
 from tune_app.results.store import open_store
 from tune_app.results.transfer.mirror import storage_folder
 from tune_app.sweep.launch import Launch
-from tune_app.sweep.run import named, resume_sweep
-from tune_app.sweep.run import run_sweep as run_config
+from tune_app.sweep.run import named, resume_sweep, start_sweep
 from tune_app.sweep.session import Outcome
 
 COMMAND = "tune_app.run_sweep"
@@ -48,7 +47,7 @@ def run_sweep(
     Ctrl-C ends the sweep in order: its `status` is interrupted then, and `resume` goes on.
 
     Raises:
-        TuneAppError: What is wrong, before the first trial; see `tune_app.sweep.run.run_sweep`.
+        TuneAppError: What is wrong, before the first trial; see `tune_app.sweep.run.start_sweep`.
     """
     place = storage_folder(storage)
     folders: tuple[Path, ...] = (Path(),)
@@ -76,7 +75,7 @@ def run_sweep(
         announce=say.opening,
         watch=say.watch,
     )
-    return _ended(place, run_config(config, launch))
+    return _ended(place, start_sweep(config, launch))
 
 
 def resume(

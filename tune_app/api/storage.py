@@ -1,22 +1,31 @@
 """Reading sweeps in Python: what `list`, `show`, `export` and `report` do. Needs no Ray."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tune_app.api.figure_list import Figures
-from tune_app.api.result_table import Table
 from tune_app.config.budget import format_budget, parse_budget
 from tune_app.config.sweep import SweepConfig
 from tune_app.errors import BudgetError, UnknownTrialError
 from tune_app.results.places import find_data_root
+from tune_app.results.result_table import Table
 from tune_app.results.store import Store, SweepRecord, TrialRecord, open_store
 from tune_app.results.tables.layout import full_layout, ranked_layouts
 from tune_app.results.tables.sweep_tables import rows_json
-from tune_app.results.tables.trial_table import ranked_rows, table_budgets, trial_rows
+from tune_app.results.tables.trial_table import (
+    epoch_row,
+    epochs_frame,
+    ranked_rows,
+    table_budgets,
+    trial_rows,
+)
 from tune_app.results.transfer.mirror import storage_folder
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from tune_app.diagnostics.diagnosis import Diagnosis
 
 Budget = int | str | None  # 20_000, "20k"
@@ -230,8 +239,42 @@ class Sweep:
         drawn = sweep_figures(self.store, record, sweep_importance(self.store, record))
         return Figures(list(drawn))
 
+    def epochs(self) -> "pd.DataFrame":
+        """Return what every epoch of every trial measured: a line per trial and epoch."""
+        rows: dict[str, list[dict[str, Any]]] = {}
+        for epoch in self.store.all_epochs(self.name):
+            rows.setdefault(epoch.trial_id, []).append(epoch_row(epoch))
+        return epochs_frame(rows)
+
+    def final(
+        self,
+        *,
+        budgets: Sequence[Budget] = (),
+        top: int | None = None,
+        seeds: int | None = None,
+        quiet: bool = False,
+    ) -> "Sweep":
+        """Retrain the winners of budgets over seeds, test them once, and return the sweep.
+
+        What is left out is as the search file says, else all budgets, 3 winners and 5 seeds.
+        `tested` has the results.
+
+        Raises:
+            BudgetError, SpaceError: There is nothing to train for what is asked.
+            TuneAppError: See `tune_app.sweep.final_run.run_final`.
+        """
+        from tune_app.actions.searches import same_launch
+        from tune_app.api.notebook_progress import announcer
+        from tune_app.sweep.final_run import run_final
+
+        launch = same_launch(self.record, self.store.storage, "tune_app.Sweep.final")
+        launch = replace(launch, watch=announcer(quiet).watch)
+        limits = [None if budget is None else parse_budget(budget) for budget in budgets]
+        run_final(self.name, launch, budgets=limits, top=top, seeds=seeds)
+        return self
+
     def __repr__(self) -> str:
-        return f"<sweep {self.name}: {self.status}>\n\n{self.ranked(top=_SHOWN)}"
+        return f"<sweep {self.name}: {self.status}>"
 
     def _repr_html_(self) -> str:
         return self.ranked(top=_SHOWN)._repr_html_()

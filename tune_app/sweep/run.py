@@ -62,7 +62,7 @@ def named(config: SweepConfig, storage: Path, *, new: bool = False) -> SweepConf
     )
 
 
-def run_sweep(config: SweepConfig, launch: Launch) -> Outcome:
+def start_sweep(config: SweepConfig, launch: Launch) -> Outcome:
     """Run a new sweep to its end.
 
     Functions that were handed over with `launch` are named in the record; those that the file

@@ -16,7 +16,7 @@ class SweepRun:
     """What a stage of a sweep needs to run.
 
     It is built once, when Ray is up and the data are loaded, and handed down as it is: from
-    `run_sweep` to the stages of a sweep and from these to the engine. Where the final stage needs
+    `start_sweep` to the stages of a sweep and from these to the engine. Where the final stage needs
     other data or a newer record, it gets a copy with these replaced.
     """
 

@@ -82,7 +82,7 @@ def run(
 
     from tune_app.actions.live_progress import Announcer
     from tune_app.sweep.launch import Launch
-    from tune_app.sweep.run import named, run_sweep
+    from tune_app.sweep.run import named, start_sweep
 
     announcer = Announcer(quiet=as_json)
     launch = Launch(
@@ -95,7 +95,7 @@ def run(
         announce=announcer.opening,
         watch=announcer.watch,
     )
-    outcome = run_sweep(named(config, storage, new=new), launch)
+    outcome = start_sweep(named(config, storage, new=new), launch)
     _conclude(outcome, launch.storage, as_json)
 
 

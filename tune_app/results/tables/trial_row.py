@@ -85,3 +85,12 @@ class RankedRow(TrialRow):
     def to_json(self) -> dict[str, Any]:
         """Return the columns of a trial, then those of this table."""
         return super().to_json() | {"table_budget": self.table_budget, "share": self.share}
+
+
+def row_from_json(values: Mapping[str, Any]) -> TrialRow:
+    """Return the row whose `to_json` another process gave."""
+    kind = RankedRow if "table_budget" in values else TrialRow
+    known = {one.name for one in fields(kind)}
+    given = {name: value for name, value in values.items() if name in known}
+    added = {name: value for name, value in values.items() if name not in known}
+    return kind(**given, metrics=added)

@@ -51,6 +51,15 @@ def epoch_row(epoch: EpochRecord) -> dict[str, Any]:
     return row | epoch.metrics
 
 
+def epochs_frame(epochs: Mapping[str, Sequence[Mapping[str, Any]]]) -> pd.DataFrame:
+    """Return the `epoch_row`s of each trial as a DataFrame of a line per trial and epoch."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        [{"trial_id": trial_id, **row} for trial_id, rows in epochs.items() for row in rows]
+    )
+
+
 def table_budgets(sweep: SweepRecord) -> tuple[int | None, ...]:
     """Return the limits that have a ranked table each: (None,) for a sweep without budgets."""
     return sweep.budgets or (None,)

@@ -1,20 +1,33 @@
-"""A sweep of a service from Python: the verbs of a local one, with plain data as answers."""
+"""A sweep of a service from Python: the methods of a local sweep, with the same types."""
 
-from collections.abc import Sequence
-from pathlib import Path
+import io
+import json
+import zipfile
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from tune_app.config.budget import format_budget
+from tune_app.atomic_file import replacing
+from tune_app.config.budget import format_budget, parse_budget
 from tune_app.config.sweep import SweepConfig
-from tune_app.errors import BudgetError, UnknownTrialError
-from tune_app.service.client.connection import ServiceConnection, to_query
+from tune_app.errors import BudgetError, ExportError, UnknownTrialError
+from tune_app.results.result_table import Table
+from tune_app.results.store import SweepRecord, TrialRecord
+from tune_app.results.store.records import record_from_json
+from tune_app.results.tables.final_layout import final_layouts
+from tune_app.results.tables.layout import full_layout, ranked_layouts
+from tune_app.results.tables.trial_row import row_from_json
+from tune_app.results.tables.trial_table import epochs_frame, table_budgets
+from tune_app.service.client.connection import Answer, ServiceConnection, to_query
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Budget = int | str | None  # 20_000, "20k"
 OF_SWEEPS = ("optuna", "tensorboard")
+MOST_CURVES = 50  # trials whose epochs the service gives at once
 EVERY = 100_000  # rows, where no number is said
 
 
@@ -26,20 +39,20 @@ class RemoteSweep:
 
     @property
     def status(self) -> str:
-        """How it stands: running, complete, stopped, ..."""
-        return str(self.record["status"])
+        """One of running, stopping, complete, stopped, interrupted."""
+        return self.record.status
 
     @property
-    def record(self) -> dict[str, Any]:
-        """Everything about the sweep but its trials."""
-        return dict(self._get(""))
+    def record(self) -> SweepRecord:
+        """What the service tells of the record of the sweep itself."""
+        return record_from_json(SweepRecord, self._get(""))
 
     @property
     def config(self) -> SweepConfig:
         """What was searched."""
-        return SweepConfig.from_dict(self.record["config"])
+        return self.record.sweep_config
 
-    def trials(self, *, where: Sequence[str] = (), sort: str | None = None) -> list[dict[str, Any]]:
+    def trials(self, *, where: Sequence[str] = (), sort: str | None = None) -> Table:
         """Return all trials that meet the filters `where`, such as `lr>=0.001`."""
         rows: list[dict[str, Any]] = []
         page = pages = 1
@@ -47,7 +60,8 @@ class RemoteSweep:
             part = self._get("/trials", where=list(where), sort=sort, page=page, size=1000)
             rows += part["trials"]
             page, pages = page + 1, part["pages"]
-        return rows
+        shown = [row_from_json(row) for row in rows]
+        return Table(tuple(rows), (full_layout(shown, shown, self.record),))
 
     def trial(self, trial_id: str) -> dict[str, Any]:
         """Return everything about a trial, its epochs as `history`."""
@@ -59,20 +73,22 @@ class RemoteSweep:
         """Return the rows of the ranked tables: those of `tune-app show --format json`."""
         return list(self._get("/ranked", budget=budget, top=top, all=every or None))
 
-    def ranked(self, budget: Budget = None, *, top: int | None = None) -> "pd.DataFrame":
-        """Return the ranked table of a budget, or those of all, as a DataFrame."""
-        from tune_app.results.tables.trial_table import to_frame
+    def ranked(self, budget: Budget = None, *, top: int | None = None) -> Table:
+        """Return the ranked table of a budget, of each budget one below the other if left out."""
+        record, rows = self.record, self.ranked_rows(budget, top=top or EVERY)
+        limits = table_budgets(record) if budget is None else (parse_budget(budget),)
+        trials = {row["trial_id"]: row_from_json(row) for row in rows}
+        layouts = ranked_layouts(list(trials.values()), record, budgets=limits, top=top)
+        return Table(tuple(rows), tuple(layouts))
 
-        return to_frame(self.ranked_rows(budget, top=top or EVERY))
-
-    def best(self, budget: Budget = None) -> dict[str, Any]:
+    def best(self, budget: Budget = None) -> TrialRecord:
         """Return the best trial of the search that fits a budget.
 
         Raises:
             BudgetError: The sweep has several budgets, and none is said.
             UnknownTrialError: No trial that fits has a result.
         """
-        budgets = self.record["budgets"] if budget is None else ()
+        budgets = self.record.budgets if budget is None else ()
         if len(budgets) > 1:
             raise BudgetError(
                 f"sweep '{self.name}' has a best trial for each of its budgets: choose one of "
@@ -81,16 +97,28 @@ class RemoteSweep:
         rows = self.ranked_rows(budget, top=1)
         if not rows:
             raise UnknownTrialError(f"no trial of sweep '{self.name}' that fits has a result")
-        return rows[0]
+        return _to_record(rows[0])
+
+    def epochs(self) -> "pd.DataFrame":
+        """Return what every epoch of every trial measured: a line per trial and epoch."""
+        ids = [row["trial_id"] for row in self.trials()]
+        found: dict[str, list[dict[str, Any]]] = {}
+        for start in range(0, len(ids), MOST_CURVES):
+            part = ids[start : start + MOST_CURVES]
+            found |= self._get("/curves", trials=",".join(part))["curves"]
+        return epochs_frame({trial_id: found[trial_id] for trial_id in sorted(found)})
 
     def table(self, format: str, **options: Any) -> str:
         """Return the ranked tables as csv, json, markdown, latex, html or table."""
         path = f"/api/v1{self._path('/ranked')}{to_query({'format': format, **options})}"
         return self._connection.request("GET", path).body.decode()
 
-    def tested(self, budget: Budget = None) -> list[dict[str, Any]]:
-        """Return the winners that were retrained and tested."""
-        return list(self._get("/final", budget=budget))
+    def tested(self, budget: Budget = None) -> Table:
+        """Return the winners that were retrained and tested, of a budget or below each other."""
+        limits = None if budget is None else (parse_budget(budget),)
+        rows = [row_from_json(row) for row in self.trials()]
+        layouts = final_layouts(rows, self.record, budgets=limits)
+        return Table(tuple(self._get("/final", budget=budget)), tuple(layouts))
 
     def importance(self) -> list[dict[str, Any]]:
         """Return which parameters mattered."""
@@ -116,19 +144,42 @@ class RemoteSweep:
         *,
         budget: Budget = None,
         trial: str | None = None,
-        formats: Sequence[str] = ("pt",),
-    ) -> Path:
-        """Write the export of a network as a zip into the folder `to`; return the file.
+        formats: Collection[str] = ("pt",),
+    ) -> TrialRecord:
+        """Write a network to the folder `to` and return its trial, as a local sweep does.
 
-        With `budget="all"` it holds one of each budget. Formats optuna and tensorboard, each
-        alone, write the whole sweep for these dashboards.
+        Raises:
+            ExportError: There is none to choose, its weights are gone, or the folder is taken.
         """
-        if len(formats) == 1 and formats[0] in OF_SWEEPS:
-            path = f"/api/v1{self._path(f'/{formats[0]}')}"
-            return self._connection.request("GET", path).write(Path(to))
+        folder = Path(to)
+        if folder.is_dir() and any(folder.iterdir()):
+            raise ExportError(f"{folder} holds files already; name another folder")
+        with zipfile.ZipFile(io.BytesIO(self._exported(budget, trial, formats).body)) as archive:
+            unpack(archive, folder)
+        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        return _to_record(self.trial(metrics["trial_id"]))
+
+    def download(
+        self,
+        to: str | Path,
+        *,
+        budget: Budget = None,
+        trial: str | None = None,
+        formats: Collection[str] = ("pt",),
+    ) -> Path:
+        """Write an export as one file into the folder `to`; return the file.
+
+        A network is a zip, with `budget="all"` of one network for each budget. Formats optuna
+        and tensorboard, each alone, are the whole sweep for these dashboards.
+        """
+        return self._exported(budget, trial, formats).write(Path(to))
+
+    def _exported(self, budget: Budget, trial: str | None, formats: Collection[str]) -> Answer:
+        (only, *others) = formats
+        if only in OF_SWEEPS and not others:
+            return self._connection.request("GET", f"/api/v1{self._path(f'/{only}')}")
         query = to_query({"budget": budget, "trial": trial, "formats": ",".join(formats)})
-        answer = self._connection.request("GET", f"/api/v1{self._path('/export')}{query}")
-        return answer.write(Path(to))
+        return self._connection.request("GET", f"/api/v1{self._path('/export')}{query}")
 
     def report(self, to: str | Path) -> Path:
         """Write the sweep's HTML report into the folder `to`; return the file."""
@@ -183,3 +234,25 @@ class RemoteSweep:
 
     def _post(self, rest: str, **body: Any) -> dict[str, Any]:
         return dict(self._connection.post(self._path(rest), body))
+
+    def __repr__(self) -> str:
+        return f"<sweep {self.name} of {self._connection.url}>"
+
+
+def unpack(archive: zipfile.ZipFile, folder: Path) -> None:
+    """Write the files of an export's zip to a folder, without the folder that they are in there.
+
+    Raises:
+        StorageError: A file cannot be written.
+    """
+    for entry in archive.infolist():
+        inner = PurePosixPath(entry.filename).parts[1:]
+        if entry.is_dir() or not inner or ".." in inner:
+            continue
+        with replacing(folder.joinpath(*inner)) as file:
+            file.write(archive.read(entry))
+
+
+def _to_record(values: Mapping[str, Any]) -> TrialRecord:
+    row = row_from_json(values)
+    return TrialRecord(**{one.name: getattr(row, one.name) for one in fields(TrialRecord)})

@@ -49,6 +49,9 @@ class Service(ServiceConnection):
     def __len__(self) -> int:
         return len(self.sweeps())
 
+    def __repr__(self) -> str:
+        return f"<service at {self.url}>"
+
     def queue(self) -> list[dict[str, Any]]:
         """Return what waits to run, starts, or could not be started."""
         return list(self.get("/queue"))

@@ -47,7 +47,7 @@ class Table(Sequence[dict[str, Any]]):
         return page.getvalue().strip("\n")
 
     def __repr__(self) -> str:
-        return str(self)
+        return f"<table of {len(self)} rows: {', '.join(part.title for part in self.layouts)}>"
 
     def _repr_html_(self) -> str:
         return html_tables(self.layouts)
