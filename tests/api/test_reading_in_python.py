@@ -42,7 +42,7 @@ def test_a_record_is_added_once_and_only_where_it_is_one(storage, sweep, tmp_pat
     (tmp_path / "other.json").write_text('{"sweep": {"name": "x"}}')
     with pytest.raises(StorageError) as raised:
         storage.add(tmp_path / "other.json")
-    assert str(raised.value).startswith(f"{tmp_path / 'other.json'} is no record of a sweep: ")
+    assert str(raised.value).startswith(f"{tmp_path / 'other.json'} is not the record of a sweep: ")
     with pytest.raises(StorageError, match=r"cannot read .*: No such file"):
         storage.add(tmp_path / "none.json")
 

@@ -132,7 +132,7 @@ def test_an_address_of_no_known_kind_is_refused(named):
     with pytest.raises(StorageError) as error:
         is_url(named)
     assert str(error.value) == (
-        f"'{named}' is no storage: a folder, s3://BUCKET/PATH or gs://BUCKET/PATH"
+        f"'{named}' is not a storage: expected a folder, s3://BUCKET/PATH or gs://BUCKET/PATH"
     )
 
 
@@ -143,7 +143,7 @@ def test_a_bucket_that_is_not_there_is_told(bucket):
 
 def test_a_record_has_one_place(bucket, monkeypatch):
     monkeypatch.setenv("TUNE_APP_DB", "postgresql://db/tune_app")
-    with pytest.raises(StorageError, match="TUNE_APP_DB names another place"):
+    with pytest.raises(StorageError, match="TUNE_APP_DB names a database"):
         storage_folder(URL)
 
 

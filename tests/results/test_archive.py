@@ -73,11 +73,17 @@ def test_a_sweep_that_runs_is_not_packed(store):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda lines: lines[:-1], "what came back holds no whole sweep; try again"),
-        (lambda lines: ["nothing"], "what came back holds no whole sweep; try again"),
+        (
+            lambda lines: lines[:-1],
+            "the job's output holds no complete sweep; try again",
+        ),
+        (
+            lambda lines: ["nothing"],
+            "the job's output holds no complete sweep; try again",
+        ),
         (
             lambda lines: [*lines[:2], lines[2][4:], *lines[3:]],
-            "what came back was changed on its way; try again",
+            "the archive was damaged in transfer; try again",
         ),
     ],
     ids=["cut off", "nothing", "changed"],

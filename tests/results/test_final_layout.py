@@ -68,7 +68,7 @@ def test_marks_and_numbers_are_explained(tmp_path):
     small, large = layouts_of(two_budgets(tmp_path, baselines=(KNN,)))
     assert small.notes == (
         "± is the sample standard deviation over seeds",
-        "* the best mean of this budget's winners; = cannot be told from it "
+        "* the best mean of this budget's winners; = statistically indistinguishable from it "
         "(Welch's t-test, Holm-corrected, p ≥ 0.05)",
         "the 95 % interval is that of the mean over seeds, by Student's t",
         "of t0003, 3 of 5 seeds have a result, 1 failed",

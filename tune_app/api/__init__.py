@@ -1,1 +1,1 @@
-"""The same verbs as the command line's, in Python: for scripts and notebooks."""
+"""The actions of the command line in Python, for scripts and notebooks."""

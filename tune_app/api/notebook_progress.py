@@ -1,4 +1,4 @@
-"""Progress in a notebook: one output that is drawn anew in its place."""
+"""Progress in a notebook: one output that is redrawn in place."""
 
 import importlib
 import io
@@ -23,7 +23,7 @@ class NotebookProgress:
     """Shows the live table of the command line as one output of the cell that runs."""
 
     def opening(self, config: SweepConfig) -> None:
-        """Say nothing: the cell shows what is run."""
+        """Print nothing: the cell shows what is run."""
 
     @contextmanager
     def watch(self, progress: SweepProgress) -> Iterator[None]:
@@ -61,5 +61,5 @@ def in_notebook() -> bool:
 
 
 def announcer(quiet: bool) -> Announcer | NotebookProgress:
-    """Return what tells a person how a sweep goes on: as the command line does, or nothing."""
+    """Return the progress display: a notebook output, terminal lines, or nothing."""
     return NotebookProgress() if not quiet and in_notebook() else Announcer(quiet=quiet)

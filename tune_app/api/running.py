@@ -44,7 +44,7 @@ def run_sweep(
     directory. Progress is shown as on the command line, and in a notebook in one place; `quiet`
     shows none. `new` takes the next free name where that of the file is taken.
 
-    Ctrl-C ends the sweep in order: its `status` is interrupted then, and `resume` goes on.
+    Ctrl-C ends the sweep gracefully: its `status` is then interrupted, and `resume` continues it.
 
     Raises:
         TuneAppError: What is wrong, before the first trial; see `tune_app.sweep.run.start_sweep`.
@@ -86,9 +86,9 @@ def resume(
     train: Function | None = None,
     quiet: bool = False,
 ) -> Sweep:
-    """Go on with an interrupted sweep, or extend a complete one to so many `trials`.
+    """Continue an interrupted sweep, or extend a complete one to this many `trials`.
 
-    Functions of its own are those that it keeps, but for those given.
+    User code is what the sweep recorded, except for functions that are given.
 
     Raises:
         TuneAppError: See `tune_app.sweep.run.resume_sweep`.

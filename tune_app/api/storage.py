@@ -1,4 +1,4 @@
-"""Reading sweeps in Python: what `list`, `show`, `export` and `report` do. Needs no Ray."""
+"""Reading sweeps in Python, without Ray: tables, figures, exports, reports and diagnostics."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
@@ -92,14 +92,14 @@ class Storage:
 
 
 class Sweep:
-    """A recorded sweep. What it returns is read from the record at that moment."""
+    """A recorded sweep. Each call reads the record anew."""
 
     def __init__(self, store: Store, name: str) -> None:
         self.store, self.name = store, name
 
     @property
     def record(self) -> SweepRecord:
-        """All that is recorded of the sweep itself."""
+        """The record of the sweep itself."""
         return self.store.get_sweep(self.name)
 
     @property
@@ -109,7 +109,7 @@ class Sweep:
 
     @property
     def config(self) -> SweepConfig:
-        """What was searched."""
+        """The search file of the sweep."""
         return self.record.sweep_config
 
     def ranked(self, budget: Budget = None, *, top: int | None = None) -> Table:
@@ -152,7 +152,7 @@ class Sweep:
         """Return the best trial of the search that fits a budget.
 
         Raises:
-            BudgetError: The sweep has several budgets, and none is said.
+            BudgetError: The sweep has several budgets, and none is named.
             UnknownTrialError: No trial that fits has a result.
         """
         limits = table_budgets(self.record)

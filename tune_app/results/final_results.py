@@ -1,4 +1,4 @@
-"""The final stage in rows: winners trained again over seeds, and what they measured on the test."""
+"""Rows of the final stage: retrained winners, and their results on the test split."""
 
 import math
 import statistics
@@ -29,7 +29,7 @@ from tune_app.results.tables.trial_table import (
 
 @dataclass(frozen=True)
 class WinnerRow:
-    """A winner of a budget, trained again over seeds and tested; see `final_rows`."""
+    """A winner of a budget that was retrained over seeds and tested; see `final_rows`."""
 
     sweep: str
     trial_id: str
@@ -71,10 +71,10 @@ class WinnerRow:
 
 
 def final_metric(sweep: SweepRecord) -> tuple[str, str]:
-    """Return what the winners of a sweep are compared by on the test split, and "max" or "min".
+    """Return the metric that compares the winners on the test split, and "max" or "min".
 
-    A metric that the search file adds, where it is the objective; else accuracy, or a
-    regression's loss.
+    It is the objective if the search file adds that metric; otherwise accuracy, or the loss of a
+    regression.
     """
     metric, mode = objective_of(sweep)
     if metric not in METRIC_HEADINGS:
@@ -136,7 +136,8 @@ def winner_rows(
 def choose_export(rows: Sequence[WinnerRow]) -> WinnerRow | None:
     """Return the row of `final_rows` whose first seed is exported; None where nothing finished.
 
-    Of the rows that cannot be told from the best, it is the one that validation ranked first: the
+    Of the rows that are statistically indistinguishable from the best, it is the one that
+    validation ranked first: the
     test split is to measure, and decides no more than it must. Where nothing could be compared,
     with one seed each, it decides nothing.
     """
@@ -151,7 +152,7 @@ def choose_export(rows: Sequence[WinnerRow]) -> WinnerRow | None:
 
 
 def baseline_rows(sweep: SweepRecord) -> list[dict[str, Any]]:
-    """Return the baselines of a sweep, in the words of `final_rows` as far as they apply."""
+    """Return a row for each baseline, with the columns of `final_rows` that apply to it."""
     return [
         {
             "sweep": sweep.name,
@@ -175,7 +176,7 @@ def baseline_rows(sweep: SweepRecord) -> list[dict[str, Any]]:
 
 
 def _measured(source: TrialRow, replicates: Sequence[TrialRow], sweep: SweepRecord) -> WinnerRow:
-    """Return what is known of a winner, but for its place among the others."""
+    """Return the row of a winner, not yet compared with the others."""
     metric, _ = final_metric(sweep)
     finished = [
         row
@@ -221,7 +222,7 @@ def _values(rows: Iterable[TrialRow], metric: str) -> list[float]:
 
 
 def tested_too(sweep: SweepRecord) -> list[str]:
-    """Return what was measured on the test split beside what winners are compared by."""
+    """Return the metrics on the test split other than the one that compares winners."""
     metric, _ = final_metric(sweep)
     named = [f"test_{name}" for name in sweep.config.get("metrics", ())]
     is_named = metric in named and not sweep.resolved.is_regression
@@ -229,7 +230,7 @@ def tested_too(sweep: SweepRecord) -> list[str]:
 
 
 def _tested_too(replicates: Sequence[TrialRow], sweep: SweepRecord) -> dict[str, float | None]:
-    """Return mean and deviation of each."""
+    """Return the mean and the standard deviation of each metric of `tested_too`."""
     found: dict[str, float | None] = {}
     for name in tested_too(sweep):
         values = _values(replicates, name)

@@ -1,4 +1,4 @@
-"""Where a sweep keeps the files of its own functions."""
+"""The folders of user code that a recorded sweep refers to."""
 
 from pathlib import Path
 
@@ -8,10 +8,10 @@ from tune_app.results.store.store import Store
 
 
 def function_folders(store: Store, sweep: SweepRecord) -> list[Path]:
-    """Return where the functions that a recorded sweep names are looked for.
+    """Return the folders in which the functions of a recorded sweep are searched, in order.
 
-    First the copies that were made when it began, then the folders that they came from, where
-    what they import may be.
+    The copies that were made when the sweep began come first, then the original folders: the
+    functions may import other files from there.
     """
     kept = code_folder(store.sweep_folder(sweep.name))
     return [kept, *map(Path, sweep.run_flags.get("code", ()))]

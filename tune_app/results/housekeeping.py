@@ -1,4 +1,4 @@
-"""Keeping a storage in order: record and files together."""
+"""Changes to recorded sweeps that must keep the record and the files in step."""
 
 import shutil
 from collections.abc import Iterator
@@ -17,14 +17,14 @@ from tune_app.results.transfer.mirror import mirror_of
 
 @dataclass(frozen=True)
 class Pruning:
-    """The trials of a sweep whose files are to go, and how much that frees."""
+    """The trials whose files a pruning removes, and how many bytes that frees."""
 
     trials: tuple[TrialRecord, ...]
     size_bytes: int
 
 
 def request_stop(store: Store, name: str) -> bool:
-    """Ask the process that runs a sweep to end it in order; False where nothing runs it."""
+    """Ask the process that runs a sweep to stop gracefully; return False if none runs it."""
     if store.get_sweep(name).status != SweepStatus.RUNNING:
         return False
     mirror = mirror_of(store)
@@ -45,7 +45,7 @@ def require_files(store: Store, name: str) -> None:
 
 
 def rename_sweep(store: Store, name: str, new_name: str) -> None:
-    """Rename a sweep that nothing runs, and its folder."""
+    """Rename a sweep that is not running, and its folder."""
     store.refuse_if_live(name)
     check_sweep_name(new_name)
     _require_folder(store, "renamed")
@@ -64,7 +64,7 @@ def rename_sweep(store: Store, name: str, new_name: str) -> None:
 
 
 def delete_sweep(store: Store, name: str) -> None:
-    """Delete a sweep that nothing runs: its record and its files."""
+    """Delete the record and the files of a sweep that is not running."""
     store.refuse_if_live(name)
     folder = store.sweep_folder(name)
     # Set aside first: files left by a crash must not be taken for those of a new sweep.
@@ -77,7 +77,7 @@ def delete_sweep(store: Store, name: str) -> None:
 
 
 def plan_pruning(store: Store, sweep: SweepRecord, keep: int) -> Pruning:
-    """Return what goes when each budget keeps the files of its `keep` best trials.
+    """Return the pruning that keeps the files of the `keep` best trials of each budget.
 
     Trials of the final stage, and those that can still run, keep theirs.
     """

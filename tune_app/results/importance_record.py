@@ -1,4 +1,4 @@
-"""The importance of parameters, as `sweep` computes it and `report` draws it."""
+"""The importance of parameters, which `sweep` computes and `report` draws."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Importance:
-    """How much each parameter mattered among the trials drawn for one budget.
+    """The importance of each parameter among the trials drawn for one budget.
 
     `shares` add up to 1, the largest first; they are empty where `reason` says why there are
     none. `left_out` says for each parameter without a share why that is.

@@ -1,4 +1,4 @@
-"""Where results and data are, unless they are named: one default for every door."""
+"""The default places of results and data, for the command line, Python and the service."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ DEFAULT_STORAGE = "tune_results"  # in the working directory
 
 
 def default_storage() -> str:
-    """Return the storage of whoever names none: a folder, or an address."""
+    """Return the default storage: a folder or an address, TUNE_APP_STORAGE or ./tune_results."""
     return os.environ.get(STORAGE_VARIABLE) or DEFAULT_STORAGE
 
 
@@ -20,5 +20,5 @@ def find_data_root(named: str | Path | None = None) -> Path:
 
 
 def cache_folder() -> Path:
-    """Return where copies of what is elsewhere are kept."""
+    """Return the folder of downloaded data sets and of mirrors."""
     return Path.home() / ".cache" / "tune_app"

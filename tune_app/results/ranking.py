@@ -40,7 +40,7 @@ def best_first(
 
 
 def rank_rows(rows: Iterable[R], metric: str, mode: str, *, budget: int | None = None) -> list[R]:
-    """Return what `best_first` does, with `rank`, 1 for the best, in copies of the rows."""
+    """Return copies of the rows that `best_first` returns, with `rank` set, 1 for the best."""
     ranked = best_first(rows, metric, mode, budget=budget)
     return [row.changed(rank=rank) for rank, row in enumerate(ranked, start=1)]
 
@@ -59,7 +59,7 @@ def with_ranks(rows: Sequence[R], metric: str, mode: str, budgets: Sequence[int 
 
 
 def pareto_front(rows: Iterable[R], metric: str, mode: str, *, cost: str = "weights") -> list[R]:
-    """Return the trials that no other beats at as little `cost`, the cheapest first."""
+    """Return the trials that no cheaper or equally cheap trial beats, the cheapest first."""
     front: list[R] = []
     # From the best on, only a trial that is cheaper than all before it can be on the front.
     for row in best_first(rows, metric, mode, cost=cost):

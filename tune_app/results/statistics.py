@@ -1,4 +1,4 @@
-"""What repeated measurements allow one to say: spread, intervals, and which differ at all.
+"""Statistics of repeated measurements: spread, confidence intervals, and tests of differences.
 
 Student's t distribution is computed here: SciPy's, which it is tested against, takes half a second
 to import, as long as all else that `tune-app show` does.
@@ -16,7 +16,7 @@ NORMAL_95 = 1.959963984540054  # 95 % of a standard normal lie within this dista
 
 @dataclass(frozen=True)
 class ComparisonWithBest:
-    """How a row of measurements stands against the row with the best mean."""
+    """The comparison of one series of measurements with the series of the best mean."""
 
     best: bool
     p_value: float | None  # adjusted; None for the best, and where nothing can be tested
@@ -107,7 +107,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def compare_with_best(samples: Sequence[Sequence[float]], mode: str) -> list[ComparisonWithBest]:
-    """Return how each row of values stands against the one with the best mean, "max" or "min".
+    """Compare each series of values with the series of the best mean, "max" or "min".
 
     Welch's test of each against the best, Holm-corrected over these comparisons; what is not
     significant at 5 % is a tie. Of equal best means the first row is the best. The best was

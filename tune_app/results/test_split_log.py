@@ -1,4 +1,4 @@
-"""When the test split was read, and for what."""
+"""The log of readings of the test split, in the record of the sweep."""
 
 import time
 
@@ -6,6 +6,6 @@ from tune_app.results.store.store import Store
 
 
 def note_test_reading(store: Store, sweep: str, by: str) -> None:
-    """Write into a sweep's record that the test split of its data was read, now, for `by`."""
+    """Record that the test split of a sweep's data is being read now, for `by`."""
     readings = store.get_sweep(sweep).test_readings
     store.update_sweep(sweep, test_readings=(*readings, {"time": time.time(), "by": by}))

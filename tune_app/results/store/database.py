@@ -1,4 +1,4 @@
-"""What the Store asks of a database, and of the remote storage that its folder may mirror.
+"""The interfaces that a Store needs: a database, and the remote storage that it may mirror.
 
 All SQL above the database is what SQLite and PostgreSQL share.
 """
@@ -22,7 +22,7 @@ class RowConflictError(Exception):
 
 
 class Cursor(Protocol):
-    """What came of a statement."""
+    """The result of a statement."""
 
     @property
     def rowcount(self) -> int: ...
@@ -47,10 +47,10 @@ class Database(Protocol):
     option: str  # what chose it: "--storage"
 
     def rows(self, sql: str, **values: Any) -> list[dict[str, Any]]:
-        """Return what a SELECT finds."""
+        """Return the rows that a SELECT finds."""
 
     def write(self, *, durable: bool = True) -> AbstractContextManager[DatabaseConnection]:
-        """Give a connection inside one transaction, committed at the end and undone on an error.
+        """Open a transaction that is committed at the end of the block and undone on an error.
 
         What is committed survives the death of the process; when `durable`, a power cut too.
         """
@@ -72,7 +72,7 @@ class RemoteStorage(Protocol):
 
 
 def require_known(version: int, database: Database) -> int:
-    """Return the version of a record that this tune-app can read, or raise StorageError."""
+    """Return the version of a record, or raise StorageError if a newer tune-app wrote it."""
     if version <= RECORD_VERSION:
         return version
     raise StorageError(
@@ -83,7 +83,7 @@ def require_known(version: int, database: Database) -> int:
 
 
 def bring_up_statements(version: int | None, *, text: str = "TEXT") -> list[str]:
-    """Return the SQL that brings a record of `version`, None without tables, to this one.
+    """Return the SQL that upgrades a record of `version` (None: no tables yet) to this version.
 
     `text` is the type of a column of text.
     """

@@ -1,4 +1,4 @@
-"""Names of sweeps: which are allowed, and which was meant."""
+"""Names of sweeps, of their files, and of a storage."""
 
 import json
 import re
@@ -26,7 +26,7 @@ def check_sweep_name(name: str) -> None:
 
 
 def resume_command(name: str, storage: Path) -> str:
-    """Return the command that goes on with a sweep, as it can be typed where we run."""
+    """Return the command that resumes a sweep, as it can be typed on this machine."""
     named = default_storage()
     place = storage_name(storage)
     where = "" if place in (named, str(Path(named))) else f" --storage {shlex.quote(place)}"
@@ -34,7 +34,7 @@ def resume_command(name: str, storage: Path) -> str:
 
 
 def storage_name(storage: Path) -> str:
-    """Return what a storage is called: its folder, or the address that the folder stands for."""
+    """Return the name of a storage: its folder, or the address that the folder mirrors."""
     try:
         text = (storage / MIRROR_FILE).read_text(encoding="utf-8")
     except OSError:

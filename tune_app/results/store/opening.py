@@ -1,4 +1,4 @@
-"""Which database holds the record."""
+"""Opening a Store on the right database: SQLite, PostgreSQL, or the mirror of a bucket."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ from tune_app.results.store.store import DATABASE_VARIABLE, Store
 
 
 def open_store(storage: Path, url: str | None = None) -> Store:
-    """Return the Store of the folder `storage`. Nothing is created before a sweep is.
+    """Open the Store of the folder `storage`; files are created with the first sweep.
 
     `url`, else `TUNE_APP_DB`, names a database to use in place of `<storage>/tune_app.db`.
     """

@@ -1,4 +1,9 @@
-"""Which process runs a sweep, and whether it still lives."""
+"""The process that runs a sweep: how it is identified, and whether it is still alive.
+
+A sweep has one owner at a time. Its death must be noticed on any machine, also after `kill -9`,
+since only then may another process continue the sweep. On the same host the process table says
+it at once. Other machines see only the record, so the owner updates a heartbeat there.
+"""
 
 import os
 import platform
@@ -7,12 +12,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-# A driver beats every few seconds; another machine's is believed dead after this silence.
+# A driver updates its heartbeat every few seconds. After this long without one, a driver on another
+# machine counts as dead: long enough for a busy disk, short enough to wait for.
 SILENCE_S = 60.0
 
 
 def this_process() -> dict[str, Any]:
-    """Return what identifies this process: pid, host, and where Linux tells more.
+    """Return the identity of this process: pid, host, and what else Linux provides.
 
     `start` tells a pid from the same number given out again later; `boot` and `pids`, the
     namespace of its pids, tell machines and containers of one name apart.
@@ -21,7 +27,7 @@ def this_process() -> dict[str, Any]:
 
 
 def process_of(pid: int) -> dict[str, Any]:
-    """Return what identifies a process of this host."""
+    """Return the identity of a process of this host."""
     return {"pid": pid, **_here(), "start": _start_ticks(pid)}
 
 

@@ -1,4 +1,4 @@
-"""A record in PostgreSQL: all that is PostgreSQL's alone is in here."""
+"""A record in PostgreSQL: everything that is specific to PostgreSQL."""
 
 import re
 import threading
@@ -36,7 +36,7 @@ Session = psycopg.Connection[DictRow]
 
 
 class PostgresDatabase:
-    """A Database on a server, which may be restarted meanwhile.
+    """A Database on a server, which may be restarted at any time.
 
     A connection that broke is opened again, for up to 30 s, before a statement that can be
     repeated. A transaction whose end was cut off is looked up: it was done, or it was not.
@@ -135,7 +135,7 @@ class PostgresDatabase:
     # -- connections ----------------------------------------------------------------------------
 
     def _repeatedly(self, action: Callable[[Session], T]) -> T:
-        """Do what may be done twice; when the connection turns out broken, on a new one."""
+        """Run an action that may be repeated, on a new connection if the old one is broken."""
         for attempt in range(1, _ATTEMPTS + 1):
             session = self._connected()
             try:

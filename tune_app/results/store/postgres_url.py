@@ -1,4 +1,4 @@
-"""Where a PostgreSQL database is, read from TUNE_APP_DB; messages show this, and no password."""
+"""The address of a PostgreSQL database in TUNE_APP_DB, which messages show without password."""
 
 import re
 from dataclasses import dataclass

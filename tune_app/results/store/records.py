@@ -1,4 +1,4 @@
-"""Frozen records of what ran. The tables of the Store have exactly these fields as columns."""
+"""Frozen records of sweeps, trials and epochs; the columns of the database are their fields."""
 
 import time
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from tune_app.results.store.statuses import SweepStatus, TrialStatus
 
 @dataclass(frozen=True)
 class SweepRecord:
-    """A named run of a search file, and all that is needed to understand it later.
+    """A named run of a search file, with everything needed to understand it later.
 
     Times are seconds since 1970. As read, a sweep under way (`running`, or `stopping` once it
     was asked to) is `interrupted` when the process that ran it is gone.
@@ -120,7 +120,7 @@ class TrialRecord:
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """What one epoch measured. An epoch repeated after a resume replaces its record."""
+    """The measurements of one epoch. An epoch repeated after a resume replaces its record."""
 
     sweep: str
     trial_id: str
@@ -151,7 +151,7 @@ R = TypeVar("R", SweepRecord, TrialRecord, EpochRecord)
 
 
 def record_from_json(kind: type[R], values: Mapping[str, Any]) -> R:
-    """Return a record from what JSON kept of it: without tuples, fields of later versions left out.
+    """Return a record from its JSON; fields that only other versions have are ignored.
 
     Raises:
         TypeError: One that it cannot be without is missing.
@@ -168,7 +168,7 @@ def record_from_json(kind: type[R], values: Mapping[str, Any]) -> R:
 
 
 def record_to_json(record: Record) -> dict[str, Any]:
-    """Return a record as `record_from_json` takes it, field by field."""
+    """Return a record as JSON, which `record_from_json` reads."""
     values = {one.name: getattr(record, one.name) for one in fields(record)}
     if isinstance(record, SweepRecord):
         values["resolved"] = record.resolved.to_json()

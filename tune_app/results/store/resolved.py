@@ -1,6 +1,6 @@
-"""Everything that a sweep settled when it began, before its first trial.
+"""The settings that a sweep determined when it began, before its first trial.
 
-It is kept apart from the search file: `auto` stands there, and here what it came to.
+The search file may say `auto`; this is what `auto` came to.
 """
 
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ class Resolved:
         return self.task == "regression"
 
     def to_json(self) -> dict[str, Any]:
-        """Return what the record says, as JSON keeps it."""
+        """Return the recorded settings as JSON; what was not recorded is left out."""
         values = {one.name: getattr(self, one.name) for one in fields(self)}
         return {
             name: list(value) if isinstance(value, tuple) else value
@@ -47,7 +47,7 @@ class Resolved:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """Return what a record says, passing over what only another version notes."""
+        """Return the settings in a record; keys that only other versions have are ignored."""
         known = {one.name for one in fields(cls)}
         given: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""Tables, columns and values of the record, read off the record classes.
+"""Tables, columns and values of the database, derived from the record classes.
 
 The SQL here and in store.py is what SQLite and PostgreSQL share.
 """
@@ -43,7 +43,7 @@ R = TypeVar("R", SweepRecord, TrialRecord, EpochRecord)
 
 
 def _column_types(record: type[Record]) -> dict[str, tuple[type, bool]]:
-    """Map each field to its bare type (some are kept as JSON) and whether it may lack."""
+    """Map each field to its bare type (some are stored as JSON) and whether it may be null."""
     columns = {}
     hints = get_type_hints(record)
     for column in fields(record):
@@ -72,7 +72,7 @@ def create_statements(*, text: str = "TEXT") -> list[str]:
 
 
 def upgrade_statements(version: int) -> list[str]:
-    """Return the SQL that brings a record of an older version to this one."""
+    """Return the SQL that upgrades a record of an older version to this one."""
     statements = []
     if version < 2:  # the final stage
         statements += [

@@ -1,4 +1,4 @@
-"""A record in an SQLite file: all that is SQLite's alone is in here."""
+"""A record in an SQLite file: everything that is specific to SQLite."""
 
 import os
 import sqlite3
@@ -23,7 +23,7 @@ RECORD_FILE = "tune_app.db"  # in a storage folder
 
 
 class SqliteDatabase:
-    """A Database in one file, which reading never creates."""
+    """A Database in one file. Reading never creates it."""
 
     option = "--storage"
 
@@ -68,7 +68,7 @@ class SqliteDatabase:
                 self._connection = None
 
     def _open(self, *, create: bool) -> bool:
-        """Connect, and tell whether there is a record to work with."""
+        """Connect, and tell whether there is a record."""
         if not create and not self.path.exists():
             return False
         if create:

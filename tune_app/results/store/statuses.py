@@ -1,4 +1,4 @@
-"""How a trial or a sweep stands, and what follows from it: the only list of statuses there is.
+"""The statuses of trials and sweeps, and what each implies; the only list of them.
 
 They are strings, so a database column, JSON and a message show `finished`.
 """
@@ -10,14 +10,14 @@ from typing import Self
 class _Status(StrEnum):
     @classmethod
     def _missing_(cls, value: object) -> Self:
-        """Keep a text of a damaged record that is no status; it is neither ended nor ranked."""
+        """Keep an unknown text from a damaged record; it counts as neither ended nor ranked."""
         member = str.__new__(cls, value)
         member._name_ = member._value_ = str(value)
         return member
 
 
 class TrialStatus(_Status):
-    """How a trial stands."""
+    """The status of a trial."""
 
     PENDING = "pending"  # drawn, and not begun
     RUNNING = "running"
@@ -59,7 +59,7 @@ _ENDED = {*_RANKED, TrialStatus.DIVERGED, TrialStatus.FAILED} - {TrialStatus.INT
 
 
 class SweepStatus(_Status):
-    """How a sweep stands."""
+    """The status of a sweep."""
 
     RUNNING = "running"
     STOPPING = "stopping"  # asked to stop, and not there yet

@@ -63,16 +63,16 @@ class Store:
 
     @property
     def place(self) -> str:
-        """Where the record is: its file, or its URL without a password."""
+        """The place of the record: its file, or its URL without the password."""
         return self._database.place
 
     @property
     def home(self) -> str:
-        """Where its sweeps are, for a message: the storage folder, or the database."""
+        """The name of the storage for messages: its folder, its address, or the database."""
         return self._database.home
 
     def close(self) -> None:
-        """Let go of the database; the next use takes it up again."""
+        """Close the database; the next use opens it again."""
         self._database.close()
 
     # ------------------------------------------------------------------ sweeps
@@ -89,7 +89,7 @@ class Store:
     def take_sweep(
         self, sweep: SweepRecord, trials: Sequence[TrialRecord], epochs: Sequence[EpochRecord]
     ) -> None:
-        """Add a sweep with all its trials and epochs, or nothing of it."""
+        """Add a sweep with all its trials and epochs in one transaction."""
         check_sweep_name(sweep.name)
         try:
             with self._database.write() as connection:
@@ -120,7 +120,7 @@ class Store:
             self._change_sweep(connection, name, {"updated": time.time(), **fields})
 
     def rename_sweep(self, name: str, new_name: str) -> None:
-        """Give a sweep another name in the record; its folder is the caller's to move."""
+        """Rename a sweep in the record; the caller moves its folder."""
         check_sweep_name(new_name)
         try:
             self.update_sweep(name, name=new_name)
@@ -128,7 +128,7 @@ class Store:
             raise self._taken(new_name) from None
 
     def delete_sweep(self, name: str) -> None:
-        """Drop a sweep with its trials and epochs from the record; its folder stays."""
+        """Delete a sweep with its trials and epochs from the record; its folder stays."""
         with self._database.write() as connection:
             done = connection.execute("DELETE FROM sweeps WHERE name = :name", {"name": name})
         if not done.rowcount:
@@ -141,7 +141,7 @@ class Store:
         return not found and not (folder.is_dir() and any(folder.iterdir()))
 
     def sweep_folder(self, name: str) -> Path:
-        """Return the folder of a sweep's files, whether it is there or not."""
+        """Return the folder of a sweep's files, which may not exist yet."""
         return (self.storage / name).resolve()
 
     def trial_folder(self, sweep: str, trial_id: str) -> Path:
@@ -149,14 +149,14 @@ class Store:
         return self.sweep_folder(sweep) / trial_id
 
     def kept_folder(self, trial: TrialRecord) -> Path:
-        """Return the folder of a trial's files to read them, brought here if they are elsewhere."""
+        """Return the folder of a trial's files for reading; remote files are copied first."""
         folder = self.trial_folder(trial.sweep, trial.trial_id)
         if self.remote is not None:
             self.remote.fetch(folder)
         return folder
 
     def checkpoint_path(self, trial: TrialRecord) -> Path | None:
-        """Return where a trial's best weights are, to read them; see `kept_folder`."""
+        """Return the file of a trial's best weights for reading; see `kept_folder`."""
         if trial.checkpoint is None:
             return None
         self.kept_folder(trial)
@@ -177,7 +177,7 @@ class Store:
     # --------------------------------------------------------------- ownership
 
     def claim(self, name: str, owner: Mapping[str, Any] | None = None) -> None:
-        """Make `owner`, this process if left out, the one that runs the sweep.
+        """Make `owner` (default: this process) the process that runs the sweep.
 
         SweepBusyError where another live process does. What a dead one left under way is
         recorded as interrupted.
@@ -203,7 +203,7 @@ class Store:
             self._change_sweep(connection, name, {"owner": owner, "heartbeat": now, "updated": now})
 
     def heartbeat(self, name: str) -> None:
-        """Record that the sweep's process lives. Other machines believe it dead after 60 s."""
+        """Record that the sweep's process is alive; after 60 s without this it counts as dead."""
         with self._database.write(durable=False) as connection:
             self._change_sweep(connection, name, {"heartbeat": time.time()})
 
@@ -248,7 +248,7 @@ class Store:
         return [from_row(TrialRecord, row) for row in self._trial_rows(sweep)]
 
     def scores(self, sweep: str) -> list[dict[str, Any]]:
-        """Return what ranking reads of each trial: a tenth of the time that `trials` takes."""
+        """Return the columns that ranking reads, in a tenth of the time that `trials` takes."""
         one = self._database.rows("SELECT * FROM trials WHERE sweep = :sweep LIMIT 1", sweep=sweep)
         # A record of an older version has not all of these columns.
         columns = [name for name in SCORE_COLUMNS if one and name in one[0]]
@@ -258,7 +258,7 @@ class Store:
         return rows
 
     def tally(self, sweep: str) -> list[dict[str, Any]]:
-        """Return a row for each stage and status: how many `trials`, and what they sum up to.
+        """Return a row for each stage and status: the number of `trials`, and their sums.
 
         Milliseconds, whatever the number of trials; any change of a trial changes it.
         """
@@ -273,7 +273,7 @@ class Store:
     # ------------------------------------------------------------------ epochs
 
     def record_epoch(self, epoch: EpochRecord, **trial_fields: Any) -> None:
-        """Add an epoch, over a record of the same epoch, and change fields of its trial.
+        """Add or replace an epoch, and change fields of its trial.
 
         Both are done, or neither. The trial's `epochs` rises to this one.
         """

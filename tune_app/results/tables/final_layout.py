@@ -1,4 +1,4 @@
-"""The tables of the final stage for readers: winners and baselines, with what can be said."""
+"""The tables of the final stage for readers: winners and baselines, with notes."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -99,7 +99,7 @@ def _layout(
 def _what_varies(
     winners: Sequence[WinnerRow], sweep: SweepRecord
 ) -> tuple[list[Column], dict[str, Any]]:
-    """Return the columns of parameters that vary, and all that does not."""
+    """Return the columns of the parameters that vary, and the values of those that do not."""
     parameters, constants = parameter_columns(winners, sweep)
     # The epochs of the retraining have a column of their own.
     parameters = [column for column in parameters if column.key != "parameters.epochs"]
@@ -116,7 +116,7 @@ def _merged(
     baselines: Sequence[Mapping[str, Any]],
     sweep: SweepRecord,
 ) -> list[Mapping[str, Any]]:
-    """Return both, best mean first, what has none last."""
+    """Return winners and baselines, best mean first, those without a mean last."""
     sign = 1 if final_metric(sweep)[1] == "min" else -1
     rows = [*winners, *baselines]
     return sorted(
@@ -129,7 +129,7 @@ def _as_winner(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _test_column(key: str) -> Column:
-    """Return the column of what was tested too: mean and deviation over seeds."""
+    """Return the column of another tested metric: mean and deviation over seeds."""
 
     def cell(row: Mapping[str, Any]) -> str:
         return spread_text(row.get(f"{key}_mean"), row.get(f"{key}_std"), key)

@@ -1,4 +1,4 @@
-"""What a table shows a reader: which columns, in which words, with what said around them."""
+"""Tables for readers: the columns, their headings, and the lines around the table."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence

@@ -12,7 +12,7 @@ from tune_app.config.trial_config import TrialConfig
 def architecture_text(
     model: str, config: Mapping[str, Any], input_shape: Sequence[int], outputs: int
 ) -> str:
-    """Return what a network is made of; what is usual (relu, max pool, same size) is not said.
+    """Return the layers of a network as a short text; defaults (relu, max pool) are left out.
 
     >>> architecture_text("fcn", {"widths": [256, 128]}, [1, 28, 28], 10)
     '784-256-128-10'

@@ -1,4 +1,4 @@
-"""Two parameters against each other: the mean of what their combinations reached."""
+"""Pivot tables: the mean result of each combination of two parameters."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

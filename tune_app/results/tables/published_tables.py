@@ -1,4 +1,4 @@
-"""The kind of table that studies publish: a line per network, of one sweep or of several."""
+"""Tables as studies publish them: one line per network, from one sweep or several."""
 
 from collections.abc import Mapping, Sequence
 from math import inf
@@ -149,7 +149,7 @@ def _group(row: Mapping[str, Any]) -> tuple[str, int | None]:
 
 
 def _compared(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows of one budget, best mean first, with how each stands against the best."""
+    """Return the rows of one budget, best mean first, each compared with the best."""
     sign = 1 if OBJECTIVES[rows[0]["metric"].replace("test_", "val_")] == "min" else -1
     ordered = sorted(
         rows, key=lambda row: (row["test_mean"] is None, sign * (row["test_mean"] or 0.0))

@@ -40,14 +40,14 @@ def interval_cell(row: Mapping[str, Any]) -> str:
 
 
 def mark_cell(row: Mapping[str, Any]) -> str:
-    """Return the mark of the best row, or of one that cannot be told from it."""
+    """Return the mark of the best row, or of a row that is statistically indistinguishable."""
     if row.get("best"):
         return BEST_MARK
     return TIE_MARK if row.get("ties_with_best") else ""
 
 
 def comparison_notes(rows: Sequence[Mapping[str, Any]], among: str) -> list[str]:
-    """Return what the numbers and marks of rows mean; `among` says what the best is the best of."""
+    """Return notes that explain the numbers and marks; `among` names the group of the best."""
     notes = []
     if any(row["test_std"] is not None for row in rows):
         notes.append("± is the sample standard deviation over seeds")
@@ -55,5 +55,6 @@ def comparison_notes(rows: Sequence[Mapping[str, Any]], among: str) -> list[str]
         return notes
     text = f"{BEST_MARK} the best mean {among}"
     if any(row.get("p_value") is not None for row in rows):
-        text += f"; {TIE_MARK} cannot be told from it (Welch's t-test, Holm-corrected, p ≥ 0.05)"
+        test = "Welch's t-test, Holm-corrected, p ≥ 0.05"
+        text += f"; {TIE_MARK} statistically indistinguishable from it ({test})"
     return [*notes, text]

@@ -1,4 +1,4 @@
-"""The tables of a sweep that the command line and the service both answer with, in any format."""
+"""The tables of a sweep in any format, shared by the command line and the service."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -42,7 +42,7 @@ Rows = Sequence[TrialRow]
 
 
 class Format(StrEnum):
-    """What tables are written as."""
+    """The formats of tables."""
 
     table = "table"
     csv = "csv"
@@ -57,7 +57,7 @@ _WRITERS = {Format.markdown: to_markdown, Format.latex: to_latex, Format.html: t
 
 @dataclass(frozen=True)
 class Tables:
-    """Tables for readers, and for programs their rows and what all of these share."""
+    """Tables for readers; and for programs the rows, and the values that all rows share."""
 
     layouts: Sequence[Layout]
     rows: Sequence[Mapping[str, Any]]
@@ -154,7 +154,7 @@ def _two_parameters(text: str) -> tuple[str, str]:
 
 
 def _every_row(rows: Rows, budgets: Sequence[int | None]) -> list[TrialRow]:
-    """Return what was drawn for `budgets` or fits them: by stage and budget, unranked last."""
+    """Return the trials drawn for `budgets` or fitting them, by stage and budget, unranked last."""
     chosen = [
         row for row in rows if any(row.budget == limit or fits(row, limit) for limit in budgets)
     ]

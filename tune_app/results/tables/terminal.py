@@ -15,7 +15,7 @@ _GAP = 2
 
 
 def print_layouts(console: Console, layouts: Sequence[Layout]) -> None:
-    """Print tables one below the other, what they share stated once above them.
+    """Print tables one below the other, with shared values stated once above them.
 
     Columns that do not fit are left out from the right; the first row's values of them follow.
     """
@@ -35,7 +35,7 @@ def print_layouts(console: Console, layouts: Sequence[Layout]) -> None:
 
 
 def make_table() -> Table:
-    """Return an empty Rich table in the same style, for what is not laid out here."""
+    """Return an empty Rich table in the same style, for other lists."""
     # The box draws one space between columns.
     padding = (0, _GAP - 1, 0, 0)
     return Table(box=box.SIMPLE_HEAD, padding=padding, pad_edge=False, show_edge=False)

@@ -46,7 +46,7 @@ class TrialRow(TrialRecord):
         return self.rank is not None and self.status.is_early
 
     def result(self, metric: str) -> float:
-        """Return the value of a metric that the trial is ranked or drawn by."""
+        """Return the value of a metric that the trial is known to have."""
         value = self.measured(metric)
         assert value is not None, f"{self.trial_id} has no {metric}"
         return value
@@ -88,7 +88,7 @@ class RankedRow(TrialRow):
 
 
 def row_from_json(values: Mapping[str, Any]) -> TrialRow:
-    """Return the row whose `to_json` another process gave."""
+    """Return a row from the JSON that `to_json` returned, in another process too."""
     kind = RankedRow if "table_budget" in values else TrialRow
     known = {one.name for one in fields(kind)}
     given = {name: value for name, value in values.items() if name in known}

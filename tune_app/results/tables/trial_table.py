@@ -1,4 +1,4 @@
-"""Trials as rows and DataFrames; the names of the columns live here."""
+"""Trials as table rows and DataFrames, and the headings of their columns."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def metric_columns(sweep: SweepRecord) -> tuple[str, ...]:
 
 
 def epoch_row(epoch: EpochRecord) -> dict[str, Any]:
-    """Return what an epoch measured, the search file's metrics among it."""
+    """Return the measurements of an epoch, including the metrics that the search file adds."""
     left_out = ("sweep", "trial_id", "metrics")
     row = {name: value for name, value in vars(epoch).items() if name not in left_out}
     return row | epoch.metrics
@@ -178,7 +178,7 @@ def split_parameters(
 def split_built(
     trials: Sequence[Mapping[str, Any]], configs: Sequence[Mapping[str, Any]], sweep: SweepRecord
 ) -> tuple[list[str], dict[str, Any]]:
-    """Return what split_parameters does, of what `built_parameters` returned for each trial."""
+    """Do what `split_parameters` does, from the `built_parameters` of each trial."""
     drawn: dict[str, Any] = {}
     for trial in trials:
         drawn.update(trial)  # for the names; a page may ask for thousands of trials
@@ -195,7 +195,7 @@ def split_built(
 
 
 def sweep_summary(store: Store, sweep: SweepRecord) -> dict[str, Any]:
-    """Return a sweep in a line: what it is, how many trials, the best value per budget.
+    """Return a summary of a sweep: its settings, its number of trials, the best of each budget.
 
     `best` maps a budget in plain digits, or "all" where there is none, to the best trial's
     objective, None where none is ranked yet.

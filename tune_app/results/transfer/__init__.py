@@ -1,1 +1,1 @@
-"""Records on their way from one storage to another: archives, and the mirror of a bucket."""
+"""Transfer of sweeps between storages: JSON, archives, and the mirror of a bucket."""

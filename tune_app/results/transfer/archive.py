@@ -22,7 +22,7 @@ _LINE = 16_384  # characters; not so many that a log would cut them
 
 
 def pack_sweep(store: Store, name: str) -> Iterator[str]:
-    """Yield the lines of the archive of a sweep that nothing runs.
+    """Yield the lines of the archive of a sweep that is not running.
 
     Raises:
         UnknownSweepError, SweepBusyError: There is no such sweep, or a live process owns it.
@@ -48,7 +48,7 @@ def pack_sweep(store: Store, name: str) -> Iterator[str]:
 
 
 def unpack_sweep(store: Store, text: str) -> str:
-    """Put the sweep that `text` holds an archive of into a storage, and return its name.
+    """Add the sweep of the archive in `text` to a storage, and return its name.
 
     Raises:
         SweepExistsError: The storage has a sweep of that name.
@@ -70,9 +70,9 @@ def _content(text: str) -> bytes:
         first, last = lines.index(BEGIN), lines.index(END)
         content = base64.b64decode("".join(lines[first + 2 : last]), validate=True)
     except (ValueError, binascii.Error):
-        raise StorageError("what came back holds no whole sweep; try again") from None
+        raise StorageError("the job's output holds no complete sweep; try again") from None
     if sha256(content).hexdigest() != lines[first + 1]:
-        raise StorageError("what came back was changed on its way; try again")
+        raise StorageError("the archive was damaged in transfer; try again")
     return content
 
 

@@ -1,4 +1,4 @@
-"""An object store as a place of files: s3:// and gs://, through pyarrow."""
+"""Files in an object store, s3:// or gs://, through pyarrow."""
 
 import os
 import re
@@ -14,16 +14,16 @@ _URL = re.compile(r"(s3|gs)://[^/\s]+(/\S*)?")
 
 
 def is_url(text: str) -> bool:
-    """Tell whether a storage is named that is no folder.
+    """Tell whether `text` is the address of an object store, not a folder.
 
     Raises:
-        StorageError: It is an address, and of no kind that we know.
+        StorageError: It is an address of an unknown kind.
     """
     if "://" not in text:
         return False
     if not _URL.fullmatch(text):
         raise StorageError(
-            f"'{text}' is no storage: a folder, s3://BUCKET/PATH or gs://BUCKET/PATH"
+            f"'{text}' is not a storage: expected a folder, s3://BUCKET/PATH or gs://BUCKET/PATH"
         )
     return True
 
@@ -45,7 +45,7 @@ class Bucket:
             self._files, self._root = open_files(self.url)
 
     def write(self, name: str, content: bytes) -> None:
-        """Put a file there; it is there when this returns."""
+        """Write a file; it is stored when this returns."""
         with (
             _explained(f"{self.url}/{name}"),
             self._files.open_output_stream(self._at(name)) as out,
@@ -53,7 +53,7 @@ class Bucket:
             out.write(content)
 
     def read(self, name: str) -> bytes | None:
-        """Return a file's content, None where there is no such file."""
+        """Return the content of a file, None if it does not exist."""
         with _explained(f"{self.url}/{name}"):
             try:
                 with self._files.open_input_stream(self._at(name)) as stream:
@@ -62,7 +62,7 @@ class Bucket:
                 return None
 
     def remove(self, name: str) -> None:
-        """Remove a file, if it is there."""
+        """Remove a file if it exists."""
         with _explained(f"{self.url}/{name}"):
             try:
                 self._files.delete_file(self._at(name))
@@ -70,12 +70,12 @@ class Bucket:
                 return
 
     def remove_folder(self, name: str) -> None:
-        """Remove all files whose names begin with a folder's."""
+        """Remove all files below a folder."""
         for file in self.names(name):
             self.remove(file)
 
     def names(self, folder: str = "", *, below: bool = True) -> dict[str, str]:
-        """Return the files in a folder, and what changes whenever one is written anew."""
+        """Return the files in a folder, each with a text that changes when it is rewritten."""
         from pyarrow.fs import FileSelector, FileType  # type: ignore[import-untyped]
 
         with _explained(f"{self.url}/{folder}"):

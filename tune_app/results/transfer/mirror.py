@@ -25,7 +25,7 @@ from tune_app.results.transfer.bucket import Bucket, is_url
 from tune_app.results.transfer.sweep_json import add_exact, sweep_to_json
 
 RECORD = "record.json.gz"
-STOP = "stop"  # a file beside the record: somebody wants the sweep to end
+STOP = "stop"  # a file next to the record: a request to stop the sweep
 
 
 def storage_folder(named: str | Path | None = None) -> Path:
@@ -41,7 +41,8 @@ def storage_folder(named: str | Path | None = None) -> Path:
         return Path(named).expanduser()
     if os.environ.get(DATABASE_VARIABLE):
         raise StorageError(
-            f"the record of {named} is kept there; TUNE_APP_DB names another place: unset one"
+            f"{named} holds its own record, but TUNE_APP_DB names a database: unset TUNE_APP_DB or "
+            "choose a local storage"
         )
     url = named.rstrip("/")
     mark = sha256(url.encode()).hexdigest()[:12]
@@ -57,7 +58,7 @@ def mirror_of(store: Store) -> "Mirror | None":
 
 
 class Mirror:
-    """A folder and the address that it stands for."""
+    """The local folder that mirrors an object store."""
 
     def __init__(self, folder: Path, url: str) -> None:
         self.folder, self.url = folder, url
@@ -74,7 +75,7 @@ class Mirror:
         return Bucket(self.url)
 
     def pull(self) -> None:
-        """Take up the records that changed there."""
+        """Copy the records that changed in the object store to the local store."""
         state = self._state()
         there = {
             name.rpartition("/")[0]: stamp
@@ -95,14 +96,14 @@ class Mirror:
             state["pushed"][name] = self.store.get_sweep(name).updated
             for file in self.bucket.names(f"{name}/code"):
                 self.fetch(self.folder / file)
-        for name in known & set(state["seen"]) - set(there):  # deleted there
+        for name in known & set(state["seen"]) - set(there):  # deleted in the object store
             if not self._runs_here(name, known):
                 self.store.delete_sweep(name)
                 del state["seen"][name], state["pushed"][name]
         self._keep(state)
 
     def push(self, name: str) -> None:
-        """Write a sweep's record there, and the files of its own functions."""
+        """Copy the record of a sweep, and its user code, to the object store."""
         state = self._state()
         updated = self.store.get_sweep(name).updated
         record = gzip.compress(json.dumps(sweep_to_json(self.store, name)).encode(), mtime=0)
@@ -117,7 +118,7 @@ class Mirror:
         self._keep(state)
 
     def push_changed(self) -> None:
-        """Write the records there that changed here, and remove those that were deleted here."""
+        """Copy locally changed records to the object store, and remove locally deleted ones."""
         state = self._state()
         here = {sweep.name: sweep.updated for sweep in self.store.list_sweeps(archived=True)}
         for name, updated in here.items():
@@ -130,7 +131,7 @@ class Mirror:
             self._keep(state)
 
     def fetch(self, path: Path) -> None:
-        """Bring a file, or all below a folder, that is there and not here."""
+        """Copy a file, or all files below a folder, that are missing locally."""
         name = path.relative_to(self.folder.resolve() if path.is_absolute() else self.folder)
         wanted = self.bucket.names(name.as_posix()) or {name.as_posix(): ""}
         for file in wanted:
@@ -141,11 +142,11 @@ class Mirror:
             place.write_bytes(content)
 
     def ask_to_stop(self, name: str) -> None:
-        """Leave word for the process that runs a sweep, wherever it is."""
+        """Ask the process that runs a sweep, on whatever machine, to stop."""
         self.bucket.write(f"{name}/{STOP}", b"")
 
     def was_asked_to_stop(self, name: str) -> bool:
-        """Tell whether there is such a word, and take it away."""
+        """Tell whether the sweep was asked to stop, and remove the request."""
         if self.bucket.read(f"{name}/{STOP}") is None:
             return False
         self.bucket.remove(f"{name}/{STOP}")

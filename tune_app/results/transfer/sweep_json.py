@@ -29,7 +29,7 @@ _DIGITS = 7  # significant ones of a rounded number: those of a float32
 
 @dataclass(frozen=True)
 class SweepParts:
-    """All that the record has of a sweep."""
+    """The records of a sweep, its trials and its epochs."""
 
     sweep: SweepRecord
     trials: Sequence[TrialRecord]
@@ -37,7 +37,7 @@ class SweepParts:
 
 
 def sweep_to_json(store: Store, name: str) -> dict[str, Any]:
-    """Return all that the record has of a sweep, exactly."""
+    """Return the complete record of a sweep, exactly."""
     return {
         "version": RECORD_VERSION,
         "sweep": record_to_json(store.get_sweep(name)),
@@ -64,7 +64,7 @@ def sweep_to_commit(store: Store, name: str, *, most_epochs: int | None = None) 
 
 
 def sweep_from_json(values: Mapping[str, Any]) -> SweepParts:
-    """Return what either form has of a sweep, from whichever version.
+    """Return the records in either form, written by any version.
 
     Raises:
         KeyError, TypeError, ValueError: It is no sweep.
@@ -79,7 +79,7 @@ def sweep_from_json(values: Mapping[str, Any]) -> SweepParts:
 
 
 def add_sweep(store: Store, parts: SweepParts) -> SweepRecord:
-    """Put a sweep into a store, all of it or nothing, and return it.
+    """Add a sweep to a store, completely or not at all, and return it.
 
     Raises:
         SweepExistsError: The store has a sweep of that name.
@@ -89,7 +89,7 @@ def add_sweep(store: Store, parts: SweepParts) -> SweepRecord:
 
 
 def add_exact(store: Store, values: Mapping[str, Any]) -> SweepRecord:
-    """Put what `sweep_to_json` returned into a store, to be continued there.
+    """Add the result of `sweep_to_json` to a store, where the sweep can be resumed.
 
     Raises:
         SweepExistsError: The store has a sweep of that name.
@@ -104,7 +104,7 @@ def add_exact(store: Store, values: Mapping[str, Any]) -> SweepRecord:
 
 
 def add_file(store: Store, path: Path) -> SweepRecord:
-    """Put the sweep in a JSON file into a store, to be read there.
+    """Add the sweep in a JSON file to a store, for reading.
 
     Raises:
         StorageError: The file cannot be read, or is no record.
@@ -115,7 +115,7 @@ def add_file(store: Store, path: Path) -> SweepRecord:
     except OSError as error:
         raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
     except (ValueError, TypeError, KeyError) as error:
-        raise StorageError(f"{path} is no record of a sweep: {error!r}") from error
+        raise StorageError(f"{path} is not the record of a sweep: {error!r}") from error
     return add_sweep(store, parts)
 
 
