@@ -8,6 +8,7 @@ from tune_app.actions.live_progress import plain_line
 from tune_app.config.files import parse_sweep
 from tune_app.config.parameters import TrainingParameters
 from tune_app.config.trial_config import TrialConfig
+from tune_app.results.store.statuses import TrialStatus
 from tune_app.sweep.progress import SweepProgress
 from tune_app.sweep.search.feasible import Draw
 from tune_app.sweep.trial.tasks import Ledger, TrialTask
@@ -38,7 +39,7 @@ def test_it_tells_the_time_left_while_something_is(ended, tells):
     for number in range(4):
         live = ledger.add(TrialTask(f"t{number}", number, draw, "tpe", 0, (), ""))
         if number < ended:
-            live.status, live.score, live.value = "finished", 0.9, 0.9
+            live.status, live.score, live.value = TrialStatus.FINISHED, 0.9, 0.9
     config = parse_sweep(FILE, source="small.yaml")
     *line, last = plain_line(SweepProgress(config, ledger, 4, (1_000,), 2)).split(" | ")
     if ended == 2:

@@ -33,9 +33,9 @@ def test_a_trial_that_fills_the_gpu_fails_by_itself_and_says_what_to_change(tmp_
     reports = []
     data = load_search_data(DatasetConfig(name="digits"), Path("/nowhere"))
     run_trial(task, settings, data, reports.append)
-    assert [report["status"] for report in reports] == ["failed"]
-    assert not reports[0]["of_all"]
-    assert reports[0]["stop_reason"] == (
+    assert [report.ending.status for report in reports] == ["failed"]
+    assert not reports[0].ending.of_all
+    assert reports[0].ending.reason == (
         "DeviceMemoryError: the GPU has too little free memory for this training; 20.00 GiB more "
         "were needed at once. Use a smaller batch_size, a smaller network, or fewer trials at a "
         "time on the GPU"

@@ -10,6 +10,7 @@ from optuna.trial import TrialState
 from tune_app.config.files import parse_sweep
 from tune_app.errors import BudgetError
 from tune_app.results.store import TrialRecord
+from tune_app.results.store.statuses import TrialStatus
 from tune_app.sweep.search.feasible import FeasibleSpace, sample_parameter
 from tune_app.sweep.search.predefined import grid_draws
 from tune_app.sweep.search.samplers import BudgetSampler, startup_draws, to_distribution
@@ -33,7 +34,7 @@ def drive(chooser: TrialChooser, *, status: str = "finished") -> list:
         live = chooser.ledger.trials[task.trial_id]
         live.value = -abs(np.log10(task.draw.config["lr"]) + 2)
         live.curve = {1: live.value}
-        chooser.ledger.end(task.trial_id, status, None)
+        chooser.ledger.end(task.trial_id, TrialStatus(status), None)
         chooser.ended(task)
     return tasks
 

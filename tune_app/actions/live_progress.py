@@ -14,12 +14,20 @@ from rich.text import Text
 from tune_app.config.budget import format_budget
 from tune_app.config.sweep import SweepConfig
 from tune_app.results.humanize import duration_text
+from tune_app.results.store.statuses import TrialStatus
 from tune_app.sweep.progress import SweepProgress
 from tune_app.sweep.trial.tasks import LiveTrial
 
 REFRESH_PER_SECOND = 2
 PLAIN_LINE_EVERY_S = 15.0
-STATES = ("finished", "stopped", "running", "diverged", "failed", "timeout")
+STATES = (
+    TrialStatus.FINISHED,
+    TrialStatus.STOPPED,
+    TrialStatus.RUNNING,
+    TrialStatus.DIVERGED,
+    TrialStatus.FAILED,
+    TrialStatus.TIMEOUT,
+)
 
 
 class Announcer:

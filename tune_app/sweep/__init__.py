@@ -1,8 +1,9 @@
-"""The engine: a search under weight budgets, on Ray Tune and Optuna, known nowhere else."""
+"""Running a sweep: a search under weight budgets. The only room that knows Ray and Optuna."""
 
 import logging
 import warnings
 
-# In a notebook Ray, and the bar of tqdm that Optuna imports, ask for a package of no use here.
+# In a notebook, Ray and the progress bar that Optuna imports ask for ipywidgets, which would
+# show nothing here.
 logging.getLogger("ray.widgets.util").setLevel(logging.ERROR)
 warnings.filterwarnings("ignore", message="IProgress not found")

@@ -1,10 +1,10 @@
 """The final stage: the winners of each budget trained again over seeds, and tested once.
 
-What is trained: the configuration from scratch, on training and validation examples together, so
-there is nothing left to choose an epoch by. An annealed learning rate is taken through its whole
-schedule; a constant one to the best epoch that the search found. The last epoch's weights are
-tested. Seeds are ones that the search never used: the seed with which a trial won was chosen by
-its luck.
+Each configuration is trained from scratch on training and validation examples together, so no
+validation split is left to choose an epoch by. With an annealed learning rate it runs through the
+whole schedule; with a constant one it stops at the best epoch that the search found. The weights
+of the last epoch are tested. Seeds are ones that the search never used, because the seed that won
+was partly lucky.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ from tune_app.config.trial_config import TrialConfig
 from tune_app.errors import BudgetError, SpaceError
 from tune_app.hints import hint
 from tune_app.results.store import Store, SweepRecord, TrialRecord
-from tune_app.results.store.statuses import TrialStatus
+from tune_app.results.store.statuses import SweepStatus, TrialStatus
 from tune_app.results.tables.trial_table import ranked_rows, table_budgets, trial_rows
 from tune_app.sweep.ray_tune.engine import Ended
 from tune_app.sweep.search.feasible import Draw
@@ -30,7 +30,7 @@ from tune_app.sweep.sweep_run import SweepRun
 from tune_app.sweep.trial.tasks import TrialTask
 from tune_app.training.baselines import BaselineData, run_baselines
 
-_FINAL_SEEDS = 1  # sets their entropy apart from that of the search's seeds
+_FINAL_SEEDS = 1  # part of the entropy, so that no seed equals one of the search
 
 
 def plan_winners(
@@ -38,8 +38,8 @@ def plan_winners(
 ) -> dict[str, list[str]]:
     """Return the search trials to train again for each budget, the best `top` by validation.
 
-    Trials that were trained to their end come before those that ended early: what an unfinished
-    training would have reached is a guess.
+    Trials that finished come before those that ended early, because nobody knows what an
+    unfinished training would have reached.
     """
     rows = trial_rows(store, sweep)
     winners = {}
@@ -55,7 +55,7 @@ def final_config(model: str, source: TrialRecord) -> TrialConfig:
     config = TrialConfig.from_json(model, source.config)
     if config.training.lr_schedule == "constant":
         config = config.with_training(epochs=source.best_epoch)
-    # It would watch a validation loss that there is none of.
+    # Without validation examples there is no validation loss to be patient about.
     return config.with_training(patience=None)
 
 
@@ -66,28 +66,28 @@ def final_seed(search_seed: int, source: TrialRecord, replicate: int) -> int:
 
 
 class FinalSession(Session):
-    """The final stage of a sweep, as far as it has not been run."""
+    """The part of the final stage that earlier processes have not finished."""
 
     final = True
 
     def __init__(self, run: SweepRun) -> None:
         super().__init__(run)
         self._earlier = {t.trial_id: t for t in self.store.trials(self.name)}
-        # As much longer as there is more to learn from.
+        # A trial gets more time in proportion to its additional training examples.
         self.trial_time_limit_s *= len(run.data.x_train) / self.record.resolved.train_count
 
     def _run_tune(self) -> Ended:
         tasks = list(self._tasks())
-        ended = Ended("complete", None)
+        ended = Ended(SweepStatus.COMPLETE, None)
         if tasks:
             queue = TaskQueue(tasks, self.recorder.ledger, on_start=self.recorder.add)
             ended = self._tune(queue)
-        if ended.status == "complete":
+        if ended.status == SweepStatus.COMPLETE:
             self._run_baselines()
         return ended
 
     def _tasks(self) -> Iterable[TrialTask]:
-        """Yield what is left to train: first each winner's first seed, then the second, ..."""
+        """Yield the remaining tasks: first the first seed of each winner, then the second, ..."""
         winners = self.record.final.get("winners", {})
         sources = dict.fromkeys(trial_id for ids in winners.values() for trial_id in ids)
         done = {(t.source, t.seed): t for t in self._earlier.values() if t.stage == "final"}
@@ -156,13 +156,13 @@ class FinalSession(Session):
         )
 
     def _ended_fields(self, ended: Ended) -> dict[str, Any]:
-        if ended.status != "complete":
+        if ended.status != SweepStatus.COMPLETE:
             return {"status": ended.status, "stop_reason": f"{ended.reason}, in the final stage"}
-        # The search's own end stands.
+        # The final stage keeps the status with which the search ended.
         search = [trial for trial in self._earlier.values() if trial.stage == "search"]
         all_drawn = len(search) >= self.config.search.trials
         if all_drawn and all(trial.status.is_ended for trial in search):
-            return {"status": "complete", "stop_reason": None}
+            return {"status": SweepStatus.COMPLETE, "stop_reason": None}
         return {"status": self.record.status, "stop_reason": self.record.stop_reason}
 
     def _outcome(self, ended: Ended, seconds: float) -> Outcome:

@@ -1,4 +1,4 @@
-"""Running the final stage: after a search, or on its own."""
+"""Running the final stage, after a search or by itself."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,6 +9,7 @@ from tune_app.data.sets import load_final_data
 from tune_app.errors import TuneAppError
 from tune_app.results.housekeeping import require_files
 from tune_app.results.store import open_store
+from tune_app.results.store.statuses import SweepStatus
 from tune_app.results.test_split_log import note_test_reading
 from tune_app.sweep.final import FinalSession, with_final_plan
 from tune_app.sweep.launch import Launch, noted_again, ray_and_data, require_same_data
@@ -29,15 +30,15 @@ def run_final(
 ) -> Outcome:
     """Retrain the winners of a sweep's search over seeds and test them; see final.py.
 
-    What was trained already is kept. `budgets`, `top` and `seeds` are those of the search file,
-    or all, 3 and 5, if left out.
+    Earlier final trainings are kept. Without `budgets`, `top` and `seeds` the search file decides,
+    and without an entry there: every budget, 3 winners, 5 seeds.
 
     Raises:
-        UnknownSweepError, SweepBusyError: There is no such sweep, or a live process owns it.
-        BudgetError, SpaceError: There is nothing to train for what is asked.
-        DataError: The data set is not what the sweep began with.
+        UnknownSweepError, SweepBusyError: The sweep does not exist, or a live process owns it.
+        BudgetError, SpaceError: The sweep has no such budget, or no trial with a result.
+        DataError: The data set has changed since the sweep began.
         StorageError: Its files are not in this storage.
-        FunctionError: A function of its own is not there.
+        FunctionError: User code of the sweep is missing.
     """
     store = open_store(launch.storage)
     record = store.get_sweep(name)
@@ -73,20 +74,20 @@ def wants_final(config: SweepConfig) -> bool:
 
 
 def with_final(run: SweepRun, outcome: Outcome) -> Outcome:
-    """Return the outcome of a search with that of the final stage, if it is to follow."""
+    """Run the final stage if one follows, and return the outcome of the search with its outcome."""
     run = replace(run, record=run.store.get_sweep(run.name))
-    # One that was begun from the command line is gone on with too.
+    # A final stage that was started by itself earlier is continued too.
     wanted = wants_final(run.config) or bool(run.record.final)
-    ended = outcome.status == "complete" or outcome.reason == OUT_OF_TIME
+    ended = outcome.status == SweepStatus.COMPLETE or outcome.reason == OUT_OF_TIME
     if not (wanted and ended and outcome.usable):
         return outcome
     try:
         if run.config.final is not None:
             run = replace(run, record=with_final_plan(run.store, run.record, run.config.final))
         final = _run_final(run)
-    except TuneAppError as error:  # the search stands, and its caller has yet to show it
+    except TuneAppError as error:  # the search is recorded, and the caller has yet to show it
         return replace(outcome, final_error=error)
-    if final.status == "complete":
+    if final.status == SweepStatus.COMPLETE:
         return replace(outcome, final=final)
     return replace(
         outcome, status=final.status, reason=final.reason, signal=final.signal, final=final

@@ -1,4 +1,4 @@
-"""What every process that runs a part of a sweep begins with: Ray, the data, and who it is."""
+"""Starting a process that runs a part of a sweep: Ray, the data, and what it notes of itself."""
 
 import threading
 import time
@@ -21,8 +21,8 @@ from tune_app.sweep.ray_tune.nodes import Needs
 from tune_app.sweep.signals import StopSignals
 from tune_app.training.device import probe_kernels
 
-OBJECT_STORE_BYTES = 256 * 2**20  # beside the data set
-MISSING_DATA_S = 0.2  # in which a data set that is not there is noticed, before Ray is started
+OBJECT_STORE_BYTES = 256 * 2**20  # in addition to the data set
+MISSING_DATA_S = 0.2  # wait so long before Ray is started, to report missing data at once
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,10 @@ def ray_and_data(
     signals: StopSignals,
     resolved: Resolved | None = None,
 ) -> Iterator[tuple[Cluster, SearchData, Mapping[str, Any]]]:
-    """Start or join Ray, and meanwhile read the data and measure the kernels."""
+    """Start or join Ray, and at the same time read the data and measure the kernels.
+
+    `resolved` is what an earlier process found; its kernels are used again.
+    """
     loaded: dict[str, Any] = {}
 
     def prepare() -> None:
@@ -85,7 +88,7 @@ def _data_bytes(shape: DataShape) -> int:
 
 
 def surroundings(launch: Launch) -> dict[str, Any]:
-    """Return what a process that runs a part of a sweep notes of itself."""
+    """Return the circumstances of this process for the record: command, versions, hardware."""
     return {
         "command": launch.command,
         "started": time.time(),

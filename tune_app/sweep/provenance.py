@@ -1,4 +1,4 @@
-"""What a sweep notes of its surroundings, so that its numbers can be understood later."""
+"""The circumstances of a sweep that its record keeps: versions, commit and hardware."""
 
 import os
 import platform
@@ -12,7 +12,7 @@ PACKAGES = ("tune-app", "torch", "torchvision", "ray", "optuna", "numpy", "sciki
 
 
 def package_versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that decide a sweep's numbers."""
+    """Return the versions of Python and of the packages that influence a sweep's numbers."""
     versions = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
@@ -23,9 +23,9 @@ def package_versions() -> dict[str, str]:
 
 
 def git_commit() -> str | None:
-    """Return the commit of the source that runs, "+" appended where files differ from it.
+    """Return the commit of the running source, with "+" appended if files differ from it.
 
-    None where the package is installed rather than run from a clone.
+    None if the package is installed and not run from a clone.
     """
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():

@@ -1,4 +1,4 @@
-"""A SweepConfig in, a finished sweep out: run one, or go on with one."""
+"""Running a sweep from its SweepConfig to its end, or continuing one from its record."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,6 +12,7 @@ from tune_app.hints import hint
 from tune_app.results.housekeeping import require_files
 from tune_app.results.store import Resolved, SweepRecord, open_store, this_process
 from tune_app.results.store.names import numbered_name, resume_command
+from tune_app.results.store.statuses import SweepStatus
 from tune_app.sweep.final_run import with_final
 from tune_app.sweep.launch import (
     Launch,
@@ -39,10 +40,10 @@ from tune_app.training.metric_functions import require_metrics
 
 
 def named(config: SweepConfig, storage: Path, *, new: bool = False) -> SweepConfig:
-    """Return `config` under a name that is free in `storage`; `new` numbers a taken one.
+    """Return `config` with a name that is free in `storage`; `new` numbers a taken name.
 
     Raises:
-        SweepExistsError: The name is taken, by a sweep or by files of none.
+        SweepExistsError: A sweep has the name, or a folder of that name holds other files.
     """
     store = open_store(storage)
     if store.is_free(config.name):
@@ -70,8 +71,8 @@ def start_sweep(config: SweepConfig, launch: Launch) -> Outcome:
 
     Raises:
         SweepExistsError: The name is taken; see `named`.
-        FunctionError: A function of its own is not there, or does not fit the parameters.
-        SpaceError, BudgetError, UnknownSweepError: The file asks for what cannot be.
+        FunctionError: User code is missing, or does not fit the parameters.
+        SpaceError, BudgetError, UnknownSweepError: The search file cannot be run as it is.
         DataMissingError, DataError, StorageError, ClusterError: Before the first trial.
         StopRequested: SIGINT or SIGTERM came before the first trial.
     """
@@ -113,18 +114,18 @@ def resume_sweep(
     *,
     trials: int | None = None,
 ) -> Outcome | None:
-    """Go on with a sweep from its record: unfinished trials first, then new ones.
+    """Continue a sweep from its record: unfinished trials first, then new ones.
 
-    `trials` extends it to that many. The final stage follows, unless it is done; where only that
-    is left, the outcome's counts are those of the search as it was. Returns None where there is
-    nothing left to do.
+    `trials` extends the search to that many trials. The final stage follows unless it is done; if
+    only the final stage is left, the outcome counts the trials of the search as recorded. Returns
+    None if nothing is left to do.
 
     Raises:
-        UnknownSweepError, SweepBusyError: There is no such sweep, or a live process owns it.
-        SpaceError: It has more trials than `trials` already.
-        DataError: The data set is not what the sweep began with.
+        UnknownSweepError, SweepBusyError: The sweep does not exist, or a live process owns it.
+        SpaceError: The sweep already has more trials than `trials`.
+        DataError: The data set has changed since the sweep began.
         StorageError: Its files are not in this storage.
-        FunctionError: A function of its own is not there any more.
+        FunctionError: User code of the sweep is missing.
     """
     store = open_store(launch.storage)
     record = store.get_sweep(name)
@@ -135,7 +136,7 @@ def resume_sweep(
     if launch.announce is not None:
         launch.announce(config)
     drawn = sum(trial.stage == "search" for trial in store.trials(name))
-    if record.status == "complete" and (trials is None or trials <= drawn):
+    if record.status == SweepStatus.COMPLETE and (trials is None or trials <= drawn):
         return None
     if trials is not None and trials < drawn:
         raise SpaceError(f"sweep '{name}' has {drawn} trials already", hint=hint("more_trials"))
@@ -174,7 +175,7 @@ def _feasible(config: SweepConfig, launch: Launch, functions: UserFunctions) -> 
 
 
 def _complete(config: SweepConfig, feasible: FeasibleSpace) -> SweepConfig:
-    """Return `config` as it is recorded: a whole grid counted, a file's path absolute.
+    """Return `config` for the record: with the number of a grid's trials, and an absolute path.
 
     Raises:
         SpaceError, BudgetError: A configuration of `start_with` cannot come first.
@@ -191,7 +192,9 @@ def _complete(config: SweepConfig, feasible: FeasibleSpace) -> SweepConfig:
     else:
         predefined_draws(config, feasible)
     path = config.dataset.path and Path(config.dataset.path).expanduser()
-    if path and path.exists():  # else it is under the data root; see data.user_files.find_path
+    if (
+        path and path.exists()
+    ):  # otherwise it is relative to the data root, see data.user_files.find_path
         dataset = config.dataset.model_copy(update={"path": str(path.absolute())})
         config = config.model_copy(update={"dataset": dataset})
     return config
@@ -204,8 +207,8 @@ def _record(
     kernels: Mapping[str, Any],
     functions: UserFunctions,
 ) -> SweepRecord:
-    # bf16 is taken only when asked for: on the processors measured so far it either does not
-    # help (no native bf16) or its cost in accuracy at small sizes is unknown.
+    # bf16 is used on request only: on the processors measured so far it either does not help
+    # (they have no native bf16), or what it costs in accuracy at small sizes is unknown.
     precision = "fp32" if config.resources.precision == "auto" else config.resources.precision
     noted = surroundings(launch)
     described = describe_user_functions(functions)

@@ -1,4 +1,4 @@
-"""One process's part in a sweep: from its claim on the record to its last word in it."""
+"""A stage of a sweep in one process, from claiming the record to writing how it ended."""
 
 import contextlib
 import time
@@ -12,6 +12,7 @@ from tune_app.config.trial_config import TrialConfig, training_of
 from tune_app.errors import StorageError, TuneAppError, UnknownSweepError
 from tune_app.results.store import TrialRecord
 from tune_app.results.store.names import resume_command
+from tune_app.results.store.statuses import SweepStatus, TrialStatus
 from tune_app.results.transfer.mirror import mirror_of
 from tune_app.sweep.progress import SweepProgress
 from tune_app.sweep.ray_tune.engine import Ended, StagePlan, run_tune
@@ -30,25 +31,25 @@ from tune_app.sweep.trial.trainable import TrialSettings
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a run. Budgets are named as text, "all" without one."""
+    """The result of a run. Budgets are text, and "all" stands for no budget."""
 
     name: str
-    status: str  # complete, stopped, interrupted
+    status: SweepStatus  # complete, stopped, interrupted
     reason: str | None
     signal: int | None  # that interrupted it
     trials: dict[str, int]  # by status
     epochs_run: int  # of all trials, earlier processes' too
-    epochs_saved: int  # that early stopping did not train
+    epochs_saved: int  # epochs that early stopping avoided
     usable: int  # trials that can be ranked; in the final stage, that were tested
     seconds: float
     refused: dict[str, int] = field(default_factory=dict)  # draws that never became a trial
     rare: dict[str, float] = field(default_factory=dict)  # budgets that few random draws fit
     final: "Outcome | None" = None  # of the final stage, where it was run
-    final_error: TuneAppError | None = None  # that kept it from being run
+    final_error: TuneAppError | None = None  # why it could not run
 
 
 class Session(ABC):
-    """A stage of a sweep and all that this process runs it with."""
+    """A stage of a sweep, run by this process: the base of the search and the final stage."""
 
     final = False  # whether it is the final stage
     rungs: Rungs | None = None  # without them no trial is stopped early
@@ -69,20 +70,20 @@ class Session(ABC):
 
     @abstractmethod
     def _ended_fields(self, ended: Ended) -> dict[str, Any]:
-        """Return what the sweep's record is to hold after this stage."""
+        """Return the fields of the sweep's record that change at the end of this stage."""
 
     @abstractmethod
     def _outcome(self, ended: Ended, seconds: float) -> Outcome: ...
 
     def refused(self) -> dict[str, int]:
-        """Return how many draws never became a trial, by budget."""
+        """Return the number of refused draws for each budget."""
         return self.record.refused
 
-    def _remember(self) -> None:  # noqa: B027 - a stage may have nothing to take up
-        """Take up what earlier processes left of this stage."""
+    def _remember(self) -> None:  # noqa: B027 - a stage may have nothing to restore
+        """Restore the state that earlier processes left of this stage."""
 
     def run(self) -> Outcome:
-        """Run what is left of the stage and write how it ended.
+        """Run the rest of the stage and record how it ended.
 
         Raises:
             SweepBusyError: A live process owns it.
@@ -95,7 +96,7 @@ class Session(ABC):
         try:
             self.store.update_sweep(
                 self.name,
-                status="running",
+                status=SweepStatus.RUNNING,
                 config=self.record.config,
                 final=self.record.final,
                 run_flags=self.record.run_flags,
@@ -106,11 +107,11 @@ class Session(ABC):
             with uploads_of(self.store, self.name) as self.recorder.uploads:
                 ended = self._run_tune()
         except StopRequested as stop:
-            self._close(Ended("interrupted", str(stop), stop.number))
+            self._close(Ended(SweepStatus.INTERRUPTED, str(stop), stop.number))
             go_on = resume_command(self.name, self.store.storage)
             raise StopRequested(stop.number, f"{stop}; continue with: {go_on}") from None
         except BaseException as error:
-            self._close(Ended("interrupted", str(error) or type(error).__name__))
+            self._close(Ended(SweepStatus.INTERRUPTED, str(error) or type(error).__name__))
             raise
         self._close(ended)
         if self.recorder.failure is not None:
@@ -121,7 +122,7 @@ class Session(ABC):
         return self._outcome(ended, time.time() - started)
 
     def _tune(self, searcher: BudgetSearcher | TaskQueue) -> Ended:
-        """Run Tune over all that `searcher` has."""
+        """Run Tune until `searcher` has no more trials."""
         run, config = self.context, self.config
         placement = plan_placement(config.resources, run.cluster.nodes)
         progress = SweepProgress(
@@ -162,7 +163,7 @@ class Session(ABC):
         )
 
     def _close(self, ended: Ended) -> None:
-        """Write the end of a run. What cannot be written is read as interrupted anyway."""
+        """Record the end of a run. If this write fails, readers infer `interrupted`."""
         self.recorder.interrupt_unfinished(ended.reason or "the sweep ended")
         broken = (TuneAppError,) if self.recorder.failure else ()
         with contextlib.suppress(*broken):
@@ -202,7 +203,7 @@ class SearchSession(Session):
         )
 
     def refused(self) -> dict[str, int]:
-        """Return how many draws never became a trial, by budget."""
+        """Return the number of refused draws for each budget."""
         return {budget_key(b): count for b, count in self.chooser.refused.items() if count}
 
     def _remember(self) -> None:
@@ -233,7 +234,7 @@ class SearchSession(Session):
 
     def _run_tune(self) -> Ended:
         if self.chooser.exhausted:  # and resumed for the final stage
-            return Ended("complete", None)
+            return Ended(SweepStatus.COMPLETE, None)
         return self._tune(BudgetSearcher(self.chooser))
 
     def _ended_fields(self, ended: Ended) -> dict[str, Any]:
@@ -260,7 +261,7 @@ class SearchSession(Session):
 def count_outcome(
     name: str, ended: Ended, trials: list[TrialRecord], *, usable: int, seconds: float
 ) -> Outcome:
-    """Return what came of the `trials` of a stage."""
+    """Return the outcome of a stage with these `trials`."""
     return Outcome(
         name=name,
         status=ended.status,
@@ -275,9 +276,9 @@ def count_outcome(
 
 
 def epochs_saved(trials: list[TrialRecord]) -> int:
-    """Return the epochs that trials which the scheduler stopped did not train."""
+    """Return how many epochs were not trained because the scheduler stopped their trials."""
     return sum(
         training_of(trial.config).epochs - trial.epochs
         for trial in trials
-        if trial.status == "stopped"
+        if trial.status == TrialStatus.STOPPED
     )

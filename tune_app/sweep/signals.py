@@ -1,4 +1,4 @@
-"""Graceful stops: the first SIGINT or SIGTERM ends a sweep in order, a second one at once."""
+"""Stopping gracefully: the first SIGINT or SIGTERM ends a sweep in order, a second at once."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ NUMBERS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequested(BaseException):  # no KeyboardInterrupt: command lines turn that into 130
-    """SIGINT or SIGTERM came where there is nothing to end in order yet."""
+    """SIGINT or SIGTERM came before the first trial, when nothing has to be ended in order."""
 
     def __init__(self, number: int, text: str | None = None) -> None:
         super().__init__(text or f"stopped by {signal_name(number)}")
@@ -23,9 +23,9 @@ class StopRequested(BaseException):  # no KeyboardInterrupt: command lines turn 
 class StopSignals:
     """A context in which SIGINT and SIGTERM stop what runs.
 
-    Outside `noting` they raise StopRequested; inside they are noted in `received`, for the loop
-    there to end in order. A second one ends the process. Outside the main thread, where no
-    handler can be set, this does nothing.
+    Until `note` is called they raise StopRequested; afterwards the first is only kept in
+    `received`, and the running loop looks there and ends in order. A second one ends the process.
+    Outside the main thread, where Python sets no handlers, this does nothing.
     """
 
     def __init__(self) -> None:
@@ -41,9 +41,9 @@ class StopSignals:
         return self
 
     def install(self) -> None:
-        """Take the signals over; again after Ray, whose start may set handlers of its own.
+        """Set our handlers; called again after Ray has started, which may set its own.
 
-        One that came meanwhile is raised, in case that it was swallowed where it was raised.
+        A signal that came in between is raised again, in case the first raise was swallowed.
         """
         self._raise_again()
         if threading.current_thread() is threading.main_thread():
@@ -53,7 +53,7 @@ class StopSignals:
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
-        """Raise at the end of the block what came in it."""
+        """Hold back signals that come within the block, and raise at its end."""
         before, self._noting = self._noting, True
         try:
             yield
@@ -62,12 +62,12 @@ class StopSignals:
         self._raise_again()
 
     def note(self) -> None:
-        """From now on note the first signal instead of raising."""
+        """From now on keep the first signal in `received` instead of raising."""
         self._raise_again()
         self._noting = True
 
     def _raise_again(self) -> None:
-        # Raised within an import or a finalizer it may have been swallowed there.
+        # An exception raised within an import or a finalizer may have been swallowed there.
         if self.received is not None and not self._noting:
             raise StopRequested(self.received)
 
@@ -85,7 +85,7 @@ class StopSignals:
             if sys.stderr.isatty():
                 sys.stderr.write("\x1b[?25h")  # the live table hides the cursor
                 sys.stderr.flush()
-            # What was recorded is safe: every write is a transaction of its own.
+            # The record is safe: every write is one transaction.
             os._exit(128 + number)
         self.received = number
         if not self._noting:
@@ -94,9 +94,9 @@ class StopSignals:
 
 @contextmanager
 def signals_deferred() -> Iterator[None]:
-    """Let no signal raise within the block, but at its end.
+    """Hold back signals within the block, if our handlers are set, and raise at its end.
 
-    Ray's C++ ends the process where an exception comes out of a call of it.
+    Ray's C++ code ends the process if a Python exception passes through it.
     """
     handles = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
     with handles.deferred() if isinstance(handles, StopSignals) else nullcontext():
@@ -104,5 +104,5 @@ def signals_deferred() -> Iterator[None]:
 
 
 def signal_name(number: int) -> str:
-    """Return what people call a signal."""
+    """Return the common name of a signal."""
     return "Ctrl-C" if number == signal.SIGINT else "SIGTERM"

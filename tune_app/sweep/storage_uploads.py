@@ -1,7 +1,8 @@
-"""What the process that runs a sweep brings to an object store while it runs.
+"""Uploading a sweep's record to an object store while the sweep runs.
 
-Trials' files go there straight from the workers; the record is written here, and brought there
-every so often, so that it can be read elsewhere: late by seconds, and whole in the end.
+Workers upload the files of trials themselves. The record is a local database, which a thread
+uploads every 20 seconds, so that other machines can read it: a little late while the sweep runs,
+complete at its end.
 """
 
 import contextlib
@@ -15,11 +16,11 @@ from tune_app.results.store import Store
 from tune_app.results.store.names import TEST_FILE, WEIGHTS_FOLDER
 from tune_app.results.transfer.mirror import Mirror, mirror_of
 
-EVERY_S = 20.0  # less than the silence after which a sweep's process is believed dead
+EVERY_S = 20.0  # less than the silence after which a sweep's process counts as dead
 
 
 class Uploads:
-    """A thread beside a running sweep."""
+    """The thread that uploads a running sweep's record and removes files that it does not name."""
 
     def __init__(self, mirror: Mirror, sweep: str) -> None:
         self._mirror, self._sweep = mirror, sweep
@@ -28,11 +29,11 @@ class Uploads:
         self._thread = threading.Thread(target=self._run, name="uploads", daemon=True)
 
     def trial_ended(self, trial_id: str, checkpoint: str | None) -> None:
-        """Have all files of a trial removed there but those that the record names."""
+        """Queue an ended trial, of which the object store keeps only what the record names."""
         self._ended.put((trial_id, checkpoint))
 
     def start(self) -> None:
-        """Write the record there, so that a storage which refuses is known before Ray trains.
+        """Upload the record once, to notice a storage that refuses writes before training.
 
         Raises:
             StorageError: The storage refuses.
@@ -41,7 +42,7 @@ class Uploads:
         self._thread.start()
 
     def close(self) -> None:
-        """End the thread when it has done what it was asked for."""
+        """End the thread after it has removed what is queued."""
         self._over.set()
         self._thread.join()
         self._clean()
@@ -49,7 +50,7 @@ class Uploads:
     def _run(self) -> None:
         while not self._over.wait(EVERY_S):
             self._clean()
-            # A pause of the network; the next time, or the end, has all of it.
+            # If the network fails, the next upload or the last one contains everything.
             with contextlib.suppress(TuneAppError):
                 if self._mirror.was_asked_to_stop(self._sweep):
                     self._mirror.store.update_sweep(self._sweep, status="stopping")
@@ -69,7 +70,7 @@ class Uploads:
 
 @contextlib.contextmanager
 def uploads_of(store: Store, sweep: str) -> Iterator[Uploads | None]:
-    """Bring a sweep's record to where its storage is, for as long as the block and at its end."""
+    """Upload a sweep's record during the block; None for a storage that is a folder."""
     mirror = mirror_of(store)
     if mirror is None:
         yield None

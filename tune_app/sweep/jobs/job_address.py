@@ -1,4 +1,4 @@
-"""Where the job server of a Ray cluster is, and why it does not answer as one."""
+"""The address of a Ray cluster's job server, and what its errors mean."""
 
 import contextlib
 import os
@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 from tune_app.errors import ClusterError
 from tune_app.sweep.ray_tune.patches import NO_SUCH_NAME, ask_job_server
 
-ASKED_S = 60.0  # for a head to tell where its job server is
-_FIRST = "RAY_API_SERVER_ADDRESS"  # wins over what Ray's client is told
+ASKED_S = 60.0  # for the head to answer where its job server is
+_FIRST = "RAY_API_SERVER_ADDRESS"  # takes precedence over the address that Ray's client is given
 
 
 def job_address(address: str) -> str:
-    """Return the address of a cluster's job server: as it is, or as the cluster's head tells it.
+    """Return the address of a cluster's job server; ask the cluster's head unless it is given.
 
     `address` is http://head:8265, or what a driver joins the cluster by, such as head:6379.
 
@@ -45,7 +45,7 @@ def check_job_address(address: str) -> str:
     """Return the address of a job server, without a slash at its end.
 
     Raises:
-        ClusterError: It is none.
+        ClusterError: The address is not one of a job server.
     """
     url = urlsplit(address)
     if url.scheme not in ("http", "https") or not url.hostname:
@@ -57,7 +57,7 @@ def check_job_address(address: str) -> str:
 
 
 def why_refused(address: str, error: Exception) -> str:
-    """Return what an error of Ray's client for a job server means, and the way out."""
+    """Return the meaning of an error of Ray's job client, and the remedy."""
     text = " ".join(str(error).split())
     if any(word in text.lower() for word in ("401", "403", "unauthorized", "forbidden", "token")):
         has = "RAY_AUTH_TOKEN" in os.environ or "RAY_AUTH_TOKEN_PATH" in os.environ
@@ -74,7 +74,7 @@ def why_refused(address: str, error: Exception) -> str:
 
 @contextlib.contextmanager
 def only_address(address: str) -> Iterator[None]:
-    """Make Ray's client ask the job server that it is told, whatever the environment says."""
+    """Make Ray's client use this job server, even if the environment names a different one."""
     before = os.environ.get(_FIRST)
     os.environ[_FIRST] = address
     try:

@@ -1,7 +1,7 @@
-"""Sweeps as jobs of a Ray cluster: its job server starts the driver there, and we may leave.
+"""Sweeps as Ray jobs: the cluster runs the driver too, so this machine can disconnect.
 
-What is sent is small: the search file, the functions that it names and what lies beside them,
-and this package, so that the cluster runs the same code. No data.
+Little is sent: the search file, the user code that it names with the Python files beside it, and
+this package, so that the cluster runs the same code. Data sets are not sent.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from tune_app.sweep.jobs.job_address import check_job_address, only_address, why
 from tune_app.sweep.ray_tune.cluster import quiet_environment
 from tune_app.sweep.ray_tune.nodes import PACKAGE
 
-STOP_GRACE_S = 60  # for a sweep to end in order; Ray's default of 3 is too short
+STOP_GRACE_S = 60  # for a sweep to end gracefully; Ray's default of 3 is too short
 MOST_CODE_BYTES = 10 * 2**20
 PACK_S = 600.0
 LOOK_EVERY_S = 0.5
@@ -32,7 +32,7 @@ _OURS = "tune_app"  # in a job's metadata: what the job is for
 
 @dataclass(frozen=True)
 class RemoteJob:
-    """A job of ours on a cluster. Times are seconds since 1970."""
+    """A Ray job that tune_app submitted. Times are seconds since 1970."""
 
     job_id: str
     sweep: str
@@ -96,7 +96,7 @@ class JobServer:
             return self._start(job_id, words, sweep, storage, folder)
 
     def jobs(self) -> list[RemoteJob]:
-        """Return the jobs that were submitted by us, newest first."""
+        """Return the jobs that tune_app submitted, newest first."""
         found = [_job(details) for details in self._asked(self._client.list_jobs)]
         ours = [job for job in found if job is not None]
         return sorted(ours, key=lambda job: job.started or float("inf"), reverse=True)
@@ -105,7 +105,7 @@ class JobServer:
         """Return a job.
 
         Raises:
-            TuneAppError: There is none of that id.
+            TuneAppError: No job has that id.
         """
         for job in self.jobs():
             if job.job_id == job_id:
@@ -120,7 +120,7 @@ class JobServer:
         return text
 
     def follow(self, job_id: str) -> Iterator[str]:
-        """Yield what a job prints, as it does, until it is over."""
+        """Yield a job's output as it is printed, until the job ends."""
         self.job(job_id)
         lines = self._client.tail_job_logs(job_id)
         loop = asyncio.new_event_loop()
@@ -138,7 +138,7 @@ class JobServer:
             loop.close()
 
     def stop(self, job_id: str) -> bool:
-        """Ask a job to end in order; False where it is over already."""
+        """Ask a job to end gracefully; return False if it has already ended."""
         if self.job(job_id).is_over:
             return False
         return bool(self._asked(lambda: self._client.stop_job(job_id)))
@@ -147,7 +147,7 @@ class JobServer:
         """Return a job's sweep as text, see results.transfer.archive: what a job there prints.
 
         Raises:
-            TuneAppError: It cannot be packed; says why.
+            TuneAppError: The sweep cannot be packed; says why.
         """
         words = ["jobs", "pack", job.sweep]
         packing = self._start(f"fetch-{secrets.token_hex(3)}", words, "", job.storage, None)

@@ -1,4 +1,4 @@
-"""Starting Ray quietly on this machine, or joining a cluster that runs."""
+"""Starting Ray quietly on this machine, or joining a running cluster."""
 
 import logging
 import os
@@ -23,41 +23,41 @@ from tune_app.sweep.signals import signals_deferred
 from tune_app.sweep.trial.file_transfer import FileTransfer, StorageMark, marked, open_file_transfer
 from tune_app.training.device import worker_env
 
-# What Ray says where its own processes took more than 30 s, as on a machine with much else to do.
+# Part of Ray's message if its own processes took more than 30 s, as on a busy machine.
 TOO_BUSY = "timed out during startup"
 PROBE_TIMEOUT_S = 3.0
-HANDSHAKE_TIMEOUT_S = 15.0  # the import of Ray on a busy machine included
+HANDSHAKE_TIMEOUT_S = 15.0  # includes the import of Ray on a busy machine
 _WAY_OUT = hint("cluster_address")
 _TOKEN = secrets.token_hex(32)  # of the clusters that this process starts; Ray caches the first
 
-# Read by Ray when it is imported or started; set before either, unless the user did.
+# Ray reads these when it is imported or started, so they are set before; the user's own win.
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DEDUP_LOGS": "1",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the Store is the record
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the Store is our record
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # a trial without its metric fails alone
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # ours answers SIGTERM too
-    "TUNE_GLOBAL_CHECKPOINT_S": "3600",  # resuming reads the Store, not Tune's snapshots
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # ours handles SIGTERM too
+    "TUNE_GLOBAL_CHECKPOINT_S": "3600",  # we resume from the Store, not from Tune's snapshots
     "TUNE_WARN_THRESHOLD_S": "60",
     "TUNE_FORCE_TRIAL_CLEANUP_S": "3",  # after a stop, for actors in the middle of an epoch
     "TUNE_RESULT_BUFFER_LENGTH": "1",
     "RAY_AIR_NEW_OUTPUT": "0",
-    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative paths stay what the user meant
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative paths keep their meaning
 }
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """What a sweep may use, and how its workers reach the storage."""
+    """The Ray that a sweep runs on, and how its workers reach the storage."""
 
     nodes: tuple[Node, ...]  # at the start
     local: bool  # started by us, for this sweep
-    file_transfer: FileTransfer | None = None  # where workers may be on other machines
-    fallbacks: Fallbacks = field(default_factory=Fallbacks)  # noted from its start on
+    file_transfer: FileTransfer | None = None  # None if all workers are on this machine
+    fallbacks: Fallbacks = field(default_factory=Fallbacks)  # collected from the start of Ray on
 
     def look(self) -> Sequence[Node]:
-        """Return the nodes that there are now."""
+        """Return the present nodes."""
         return self.nodes if self.local else alive_nodes()
 
     @property
@@ -66,12 +66,12 @@ class Cluster:
 
 
 def quiet_environment() -> None:
-    """Set what must be set before Ray is imported."""
+    """Set the variables and log levels that Ray reads when it is imported."""
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
     for name in ("ray", "ray.tune", "ray.data", "ray.train"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    # A trial whose worker died is tried again, and what it died of is in the record.
+    # A trial whose worker died is retried, and the cause is in the record.
     logging.getLogger("ray.tune.execution.tune_controller").setLevel(logging.CRITICAL)
 
 
@@ -86,17 +86,16 @@ def cpu_count() -> int:
 def ray_cluster(
     address: str | None, *, object_store_bytes: int, needs: Needs | None = None
 ) -> Iterator[Cluster]:
-    """Join the cluster at `address` or, without one, run Ray here for as long as the block.
+    """Join the cluster at `address` or, without one, run Ray on this machine during the block.
 
-    A Ray that this process has running already is used, and left running. Of a cluster each node
-    is checked for what the sweep `needs`; where one has no tune_app, or another than this, ours
-    is sent to all. A local Ray gets a
-    token of its own, so that nobody else on this machine or network can use its ports, without
-    leaving a file; the environment is put back afterwards.
+    If this process is already connected to a Ray, that one is used and left running. Each node of
+    a cluster is checked for what the sweep `needs`; if one has no tune_app, or a different one,
+    ours is sent to all nodes. A local Ray gets a random token, so that nobody else on this machine
+    or network can use its ports; the token is in no file, and the environment is restored at once.
 
     Raises:
-        ClusterError: Ray cannot be reached or started, says which setting to look at; or a node
-            cannot take part.
+        ClusterError: Ray cannot be reached or started (the message names the setting to check),
+            or a node cannot take part.
     """
     quiet_environment()
     import ray
@@ -137,9 +136,10 @@ def _on_cluster(
     fallbacks: Fallbacks,
     send_package: Callable[[Fallbacks], None] | None = None,
 ) -> Iterator[Cluster]:
-    """Check the nodes of a cluster that others may run, and open the way to the storage.
+    """Check the nodes of a cluster, and open the file transfer to the storage.
 
-    Without a way to send our package we were connected before, and a node that is alone is ours.
+    Without `send_package` the process was connected to Ray before; a single node is then this
+    machine and needs no check.
     """
     nodes = alive_nodes()
     if needs is None:
@@ -172,7 +172,7 @@ def _cannot_send(_: Fallbacks) -> None:
 
 
 def _send_package(address: str, fallbacks: Fallbacks) -> None:
-    """Have Ray send our package, without data, once to each node."""
+    """Connect again such that Ray sends our package, without data, once to each node."""
     import ray
 
     ray.shutdown()
@@ -209,19 +209,19 @@ def _connect(address: str, environment: dict[str, Any]) -> None:
 def _start(object_store_bytes: int) -> None:
     import ray
 
-    # Ray turns its token mode on for a cluster that it starts here. Given a token it writes
-    # none to the home folder, where others could read it, and needs no home folder.
+    # Ray requires a token in a cluster that it starts here. If we give it one, it writes none to
+    # the home folder, where others could read it, and needs no home folder.
     ours = worker_env() | {"RAY_AUTH_TOKEN": _TOKEN}
     before = {name: os.environ.get(name) for name in (*ours, "RAY_AUTH_MODE", "RAY_ADDRESS")}
     for name, setting in ours.items():
         os.environ.setdefault(name, setting)
-    os.environ.pop("RAY_ADDRESS", None)  # it would be read in place of a start
+    os.environ.pop("RAY_ADDRESS", None)  # with it Ray would join and not start
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             start = partial(
                 ray.init,
-                address="local",  # else one that somebody started on this machine is joined
+                address="local",  # otherwise Ray joins one that somebody started here
                 num_cpus=cpu_count(),
                 include_dashboard=False,
                 log_to_driver=False,
@@ -233,12 +233,12 @@ def _start(object_store_bytes: int) -> None:
             except Exception as error:
                 if TOO_BUSY not in str(error):
                     raise
-                start()  # what the first one left goes with this process
+                start()  # processes left by the first try end with this one
     except Exception as error:
         raise ClusterError(f"Ray could not be started here: {_first_line(error)}") from error
     finally:
-        # What runs has its copy; left here, the mode would break a later connection to an
-        # open cluster.
+        # The started Ray has its copy. Left here, the token mode would break a later connection
+        # to a cluster without tokens.
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)
@@ -247,7 +247,7 @@ def _start(object_store_bytes: int) -> None:
 
 
 def _probe(address: str) -> None:
-    """Check within seconds that something listens; Ray itself would wait for minutes."""
+    """Check within seconds that something listens; Ray itself would try for minutes."""
     if address == "auto":
         return
     if address.startswith("ray://"):
@@ -271,7 +271,7 @@ def _probe(address: str) -> None:
 
 
 def _shake_hands(address: str, fallbacks: Fallbacks) -> None:
-    """Check within seconds that what answers is a Ray head which accepts us."""
+    """Check within seconds that a Ray head answers and accepts us."""
     if address == "auto":
         return
     try:

@@ -1,4 +1,4 @@
-"""One run of Tune over a sweep: what it is given, and what came of it."""
+"""The engine: one run of Ray Tune over a stage of a sweep."""
 
 import contextlib
 import gc
@@ -18,6 +18,7 @@ from ray.tune.error import TuneError
 from ray.tune.progress_reporter import ProgressReporter
 
 from tune_app.errors import ClusterError
+from tune_app.results.store.statuses import SweepStatus
 from tune_app.sweep.progress import SweepProgress
 from tune_app.sweep.ray_tune.patches import (
     check_without_shell,
@@ -39,7 +40,7 @@ OUT_OF_TIME = "out of time (search.time_limit)"
 
 
 class _Silent(ProgressReporter):
-    """Tune's own tables, left out: ours shows budgets."""
+    """Turns off Tune's own tables; ours show budgets."""
 
     def should_report(self, trials: list[Any], done: bool = False) -> bool:
         return False
@@ -52,14 +53,14 @@ class _Silent(ProgressReporter):
 class Ended:
     """How a run of Tune ended, before its trials are counted."""
 
-    status: str  # complete, stopped, interrupted
+    status: SweepStatus  # complete, stopped, interrupted
     reason: str | None
     signal: int | None = None  # that interrupted it
 
 
 @dataclass(frozen=True)
 class StagePlan:
-    """What a stage of a sweep gives to Tune."""
+    """The parts of a stage of a sweep that Tune runs with."""
 
     searcher: BudgetSearcher | TaskQueue
     recorder: Recorder
@@ -101,8 +102,8 @@ def run_tune(run: SweepRun, stage: StagePlan) -> Ended:
     """
     logging.getLogger("ray").setLevel(logging.ERROR)
     stopper = _SweepStopper(stage, run.signals)
-    # Tune insists on a folder for its own snapshots, which nothing of ours reads; workers write
-    # there only with Tune's own checkpoints, so it need not be shared.
+    # Tune requires a folder for its snapshots, which we never read. Workers write there only
+    # with Tune's own checkpoints, which we do not use, so it need not be shared.
     scratch = tempfile.mkdtemp(prefix="tune_app_")
     try:
         with contextlib.ExitStack() as stack:
@@ -125,8 +126,8 @@ def run_tune(run: SweepRun, stage: StagePlan) -> Ended:
 
 
 def _tuner(run: SweepRun, stage: StagePlan, stopper: _SweepStopper, scratch: str) -> tune.Tuner:
-    # Not `settings`: Tune unpickles the trainable here and pickles it again, by when a function
-    # of the user's own is no longer one that travels by value.
+    # The lambda below must not hold `settings`: Tune unpickles it here and pickles it again, and
+    # then user code in it would no longer be pickled by value.
     cpus = stage.settings.threads
     check_without_shell(run.cluster.fallbacks)
     return tune.Tuner(
@@ -159,7 +160,7 @@ def _share_of(cpus: int, gpus: float) -> tune.PlacementGroupFactory:
 
 @contextlib.contextmanager
 def _imports_out_of_garbage_collection() -> Iterator[None]:
-    """Keep the collector from looking through all of Ray and Optuna whenever a trial comes."""
+    """Exclude Ray and Optuna from garbage collection, which otherwise delays every new trial."""
     gc.collect()
     gc.freeze()
     try:
@@ -171,15 +172,15 @@ def _imports_out_of_garbage_collection() -> Iterator[None]:
 def _ended(stage: StagePlan, stopper: _SweepStopper) -> Ended:
     recorder, signals = stopper.recorder, stopper.signals
     unfinished = not stage.searcher.exhausted or any(
-        live.status in ("pending", "running") for live in recorder.ledger.trials.values()
+        live.status.is_under_way for live in recorder.ledger.trials.values()
     )
     if recorder.failure:
-        return Ended("interrupted", recorder.failure)
+        return Ended(SweepStatus.INTERRUPTED, recorder.failure)
     if signals.received:
         reason = f"stopped by {signal_name(signals.received)}"
-        return Ended("interrupted", reason, signals.received)
+        return Ended(SweepStatus.INTERRUPTED, reason, signals.received)
     if recorder.stop_requested and unfinished:
-        return Ended("stopped", "stopped on request")
+        return Ended(SweepStatus.STOPPED, "stopped on request")
     if stopper.out_of_time and unfinished:
-        return Ended("stopped", OUT_OF_TIME)
-    return Ended("complete", None)
+        return Ended(SweepStatus.STOPPED, OUT_OF_TIME)
+    return Ended(SweepStatus.COMPLETE, None)

@@ -1,6 +1,7 @@
-"""What a node of a cluster is asked before a sweep starts there.
+"""The check that runs on each node of a cluster before a sweep starts.
 
-Sent by value to nodes that may not have this package: Python's own library only.
+It is sent by value to nodes that may not have this package, so at import it uses Python's
+standard library only.
 """
 
 import contextlib
@@ -15,21 +16,21 @@ from typing import Any
 
 
 def probe_node(storage: str, mark: str, word: str, url: str | None) -> dict[str, Any]:
-    """Return what this machine has, and whether it can do what is asked of it.
+    """Return the versions and the memory of this machine, and whether it can write the storage.
 
-    `storage` is the driver's, where a file `mark` holds `word`: found here, it is shared, and
-    must be writable; `write_error` says why it is not, and `bucket_error` why the object store at
-    `url` is not.
+    `storage` is the driver's path, where the file `mark` contains `word`. If this machine finds it
+    there, the storage is shared and must be writable; `write_error` says why it is not.
+    `bucket_error` says why the object store at `url` cannot be written.
     """
     shared = False
     write_error = None
     with contextlib.suppress(OSError):
         shared = Path(storage, mark).read_text(encoding="utf-8") == word
     if shared:
-        own = Path(storage, f"{mark}-{socket.gethostname()}-{os.getpid()}")
+        trial = Path(storage, f"{mark}-{socket.gethostname()}-{os.getpid()}")
         try:
-            own.write_bytes(b"\0" * 4096)
-            own.unlink()
+            trial.write_bytes(b"\0" * 4096)
+            trial.unlink()
         except OSError as error:
             write_error = f"{type(error).__name__}: {error}"
     return {
@@ -65,7 +66,7 @@ def _bucket_error(url: str, mark: str) -> str | None:
 
 
 def package_digest() -> str | None:
-    """Return a digest of the source of `tune_app` as it would be imported here, None without."""
+    """Return a digest of the source of the `tune_app` that this machine imports; None without."""
     try:
         found = importlib.util.find_spec("tune_app")
     except (ImportError, ValueError):
@@ -82,7 +83,7 @@ def package_digest() -> str | None:
 
 
 def available_memory() -> int | None:
-    """Return the bytes that processes may still take, None where the system does not tell."""
+    """Return the available memory in bytes; None on systems that do not report it."""
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
     except OSError:

@@ -1,6 +1,6 @@
-"""The nodes of a cluster: which there are, and whether each can take part in a sweep.
+"""The nodes of a cluster, and the check whether each can take part in a sweep.
 
-Each is asked by a task of its own that runs there (see node_probe.py), all at once.
+A Ray task on each node runs the check (see node_probe.py), on all nodes at the same time.
 """
 
 import logging
@@ -20,18 +20,18 @@ from tune_app.sweep.trial.file_transfer import StorageMark
 
 LOG = logging.getLogger("tune_app.sweep")
 CHECK_S = 10.0  # for all nodes together
-FIRST_S = 60.0  # where not one has answered: what starts workers slowly everywhere is no fault
+FIRST_S = 60.0  # for the first answer: a cluster may start workers slowly everywhere
 PACKAGE = Path(__file__).resolve().parents[2]
-MEMORY_FACTOR = 2.0  # of the data set: in the object store, and as a worker's tensors
+MEMORY_FACTOR = 2.0  # the data set is in the object store, and again as a worker's tensors
 
 
 @dataclass(frozen=True)
 class Needs:
-    """What every node must have."""
+    """The requirements of a sweep on every node."""
 
-    storage: Path  # or the way to it
+    storage: Path  # which the node writes to, directly or by file transfer
     data_bytes: int
-    url: str | None = None  # of the object store that the storage stands for
+    url: str | None = None  # of the object store, if the storage is one
 
 
 def alive_nodes() -> list[Node]:
@@ -55,14 +55,13 @@ def _node(found: Mapping[str, Any]) -> Node:
 
 
 def check_nodes(nodes: Sequence[Node], needs: Needs, mark: StorageMark) -> bool:
-    """Return whether every node has this very package; all else must be right there.
+    """Return whether every node has exactly this package, after checking everything else.
 
-    `mark` is in the driver's storage.
-
-    A node that does not answer in time is named in a warning, and used if it comes round.
+    `mark` is in the driver's storage. A node that does not answer in time is named in a warning,
+    and used if it answers later.
 
     Raises:
-        ClusterError: A node cannot take part; names it and the way out, all such nodes at once.
+        ClusterError: Nodes cannot take part; names each of them, the reason and the remedy.
     """
     reports = _ask_all(nodes, mark, needs.url)
     silent = [node for node in nodes if node.node_id not in reports]
@@ -91,7 +90,7 @@ def check_nodes(nodes: Sequence[Node], needs: Needs, mark: StorageMark) -> bool:
 
 
 def node_problems(node: Node, report: Mapping[str, Any], data_bytes: int) -> list[str]:
-    """Return what keeps a node from taking part, each with the way out."""
+    """Return the problems that keep a node from taking part, each with its remedy."""
     problems = []
     if "error" in report:
         problems.append(f"nothing can be started there: {report['error']}")
@@ -100,7 +99,7 @@ def node_problems(node: Node, report: Mapping[str, Any], data_bytes: int) -> lis
         ("Python", report["python"], platform.python_version()),
         ("Ray", report["ray"], metadata.version("ray")),
     ):
-        # Ray itself insists on the minor version of Python, and pickles need no more.
+        # Ray requires the same minor version of Python, and pickles need no more than that.
         if name == "Python":
             theirs, ours = theirs.rpartition(".")[0], ours.rpartition(".")[0]
         if theirs != ours:
@@ -134,7 +133,7 @@ def node_problems(node: Node, report: Mapping[str, Any], data_bytes: int) -> lis
 def _ask_all(
     nodes: Sequence[Node], mark: StorageMark, url: str | None
 ) -> dict[str, dict[str, Any]]:
-    """Return each node's report, by its id; of those that answered in time."""
+    """Return the reports of the nodes that answered in time, by node id."""
     import ray
     from ray import cloudpickle
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -163,7 +162,7 @@ def _ask_all(
         for answer in done:
             try:
                 report = ray.get(answer)
-            except Exception as error:  # of Ray, or of an environment that we cannot know
+            except Exception as error:  # raised by Ray, or by the environment of that node
                 lines = [line for line in str(error).splitlines() if line.strip()]
                 report = {"error": lines[-1] if lines else type(error).__name__, "package": None}
             reports[asked[answer].node_id] = report

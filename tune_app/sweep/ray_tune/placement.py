@@ -1,4 +1,9 @@
-"""How many trials run at once, and on what: the plan over the nodes there are."""
+"""Placement: how many trials run at the same time, and on which CPUs and GPUs.
+
+The plan is made from the nodes of the cluster before the first trial, and again every two
+seconds, because nodes join and leave. `Admission` then gives Tune a trial only if the plan has
+room for one, so that no trial waits for resources inside Ray, where it could not be taken back.
+"""
 
 import time
 from collections.abc import Callable, Sequence
@@ -12,13 +17,13 @@ from tune_app.errors import ClusterError
 from tune_app.sweep.trial.tasks import DriverOnly
 
 TRIALS_PER_GPU = 4
-LOOK_EVERY_S = 2.0  # at what nodes there are
-GPUS = "gpus"  # what Tune's config says of a trial beside its task
+LOOK_EVERY_S = 2.0  # how often the nodes are looked at
+GPUS = "gpus"  # the key, beside a trial's task in Tune's config, of its share of a GPU
 
 
 @dataclass(frozen=True)
 class Node:
-    """What a node of the cluster has in all."""
+    """The total resources of a node of the cluster."""
 
     address: str
     cpus: float
@@ -30,9 +35,9 @@ class Node:
 
 @dataclass(frozen=True)
 class Placement:
-    """What each trial gets, and how many run at once.
+    """The resources of each trial, and how many trials run at the same time.
 
-    Trials on a GPU get `gpus_per_trial` of one, those elsewhere none.
+    Trials on a GPU get `gpus_per_trial` of it; the others get no GPU.
     """
 
     cpus_per_trial: int
@@ -49,14 +54,14 @@ class Placement:
 def plan_placement(wanted: Resources, nodes: Sequence[Node]) -> Placement:
     """Return how trials are placed on `nodes`.
 
-    A trial runs on one node, and each node takes as many as its CPUs hold `cpus_per_trial`.
-    `gpus_per_trial: auto` splits the GPUs there are, at most four trials to one and no more than
-    the CPUs beside it can feed; nodes without a GPU train on their CPUs meanwhile. A number
-    (`0.25`, `1`, `2`) is what every trial gets, so nodes without a GPU stay idle then; with 0 all
-    trials are on CPUs. `max_concurrent` limits the sum, GPUs first.
+    A trial runs on one node, and a node runs as many trials as its CPUs hold `cpus_per_trial`.
+    `gpus_per_trial: auto` shares each GPU among at most four trials, and no more than the CPUs of
+    its node can feed; nodes without a GPU train on their CPUs at the same time. With a number
+    (`0.25`, `1`, `2`) every trial gets that much, so nodes without a GPU stay idle; with 0 all
+    trials run on CPUs. `max_concurrent` limits the sum; places on GPUs are filled first.
 
     Raises:
-        ClusterError: No node has what one trial asks for.
+        ClusterError: No node has the resources of one trial.
     """
     cpus = wanted.cpus_per_trial
     feeds = [int(node.cpus // cpus) for node in nodes]
@@ -69,7 +74,7 @@ def plan_placement(wanted: Resources, nodes: Sequence[Node]) -> Placement:
     for node, feed in zip(nodes, feeds, strict=True):
         gpus = min(feed, _shares(node.gpus, share)) if share else 0
         on_gpus.append(gpus)
-        # A node with a GPU leaves its other CPUs to what feeds it.
+        # The other CPUs of a node with a GPU load and prepare the data for it.
         cpu_only = share == 0 or (wanted.gpus_per_trial == "auto" and not node.gpus)
         on_cpus.append(feed if cpu_only else 0)
     if not any(on_gpus) and not any(on_cpus):
@@ -89,7 +94,7 @@ def plan_placement(wanted: Resources, nodes: Sequence[Node]) -> Placement:
 def _gpu_share(wanted: Resources, nodes: Sequence[Node], feeds: Sequence[int]) -> float:
     if wanted.gpus_per_trial != "auto":
         return float(wanted.gpus_per_trial)
-    # One share for all: the largest that any node's CPUs ask for.
+    # Tune knows one share for all trials: the largest that the CPUs of any node need.
     per_gpu = [
         min(TRIALS_PER_GPU, max(1, int(feed // node.gpus)))
         for node, feed in zip(nodes, feeds, strict=True)
@@ -99,7 +104,7 @@ def _gpu_share(wanted: Resources, nodes: Sequence[Node], feeds: Sequence[int]) -
 
 
 def _shares(gpus: float, share: float) -> int:
-    """Return how many trials `gpus` hold: a share below one is always of a single GPU."""
+    """Return how many trials `gpus` hold; a share below one never spans two GPUs."""
     if share < 1:
         return int(gpus) * int(1 / share + 1e-9)
     return int(gpus / share + 1e-9)
@@ -110,10 +115,10 @@ def _most(what: str, most: float, nodes: Sequence[Node]) -> str:
 
 
 class Admission(DriverOnly, ConcurrencyLimiter):
-    """Tune's searcher: `searcher`, asked for a trial only where the plan has room for one.
+    """Tune's searcher: asks `searcher` for a trial only if the plan has room for one.
 
-    `nodes` tells what there is now, so that nodes which join are filled, and those that leave
-    are not counted on.
+    `nodes` returns the present nodes, so that nodes which join get trials, and nodes which left
+    are not planned with. A trial takes a place on a GPU if one is free, otherwise one on CPUs.
     """
 
     def __init__(
@@ -147,6 +152,6 @@ class Admission(DriverOnly, ConcurrencyLimiter):
         self._looked = time.monotonic()
         try:
             self.placement = plan_placement(self.wanted, self.nodes())
-        except ClusterError:  # what runs goes on, and nodes may come back
+        except ClusterError:  # running trials continue, and nodes may come back
             return
         self.max_concurrent = self.placement.concurrent

@@ -5,9 +5,11 @@ from typing import Any
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
+from tune_app.results.store.statuses import TrialStatus
 from tune_app.sweep.ray_tune.patches import WorkerKeeper
 from tune_app.sweep.schedule.early_stopping import Rungs
-from tune_app.sweep.trial.tasks import DriverOnly, Ledger, message_of, task_of
+from tune_app.sweep.trial.tasks import DriverOnly, Ledger, task_of
+from tune_app.sweep.trial.trial_report import report_of
 
 
 class BudgetAsha(DriverOnly, FIFOScheduler):
@@ -27,15 +29,18 @@ class BudgetAsha(DriverOnly, FIFOScheduler):
             self._keeper.keep(trial.placement_group_factory)
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
-        task, message = task_of(trial), message_of(result)
-        if "status" in message:
+        task, report = task_of(trial), report_of(result)
+        if report.ending is not None:
             return str(TrialScheduler.STOP)
-        if self.rungs is None or "epoch" not in message:
+        if self.rungs is None or report.epoch is None:
             return str(TrialScheduler.CONTINUE)
         reason = self.rungs.judge(
-            task.rung_key, task.trial_id, int(message["epoch"]), float(message["score"])
+            task.rung_key,
+            task.trial_id,
+            report.epoch.measured.result.epoch,
+            report.epoch.best.score,
         )
         if reason is None:
             return str(TrialScheduler.CONTINUE)
-        self.ledger.end(task.trial_id, "stopped", reason)
+        self.ledger.end(task.trial_id, TrialStatus.STOPPED, reason)
         return str(TrialScheduler.STOP)

@@ -1,8 +1,15 @@
-"""Draws that fit: a search space, a data shape and weight budgets joined by the closed forms.
+"""The feasible space: the draws of a search space that can be built and fit a weight budget.
 
-Nothing is trained, or built, to know a configuration's weights: `resolve` says in well under a
-millisecond what network a draw becomes, and refuses it where it cannot be built or is over its
-limits. Every draw of a search passes here, so no trial is ever over budget.
+The weights of a network follow from its configuration by closed forms, so nothing is built to
+count them: `resolve` turns a draw into a complete configuration in well under a millisecond, and
+refuses it if it cannot be built or exceeds a limit. Every draw of a search passes here, so no
+trial is ever over budget.
+
+Random draws that fit are found by rejection: draw from the whole space, and keep the first draw
+that fits. Under a tight budget nearly all draws are refused, so rejection stops after 200; a random
+walk then starts from a draw that is known to fit, changes one parameter at a time, and keeps each
+change that still fits. The known draws come from a survey of 1,000 random draws, made once for each
+budget; if it finds none, smallest_network.py looks for one.
 """
 
 import contextlib
@@ -23,9 +30,9 @@ from tune_app.models.network import plan_network
 from tune_app.models.user_networks import Model
 
 SURVEY_DRAWS = 1000
-USER_MODEL_SURVEY_DRAWS = 100  # of a model of one's own, which takes some 20 ms to be counted
-RARE_SHARE = 0.01  # of random draws that fit a budget; below it a search is told so
-REJECTIONS = 200  # random draws that are tried before a walk
+USER_MODEL_SURVEY_DRAWS = 100  # of a user model: counting its weights takes about 20 ms
+RARE_SHARE = 0.01  # if fewer random draws fit a budget, the user is told
+REJECTIONS = 200  # random draws before the random walk
 _WALK_STEPS = 60
 
 
@@ -46,13 +53,13 @@ class Draw:
 
     @cached_property
     def key(self) -> str:
-        """Equal for draws that would train the same configuration."""
+        """A text that is equal for draws with the same parameters."""
         return json.dumps(self.parameters, sort_keys=True)
 
 
 @dataclass(frozen=True)
 class Survey:
-    """What random draws of a space look like, under one budget."""
+    """Statistics of random draws of a space, under one budget."""
 
     budget: int | None
     draws: int
@@ -98,9 +105,9 @@ class FeasibleSpace:
     # -- one configuration ------------------------------------------------------------------
 
     def plan(self, parameters: Mapping[str, Any], budget: int | None) -> Draw:
-        """Return what `parameters` (active ones that vary) would train, whatever its size.
+        """Return the draw of `parameters` (active ones that vary), whatever its size.
 
-        In fill mode the widths are those that fill the budget.
+        In fill mode its widths are solved such that they fill the budget.
 
         Raises:
             BuildError, SpaceError: No such network can be built, or the values do not combine.
@@ -120,7 +127,7 @@ class FeasibleSpace:
         return Draw(dict(parameters), config, network.weights, network.macs, budget, share)
 
     def resolved(self, parameters: Mapping[str, Any], budget: int | None) -> TrialConfig:
-        """Return the complete configuration of `parameters`, without what a budget solves.
+        """Return the complete configuration of `parameters`, without widths that fill a budget.
 
         Raises:
             SpaceError: The values do not combine.
@@ -169,7 +176,7 @@ class FeasibleSpace:
         return drawn
 
     def survey(self, budget: int | None, draws: int | None = None) -> Survey:
-        """Return what `draws` random configurations look like under `budget`; remembered."""
+        """Return statistics of `draws` random configurations under `budget`; made once and kept."""
         draws = draws or self._draws
         if budget not in self._surveys or self._surveys[budget].draws < draws:
             built = self._random_plans(budget, draws)
@@ -191,8 +198,8 @@ class FeasibleSpace:
         return self._surveys[budget]
 
     def _random_plans(self, budget: int | None, draws: int) -> tuple[Draw, ...]:
-        """Return those of `draws` random configurations that can be built, of any size."""
-        # Only solved widths and conditions on the budget make a draw differ between budgets.
+        """Draw `draws` random configurations and return those that can be built, of any size."""
+        # Budgets share these draws unless widths are solved for a budget, or a condition names it.
         differs = self.fill or any("budget" in p.when for p in self.space.parameters.values())
         key = (budget if differs else None, draws)
         if key not in self._plans:
@@ -205,9 +212,9 @@ class FeasibleSpace:
         return self._plans[key]
 
     def floor(self, budget: int | None) -> int:
-        """Return the weights that draws for `budget` stay above: the next smaller budget.
+        """Return the next smaller budget, which draws for `budget` must exceed.
 
-        0 for the smallest budget, in fill mode, and where the space has nothing in between.
+        It is 0 for the smallest budget, in fill mode, and if no draw lies between the two.
         """
         if self.fill or budget is None:
             return 0
@@ -218,13 +225,12 @@ class FeasibleSpace:
         return self._floors[budget]
 
     def random(self, rng: np.random.Generator, budget: int | None) -> tuple[Draw, int]:
-        """Return a random draw that fits, and how many were refused on the way to it.
+        """Return a random draw that fits, and how many draws were refused before it.
 
-        Plain rejection, bounded: where it finds nothing, a random walk that never leaves the
-        configurations that fit, from one that is known to.
+        Found by rejection or, after 200 refused draws, by a random walk among draws that fit.
 
         Raises:
-            BudgetError: None is known; `require_budgets` looks harder.
+            BudgetError: No draw is known that fits; `require_budgets` searches more thoroughly.
         """
         floor = self.floor(budget)
         refused = 0
@@ -240,7 +246,7 @@ class FeasibleSpace:
         return self._walk(rng, known[int(rng.integers(len(known)))], floor), refused
 
     def know(self, draw: Draw) -> None:
-        """Remember a draw that fits its budget, where the survey found none."""
+        """Add a draw that fits its budget to the survey, which found none."""
         survey = self.survey(draw.budget)
         self._surveys[draw.budget] = replace(survey, pool=(*survey.pool, draw))
 
@@ -262,7 +268,7 @@ class FeasibleSpace:
     def completed(
         self, wanted: Mapping[str, Any], spare: Mapping[str, Any], budget: int | None
     ) -> dict[str, Any]:
-        """Return `wanted` without what is inactive, with what it lacks taken from `spare`."""
+        """Return `wanted` without inactive parameters; missing ones are taken from `spare`."""
         values: dict[str, Any] = {"budget": budget}
         result: dict[str, Any] = {}
         rng: np.random.Generator | None = None

@@ -1,4 +1,4 @@
-"""What a sweep would do, without doing it: which draws fit, and what it would cost."""
+"""Forecasts: which draws of a sweep fit its budgets, and what the sweep would cost."""
 
 import random
 import statistics
@@ -25,7 +25,7 @@ FILE_BYTES = 4_000  # of a weights file beside the weights
 
 @dataclass(frozen=True)
 class BudgetForecast:
-    """What to expect of the trials of one budget."""
+    """The forecast for the trials of one budget."""
 
     survey: Survey
     trials: int
@@ -44,7 +44,7 @@ class BudgetForecast:
 
 @dataclass(frozen=True)
 class Forecast:
-    """What to expect of a sweep on this machine."""
+    """The forecast for a sweep on this machine."""
 
     budgets: tuple[BudgetForecast, ...]
     trials: int
@@ -86,7 +86,7 @@ def forecast(
     cpus: int,
     model: Model | None = None,
 ) -> Forecast:
-    """Return what to expect of a sweep, from `samples` draws per budget and some timed steps.
+    """Forecast a sweep from `samples` draws for each budget and some timed training steps.
 
     `model` is the loaded function where `config` names one.
 

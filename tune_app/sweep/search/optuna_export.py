@@ -1,4 +1,4 @@
-"""A recorded sweep as Optuna studies in one SQLite file, for optuna-dashboard and the like."""
+"""Export of a recorded sweep as Optuna studies in SQLite, for tools like optuna-dashboard."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -15,16 +15,17 @@ from tune_app.errors import ExportError, StorageError
 from tune_app.hints import hint
 from tune_app.results.ranking import is_number
 from tune_app.results.store import EpochRecord, Store, TrialRecord
+from tune_app.results.store.statuses import TrialStatus
 from tune_app.results.tables.trial_table import table_budgets
 from tune_app.sweep.search.samplers import to_distribution, to_study
 
 _STATES = {
-    "finished": TrialState.COMPLETE,
-    "stopped": TrialState.PRUNED,
-    "timeout": TrialState.PRUNED,
-    "interrupted": TrialState.PRUNED,
-    "diverged": TrialState.PRUNED,
-    "failed": TrialState.FAIL,
+    TrialStatus.FINISHED: TrialState.COMPLETE,
+    TrialStatus.STOPPED: TrialState.PRUNED,
+    TrialStatus.TIMEOUT: TrialState.PRUNED,
+    TrialStatus.INTERRUPTED: TrialState.PRUNED,
+    TrialStatus.DIVERGED: TrialState.PRUNED,
+    TrialStatus.FAILED: TrialState.FAIL,
 }
 
 
@@ -88,7 +89,9 @@ def to_study_trial(
     state = _STATES[trial.status]
     if state == TrialState.COMPLETE and not is_number(best):
         state = TrialState.FAIL
-    has_value = is_number(best) and state != TrialState.FAIL and trial.status != "diverged"
+    has_value = (
+        is_number(best) and state != TrialState.FAIL and trial.status != TrialStatus.DIVERGED
+    )
     curve = {epoch.epoch: epoch.measured(objective.metric) for epoch in epochs}
     frozen = create_trial(
         state=state,

@@ -3,8 +3,8 @@
 `BudgetSampler` chooses among TPE's candidates those that fit a weight budget. Optuna's TPE keeps
 its candidates to itself and gives out only the best one, so `CandidateTpe` builds the two densities
 with Optuna's own private functions and draws from them. Where a release lacks one of these, or it
-takes other arguments, the public way is taken: TPE is asked for its best point again and again
-until one fits. That is slower, and under a tight budget it more often ends in a random draw.
+takes other arguments, the public way is taken: TPE is asked for single points drawn from the good
+trials' density until one fits. That is slower, and nothing compares the points that fit.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from tune_app.sweep.fallbacks import accepts
 CANDIDATES = 24  # Optuna's own number of points compared by expected improvement
 BATCH_DRAWN = 48  # at once: the density of Optuna's truncated normal costs 0.15 ms a point
 BATCHES = 5  # at most, to find as many that fit
-PUBLIC_TRIES = 40  # of Optuna's own best points, each of which costs some milliseconds
+PUBLIC_TRIES = 60  # of single points, each of which costs some milliseconds
 
 LOST = "Optuna (optuna.samplers._tpe)"
 WITHOUT = "candidates are drawn one at a time, which is slower and finds fewer that fit a budget"
@@ -48,12 +48,15 @@ class CandidateTpe(TPESampler):
     def __init__(self, seed: int) -> None:
         super().__init__(seed=seed)
         self.is_whole = _has_what_we_use()
-        # It decides nothing by the trial that it is called for, and writes nothing to the study.
-        self._public = TPESampler(seed=seed, n_startup_trials=0, constant_liar=False)
+        # With one candidate at a time it draws from l(x): the best of several would be the same
+        # oversized one again and again. Without the liar it writes nothing to the study.
+        self._public = TPESampler(
+            seed=seed, n_startup_trials=0, n_ei_candidates=1, constant_liar=False
+        )
 
     @property
     def compared(self) -> int:
-        """How many points that fit are compared: the public way gives one, the best it has."""
+        """How many points that fit are compared: the public way takes the first."""
         return CANDIDATES if self.is_whole else 1
 
     def batches(self, study: optuna.Study, groups: list[Group]) -> Iterator[list[CandidatePoints]]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from tune_app.results.store.statuses import TrialStatus
 from tune_app.sweep.fallbacks import Fallbacks
 from tune_app.sweep.search.feasible import Draw, FeasibleSpace
 from tune_app.sweep.search.optuna_private import LOST, WITHOUT
@@ -69,7 +70,7 @@ class BudgetStudies:
             return
         budget, trial = self._asked.pop(live.task.trial_id)
         state = TrialState.FAIL if error else told_state(live.status, live.value)
-        if live.status != "diverged":
+        if live.status != TrialStatus.DIVERGED:
             for epoch, value in live.curve.items():
                 trial.report(value, epoch)
         self.studies[budget].tell(
@@ -93,15 +94,15 @@ class BudgetStudies:
             value=value if state == TrialState.COMPLETE else None,
             params=parameters,
             distributions={name: sampler.distributions[name] for name in parameters},
-            intermediate_values=dict(curve) if status != "diverged" else {},
+            intermediate_values=dict(curve) if status != TrialStatus.DIVERGED else {},
             user_attrs={"trial_id": name},
         )
 
 
 def told_state(status: str, value: float | None) -> TrialState:
     """Return the state in which Optuna is told of a trial."""
-    if status == "finished":
+    if status == TrialStatus.FINISHED:
         return TrialState.FAIL if value is None else TrialState.COMPLETE
-    if status in ("stopped", "diverged", "timeout"):
+    if status in (TrialStatus.STOPPED, TrialStatus.DIVERGED, TrialStatus.TIMEOUT):
         return TrialState.PRUNED
     return TrialState.FAIL

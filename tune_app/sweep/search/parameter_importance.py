@@ -1,4 +1,4 @@
-"""Which parameters mattered, by Optuna's evaluators, for each budget by itself.
+"""Parameter importance by Optuna's evaluators, for each budget separately.
 
 fANOVA (Hutter, Hoos and Leyton-Brown 2014, "An Efficient Approach for Assessing Hyperparameter
 Importance") fits a forest to all trials and gives each parameter the part of the variance that
@@ -33,10 +33,10 @@ METHODS = ("fanova", "ped-anova")
 
 
 def sweep_importance(store: Store, sweep: SweepRecord) -> list[Importance]:
-    """Return what mattered in a search, by method and budget.
+    """Return the importance of parameters in a search, for each method and budget.
 
-    Each trial counts with the value that ranks it, that of its best epoch, also where it was
-    stopped early: what made trials stop early counts as what made them worse.
+    Each trial counts with the value of its best epoch, by which it is ranked, also if it was
+    stopped early: a parameter that made trials stop early counts as one that made them worse.
     """
     config = sweep.sweep_config
     trials = [trial for trial in store.trials(sweep.name) if trial.stage == "search"]
@@ -62,7 +62,7 @@ def importance_over_budgets(store: Store, sweep: SweepRecord) -> list[Importance
 def importance_among(
     trials: Sequence[TrialRecord], config: SweepConfig, method: str, budget: int | None = None
 ) -> Importance:
-    """Return what mattered among `trials`, by one of METHODS."""
+    """Return the importance of parameters among `trials`, by one of METHODS."""
     metric = config.objective.metric
     scored = [
         trial for trial in trials if trial.status.is_ranked and is_number(trial.measured(metric))
@@ -116,7 +116,7 @@ def _shares(
     objective: Objective,
     method: str,
 ) -> dict[str, float]:
-    """Return each parameter's share, the largest first; nothing where none made a difference."""
+    """Return the share of each parameter, largest first; empty if none made a difference."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(
         direction="maximize" if objective.mode == "max" else "minimize",
@@ -147,9 +147,9 @@ def _shares(
 def _study_trial(
     trial: TrialRecord, distributions: Mapping[str, BaseDistribution], objective: Objective
 ) -> FrozenTrial:
-    own = {name: value for name, value in trial.parameters.items() if name in distributions}
+    compared = {n: value for n, value in trial.parameters.items() if n in distributions}
     return create_trial(
         value=trial.measured(objective.metric),
-        params={name: to_study(value) for name, value in own.items()},
-        distributions={name: distributions[name] for name in own},
+        params={name: to_study(value) for name, value in compared.items()},
+        distributions={name: distributions[name] for name in compared},
     )

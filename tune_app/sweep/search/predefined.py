@@ -1,4 +1,4 @@
-"""Configurations that are given, not drawn: a grid's, and those the user starts with."""
+"""Predefined configurations: those of a grid, and those that the user starts with."""
 
 import itertools
 from typing import Any
@@ -12,7 +12,7 @@ from tune_app.sweep.search.feasible import REJECTIONS, Draw, FeasibleSpace, Refu
 
 
 def grid_draws(feasible: FeasibleSpace) -> tuple[list[Draw], dict[int | None, int]]:
-    """Return every combination of discrete parameters that fits, and the refused by budget.
+    """Return all combinations of discrete parameters that fit, and refusals for each budget.
 
     In cap mode a combination is drawn once, for the smallest budget that it fits; in fill mode
     once for each budget, with the widths that fill it.
@@ -21,21 +21,21 @@ def grid_draws(feasible: FeasibleSpace) -> tuple[list[Draw], dict[int | None, in
     drawn: set[str] = set()
     refused: dict[int | None, int] = {}
     for budget in feasible.budgets:
-        own = by_budget.setdefault(budget, [])
+        fitting = by_budget.setdefault(budget, [])
         for parameters in _grid(feasible, budget):
             draw = feasible.fits(parameters, budget)
             if draw is None:
                 refused[budget] = refused.get(budget, 0) + 1
             elif feasible.fill or draw.key not in drawn:
                 drawn.add(draw.key)
-                own.append(draw)
-    # In turn, so that a grid which `trials` cuts short is cut in every budget.
+                fitting.append(draw)
+    # The budgets take turns, so that a grid cut short by `trials` is cut evenly.
     rounds = itertools.zip_longest(*by_budget.values())
     return [draw for turn in rounds for draw in turn if draw is not None], refused
 
 
 def _grid(feasible: FeasibleSpace, budget: int | None) -> list[dict[str, Any]]:
-    """Return the combinations of discrete parameters, conditions respected, in file order."""
+    """Return the combinations of discrete parameters in file order, respecting conditions."""
     space = feasible.space
     partial: list[tuple[dict[str, Any], dict[str, Any]]] = [({"budget": budget}, {})]
     for name, parameter in space.parameters.items():
@@ -53,13 +53,13 @@ def _grid(feasible: FeasibleSpace, budget: int | None) -> list[dict[str, Any]]:
 
 
 def predefined_draws(config: SweepConfig, feasible: FeasibleSpace) -> list[Draw]:
-    """Return the draws of `search.start_with`, what they leave open drawn at random.
+    """Return the draws of `search.start_with`; parameters that it leaves open are random.
 
     In cap mode each is drawn once, for the smallest budget that it fits; in fill mode once for
     each budget.
 
     Raises:
-        BudgetError: One of them fits no budget.
+        BudgetError: A configuration fits no budget.
     """
     rng = np.random.default_rng([config.search.seed, 1])
     draws: list[Draw] = []

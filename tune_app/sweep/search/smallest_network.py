@@ -1,4 +1,4 @@
-"""The smallest network of a search space, and whether its budgets can be met at all."""
+"""The smallest network of a search space, and the check that every budget can be met."""
 
 import itertools
 from collections.abc import Iterator, Mapping
@@ -14,15 +14,15 @@ from tune_app.models.network import plan_network
 from tune_app.models.user_networks import SOLVED_NAME, UserModel
 from tune_app.sweep.search.feasible import Draw, FeasibleSpace
 
-_CORNERS = 5_000  # combinations of extreme sizes that are looked at
+_CORNERS = 5_000  # combinations of extreme sizes, at most
 
 
 def require_budgets(space: FeasibleSpace) -> None:
-    """Check that each budget can be met, and let `space` know a draw that fits where few do.
+    """Check that each budget can be met; tell `space` a draw that fits if its survey has none.
 
     Raises:
-        BudgetError: Naming every budget that no configuration meets, and how small the
-            smallest network is.
+        BudgetError: No configuration meets a budget; names each such budget, and the size of
+            the smallest network.
     """
     impossible = []
     for budget in space.budgets:
@@ -55,11 +55,13 @@ def require_budgets(space: FeasibleSpace) -> None:
 
 
 def smallest_network(space: FeasibleSpace, budget: int | None) -> Draw:
-    """Return a smallest network of the space, over the budget or not; in fill mode of width 1.
+    """Return the smallest network found in the space, whether or not it fits the budget.
 
-    Looks at every combination of the values that decide size, ranges by their ends, where these
-    are at most 5,000, else at as many at random; then changes single parameters while that makes
-    the network smaller. Networks within `max_macs` go first.
+    The search has two steps. First it tries the corners of the space: combinations of the choices
+    and of the two ends of each range, of the parameters that decide size; all of them if there are
+    at most 5,000, otherwise 5,000 at random. Then it changes one parameter at a time as long as
+    that makes the network smaller. Networks within `max_macs` rank before all others. In fill mode,
+    where widths are solved, every width is 1.
 
     Raises:
         BudgetError: No network of the space can be built at all.
@@ -84,7 +86,7 @@ def _size(space: FeasibleSpace, draw: Draw) -> tuple[bool, int, int]:
 
 
 def _narrowest(space: FeasibleSpace, parameters: Mapping[str, Any], budget: int | None) -> Draw:
-    """Return the draw of `parameters`; in fill mode that of width 1 in every layer."""
+    """Return the draw of `parameters`; in fill mode with width 1 in every layer."""
     if not space.fill:
         return space.plan(parameters, budget)
     config = space.resolved(parameters, budget)
@@ -98,7 +100,7 @@ def _narrowest(space: FeasibleSpace, parameters: Mapping[str, Any], budget: int 
 
 
 def _corners(space: FeasibleSpace, budget: int | None) -> Iterator[dict[str, Any]]:
-    """Yield draws with every parameter that decides size at an end of its range."""
+    """Yield parameters in which each that decides size is at an end of its range."""
     ends = {
         name: _ends(space.space[name])
         for name in space.space.varied
@@ -124,7 +126,7 @@ def _corners(space: FeasibleSpace, budget: int | None) -> Iterator[dict[str, Any
 
 
 def _shrink(space: FeasibleSpace, best: Draw) -> Draw:
-    """Return a draw that no change of a single parameter makes smaller."""
+    """Change single parameters until no change makes the network smaller; return the draw."""
     improved = True
     while improved:
         improved = False
@@ -142,7 +144,7 @@ def _shrink(space: FeasibleSpace, best: Draw) -> Draw:
 
 
 def _ends(parameter: Parameter) -> tuple[Any, ...]:
-    """Return the values among which a parameter's smallest network is looked for first."""
+    """Return the values of a parameter at the corners of the space."""
     if isinstance(parameter, Choice):
         return parameter.values
     if isinstance(parameter, Constant):

@@ -22,7 +22,6 @@ from tune_app.sweep.search.predefined import grid_draws, predefined_draws
 from tune_app.sweep.trial.tasks import Ledger, TrialTask
 
 MOST_COUNTED = 3_000  # combinations of a discrete space
-ENDED = ("finished", "stopped", "diverged", "failed", "timeout")
 
 
 @dataclass(frozen=True)
@@ -126,7 +125,7 @@ class TrialChooser:
         live.value = record.measured(self.config.objective.metric)
         live.score = None if live.value is None else self._sign * live.value
         live.curve = best_so_far_by_epoch(epochs, self.config.objective)
-        if record.status not in ENDED:
+        if not record.status.is_ended:
             self._unfinished.append(task)
             return
         self.ledger.remembered += 1
@@ -139,7 +138,7 @@ class TrialChooser:
         One that this space cannot draw, or that never had a result, teaches nothing.
         """
         value = record.measured(self.config.objective.metric)
-        if record.stage != "search" or record.status not in ENDED or value is None:
+        if record.stage != "search" or not record.status.is_ended or value is None:
             return
         for budget in self.feasible.budgets:
             if not self._could_draw(record.parameters, budget):

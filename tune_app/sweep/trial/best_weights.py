@@ -1,4 +1,4 @@
-"""What a trial keeps while it trains: its best weights, and what it can be resumed from."""
+"""The files of a trial in training: its best weights, and the checkpoint to resume from."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -8,22 +8,17 @@ from typing import Any
 from torch import Tensor, nn
 
 from tune_app.sweep.trial.file_transfer import TrialFiles
+from tune_app.sweep.trial.trial_report import BestEpoch, MeasuredEpoch
 from tune_app.training.checkpoints import AtomicCheckpoint, load_weights, save_weights
-
-
-def objective_value(measured: Mapping[str, Any], metric: str) -> float | None:
-    """Return an epoch's value of a metric, one that the search file adds too."""
-    value: float | None = {**measured, **measured["metrics"]}.get(metric)
-    return value
 
 
 class BestWeights:
     """The best epoch so far and its weights, in a file that is named after the epoch.
 
-    In the final stage, which has no validation to choose by, that is always the last.
+    In the final stage, which has no validation split, the last epoch counts as the best.
 
-    Written before the epoch is reported; the file before it stays until the report came through.
-    So wherever a trial is cut off, the file that its record names is there.
+    The file is written before the epoch is reported, and the previous file is removed only after
+    the report. So the file that the record names exists, wherever a trial is cut off.
     """
 
     def __init__(
@@ -32,53 +27,50 @@ class BestWeights:
         self.model, self.files = model, files
         self.metric, self.final = metric, final
         self.sign = 1.0 if mode == "max" else -1.0
-        self.epoch: int | None = None
-        self.result: dict[str, Any] = {}
+        self.measured: MeasuredEpoch | None = None
         self.score = float("-inf")
         self._outdated: Path | None = None
+
+    @property
+    def epoch(self) -> int | None:
+        return None if self.measured is None else self.measured.result.epoch
 
     @property
     def path(self) -> Path:
         return self.files.folder / f"best-{self.epoch:04d}.pt"
 
-    def offer(self, measured: dict[str, Any]) -> None:
-        """Take an epoch in, and its weights if it is the best so far."""
-        value = measured["epoch"] if self.final else objective_value(measured, self.metric)
+    def offer(self, measured: MeasuredEpoch) -> None:
+        """Consider an epoch, and save its weights if it is the best so far."""
+        value = measured.result.epoch if self.final else measured.value(self.metric)
         assert value is not None
         score = float(value) if self.final else self.sign * value
         if score > self.score:
-            self._outdated = self.path if self.epoch is not None else None
-            self.score, self.epoch, self.result = score, measured["epoch"], measured
+            self._outdated = self.path if self.measured is not None else None
+            self.score, self.measured = score, measured
             self._save(self.model.state_dict())
 
     def reported(self) -> None:
-        """Drop the weights that the record does not name any more."""
+        """Remove the weights that the record no longer names."""
         if self._outdated is not None:
             self.files.drop(self._outdated)
             self._outdated = None
 
-    def fields(self) -> dict[str, Any]:
-        return {
-            "score": self.score,
-            "value": None if self.final else self.sign * self.score,
-            "best_epoch": self.epoch,
-            "checkpoint": self.path.name,
-            **{
-                f"best_{name}": self.result[name]
-                for name in ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "metrics")
-            },
-        }
+    def best(self) -> BestEpoch:
+        """Return the best epoch, as it is reported."""
+        assert self.measured is not None
+        value = None if self.final else self.sign * self.score
+        return BestEpoch(self.measured, self.score, value, self.path.name)
 
     def state(self) -> dict[str, Any]:
         return {
             "epoch": self.epoch,
             "score": self.score,
-            "result": self.result,
+            "result": None if self.measured is None else self.measured.to_plain(),
             "weights": load_weights(self.path)[0],
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
-        self.epoch, self.score, self.result = state["epoch"], state["score"], state["result"]
+        self.score, self.measured = state["score"], MeasuredEpoch.from_plain(state["result"])
         self._save(state["weights"])
 
     def _save(self, weights: Mapping[str, Tensor]) -> None:
@@ -87,7 +79,7 @@ class BestWeights:
 
 
 class TrialCheckpoint:
-    """The trial's checkpoint: training's own state, and which epoch was best."""
+    """The checkpoint of a trial: the state of its training, and the best epoch with its weights."""
 
     def __init__(self, file: AtomicCheckpoint, best: BestWeights, seconds_before: float) -> None:
         self.file, self.best = file, best

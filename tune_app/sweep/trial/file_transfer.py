@@ -1,11 +1,13 @@
-"""Where a trial's files go: straight into the storage, or through Ray to the driver, who has it.
+"""File transfer: how the files of a trial get from its worker into the storage.
 
-Into an object store they go from the worker itself.
+There are three ways. If the storage is an object store, the worker uploads to it. If the worker
+shares a disk with the driver, it writes in place. Otherwise it writes to a temporary folder and
+sends each file as bytes to an actor on the driver's node, before it reports the epoch that needs
+the file.
 
-A driver on a cluster leaves a mark in its storage. A worker that finds it there, with the same
-word in it, shares the storage and writes in place. One that does not writes to a folder of its
-own, and hands each file over, as bytes, to an actor beside the driver, before it reports what
-needs it. So nothing is asked of the nodes' disks, and nodes may differ.
+To tell the last two apart, the driver leaves a mark file with a random word in its storage: a
+worker that finds the mark with this word at the same path shares the storage. So nodes need no
+shared disk, and may differ.
 """
 
 import contextlib
@@ -24,13 +26,13 @@ from tune_app.atomic_file import replacing
 from tune_app.errors import StorageError
 from tune_app.results.transfer.bucket import Bucket
 
-HAND_OVER_S = 120.0  # for one file; a worker that is cut off for longer ends
+HAND_OVER_S = 120.0  # for one file; a worker that cannot reach the driver for longer ends
 CUT_OFF = 17  # exit code of a worker that cannot reach the driver
 
 
 @dataclass(frozen=True)
 class StorageMark:
-    """A file in the driver's storage by which others tell that they see the same."""
+    """The mark file in the driver's storage; a worker that finds it shares the storage."""
 
     storage: str  # an absolute path
     word: str = field(default_factory=lambda: secrets.token_hex(16))  # what is in the file
@@ -53,15 +55,15 @@ class StorageMark:
 
 @dataclass(frozen=True)
 class FileTransfer:
-    """The driver's storage as a worker can tell and reach it."""
+    """What a worker needs to reach the driver's storage."""
 
     mark: StorageMark
     keeper: Any = None  # Ray's handle of a FileReceiver
-    url: str | None = None  # of an object store, for which the driver's storage only stands
+    url: str | None = None  # of the object store, if the storage is one
 
     @property
     def is_here(self) -> bool:
-        """Whether files are written in place."""
+        """Whether this machine writes files in place."""
         return self.url is None and self.mark.is_here()
 
     def courier(self) -> "Courier":
@@ -69,20 +71,20 @@ class FileTransfer:
 
 
 class Courier(Protocol):
-    """Reaches the storage from afar; names are relative to it."""
+    """Writes to a storage on another machine; names are relative to it."""
 
     def write(self, name: str, content: bytes) -> None:
-        """Put a file there as a whole; it is there when this returns."""
+        """Write a whole file; it is in the storage when this returns."""
 
     def read(self, name: str) -> bytes | None:
         """Return a file's content, None where there is no such file."""
 
     def remove(self, name: str) -> None:
-        """Remove a file, at once or soon."""
+        """Remove a file, now or a little later."""
 
 
 class TrialFiles:
-    """The files of a trial in its `folder`; `send` sees to it that the storage has them."""
+    """The files of a trial in its local `folder`; `send` copies one into the storage."""
 
     def __init__(self, directory: Path, transfer: FileTransfer | None) -> None:
         self._courier: Courier | None = None
@@ -95,7 +97,7 @@ class TrialFiles:
             self.folder = scratch / self._name
 
     def send(self, path: Path) -> None:
-        """Have a file in the storage, as a whole, before this returns.
+        """Copy a file into the storage; it is there, and complete, when this returns.
 
         Raises:
             StorageError: The driver cannot write it.
@@ -104,7 +106,7 @@ class TrialFiles:
             self._courier.write(self._in_storage(path), path.read_bytes())
 
     def fetch(self, path: Path) -> None:
-        """Take up what the storage has of a file, or that it has none."""
+        """Replace a local file by the storage's, or remove it if the storage has none."""
         if self._courier is None:
             return
         content = self._courier.read(self._in_storage(path))
@@ -120,7 +122,7 @@ class TrialFiles:
             self._courier.remove(self._in_storage(path))
 
     def close(self) -> None:
-        """Remove what is here only for the way to the storage."""
+        """Remove the temporary folder, if there is one."""
         if self._courier is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -129,7 +131,7 @@ class TrialFiles:
 
 
 class ToDriver:
-    """The way through Ray to the driver's storage."""
+    """A courier that sends files through Ray to the driver's FileReceiver."""
 
     def __init__(self, keeper: Any) -> None:
         self._keeper = keeper
@@ -146,7 +148,7 @@ class ToDriver:
 
 
 class FileReceiver:
-    """Ray's actor beside the driver: it writes to the storage what workers hand over."""
+    """The actor on the driver's node that writes the workers' files into the storage."""
 
     def __init__(self, storage: str) -> None:
         self.storage = Path(storage)
@@ -177,7 +179,7 @@ class FileReceiver:
 
 @contextmanager
 def marked(storage: Path) -> Iterator[StorageMark]:
-    """Have a mark in `storage` for as long as the block.
+    """Keep a mark file in `storage` during the block.
 
     Raises:
         StorageError: The storage cannot be written.
@@ -197,7 +199,7 @@ def marked(storage: Path) -> Iterator[StorageMark]:
 
 @contextmanager
 def open_file_transfer(mark: StorageMark, url: str | None) -> Iterator[FileTransfer]:
-    """Keep an actor beside this process, for as long as the block; none for an object store."""
+    """Run a FileReceiver on this node during the block; none is needed for an object store."""
     if url is not None:
         yield FileTransfer(mark, url=url)
         return
@@ -222,7 +224,7 @@ def open_file_transfer(mark: StorageMark, url: str | None) -> Iterator[FileTrans
 
 
 def node_name(transfer: FileTransfer | None) -> str:
-    """Return what the record calls this machine: its name and, in a cluster, its address."""
+    """Return the name of this machine for the record, in a cluster with its address."""
     name = socket.gethostname()
     if transfer is None:
         return name
@@ -233,7 +235,7 @@ def node_name(transfer: FileTransfer | None) -> str:
 
 
 def _ask(answer: Any) -> Any:
-    """Return the driver's answer, or end this worker: the trial goes on elsewhere."""
+    """Return the driver's answer, or end this worker if there is none; Ray retries the trial."""
     import ray
     from ray.exceptions import RayError, RayTaskError
 

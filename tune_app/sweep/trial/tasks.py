@@ -1,25 +1,25 @@
-"""What travels to a worker, and what the driver knows of every trial while a sweep runs."""
+"""Trial tasks, which travel to workers, and the ledger of all trials that the driver keeps."""
 
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
+from tune_app.results.store.statuses import TrialStatus
 from tune_app.sweep.fallbacks import Fallbacks
 from tune_app.sweep.search.feasible import Draw
+from tune_app.sweep.trial.trial_report import TestMeasures
 
 if TYPE_CHECKING:
     from ray.tune.experiment import Trial
 
 TASK = "task"  # the key of a TrialTask in the config that Tune passes around
-MESSAGE = "message"  # the key of a Message in what a worker reports
 
 
 @dataclass(frozen=True)
 class TrialTask:
-    """One trial to train, complete: what Tune's config holds under TASK.
+    """One trial to train, with everything that a worker needs; Tune's config holds it under TASK.
 
-    An object, not a dict: Tune flattens and prints dicts, and this is neither its to search
-    nor to show.
+    An object and not a dict, because Tune flattens dicts and prints them.
     """
 
     trial_id: str
@@ -36,7 +36,7 @@ class TrialTask:
     source: str | None = None  # the search trial that one of the final stage retrains
 
     def __repr__(self) -> str:
-        return self.trial_id  # Tune writes it into tags
+        return self.trial_id  # Tune puts it into the tag of an experiment
 
 
 def task_of(trial: "Trial") -> TrialTask:
@@ -46,28 +46,12 @@ def task_of(trial: "Trial") -> TrialTask:
     return task
 
 
-@dataclass(frozen=True)
-class Message:
-    """What a worker reports, as one value.
-
-    Tune keeps running means of every number that it sees in a report, and writes them all into
-    its snapshots.
-    """
-
-    fields: dict[str, Any]
-
-
-def message_of(result: dict[str, Any]) -> dict[str, Any]:
-    """Return what a worker reported; nothing where Tune speaks for it."""
-    message = result.get(MESSAGE)
-    return message.fields if isinstance(message, Message) else {}
-
-
 class DriverOnly:
-    """A part that Tune may hold and must not copy.
+    """A base of objects that Tune may hold but must not copy or pickle.
 
-    Tune pickles all that it is given into a snapshot for its own restore. Ours is the Store, so
-    these parts leave nothing in it; a database connection could not be pickled anyway.
+    Tune pickles everything it holds into snapshots, from which it could restore a run. We resume
+    from the Store instead, so these objects pickle as empty; their database connections could not
+    be pickled anyway.
     """
 
     def __getstate__(self) -> dict[str, Any]:
@@ -79,26 +63,26 @@ class DriverOnly:
 
 @dataclass
 class LiveTrial:
-    """What the driver knows of a trial."""
+    """The state of a trial as the driver knows it."""
 
     task: TrialTask
-    status: str = "pending"
+    status: TrialStatus = TrialStatus.PENDING
     epochs: int = 0
     score: float | None = None  # of the best epoch; higher is better
     value: float | None = None  # the objective's metric at the best epoch
-    curve: dict[int, float] = field(default_factory=dict)  # best value so far, by epoch
+    curve: dict[int, float] = field(default_factory=dict)  # by epoch: the best value up to it
     stop_reason: str | None = None
     error: str | None = None
     started: float | None = None
     attempts: int = 0
     seconds: float = 0.0  # of all attempts
     seconds_before: float = 0.0  # of those before this one
-    test: dict[str, Any] = field(default_factory=dict)  # in the final stage
+    test: TestMeasures | None = None  # in the final stage
 
 
 @dataclass
 class Ledger:
-    """Every trial of a running sweep, shared by searcher, scheduler, recorder and live table."""
+    """All trials of a running sweep, shared by searcher, scheduler, recorder and live table."""
 
     trials: dict[str, LiveTrial] = field(default_factory=dict)
     started: float = field(default_factory=time.time)
@@ -111,8 +95,10 @@ class Ledger:
         self.trials[task.trial_id] = live
         return live
 
-    def end(self, trial_id: str, status: str, reason: str | None, error: str | None = None) -> None:
-        """Note how a trial ended. The first word stands: a later one is an echo of it."""
+    def end(
+        self, trial_id: str, status: TrialStatus, reason: str | None, error: str | None = None
+    ) -> None:
+        """Note how a trial ended. Only the first call counts; later ones repeat it less exactly."""
         live = self.trials[trial_id]
-        if live.status in ("pending", "running"):
+        if live.status.is_under_way:
             live.status, live.stop_reason, live.error = status, reason, error

@@ -1,9 +1,9 @@
-"""The function that Ray calls for one trial: it joins models, data and training, and reports.
+"""The function that Ray calls for one trial: it builds and trains the network, and reports.
 
-A trial's end is always reported by the trial itself: "finished", "diverged", "timeout" or
-"failed" with its traceback. So a trial that raises, reports nothing or leaves out its metric is
-its own failure alone, and Ray retries only what it should: a worker that died. Files that cannot
-be written are no trial's fault: the sweep ends, and can be resumed.
+A trial always reports its end itself: "finished", "diverged", "timeout", or "failed" with a
+traceback. So an exception, a missing report or a missing metric fails that trial alone, and Ray
+retries a trial only if its worker process died. A file that cannot be written is not the trial's
+fault: it ends the whole sweep, which can be resumed.
 """
 
 import contextlib
@@ -28,11 +28,20 @@ from tune_app.models.network import build_network
 from tune_app.models.user_networks import Model
 from tune_app.models.weights import count_weights
 from tune_app.results.store.names import TEST_FILE, WEIGHTS_FOLDER
+from tune_app.results.store.statuses import TrialStatus
 from tune_app.sweep.ray_tune.patches import without_shell
 from tune_app.sweep.ray_tune.placement import GPUS
-from tune_app.sweep.trial.best_weights import BestWeights, TrialCheckpoint, objective_value
+from tune_app.sweep.trial.best_weights import BestWeights, TrialCheckpoint
 from tune_app.sweep.trial.file_transfer import FileTransfer, TrialFiles, node_name
-from tune_app.sweep.trial.tasks import MESSAGE, TASK, Message, TrialTask
+from tune_app.sweep.trial.tasks import TASK, TrialTask
+from tune_app.sweep.trial.trial_report import (
+    REPORT,
+    EpochReport,
+    MeasuredEpoch,
+    TestMeasures,
+    TrialEnding,
+    TrialReport,
+)
 from tune_app.training.checkpoints import AtomicCheckpoint, save_weights
 from tune_app.training.device import apply_kernels, pick_device, readable_memory_errors
 from tune_app.training.evaluate import measure, predict
@@ -46,16 +55,16 @@ from tune_app.training.loop import (
 from tune_app.training.metric_functions import measure_metrics
 
 TrainEpochs = Callable[..., Generator[EpochResult, None, Any]]
-Report = Callable[[dict[str, Any]], None]
+Report = Callable[[TrialReport], None]
 
-HANG_GRACE_S = 10.0  # a limit is first looked at between epochs; then the process is ended
+HANG_GRACE_S = 10.0  # the limit is checked after each epoch; this much later the process is ended
 HANG_FILE = "hang.txt"
 CHECKPOINT_FILE = "checkpoint.pt"
 
 
 @dataclass(frozen=True)
 class TrialSettings:
-    """What all trials of a sweep share."""
+    """The settings that all trials of a stage share."""
 
     model: Model
     metric: str
@@ -64,32 +73,20 @@ class TrialSettings:
     kernels: Mapping[str, Any]
     threads: int
     time_limit_s: float
-    use_gpu: bool = False  # as each trial is told
-    weights_every: int | None = None  # epochs; keeps the weights then, beside the best
-    metrics: tuple[str, ...] = ()  # by name, beside loss and accuracy
-    final: bool = False  # the last epoch is kept in place of the best, and tested
+    use_gpu: bool = False  # set for each trial
+    weights_every: int | None = None  # in epochs; keep these weights in addition to the best
+    metrics: tuple[str, ...] = ()  # by name, in addition to loss and accuracy
+    final: bool = False  # keep the last epoch in place of the best, and test it
     train_epochs: TrainEpochs = train_epochs
-    file_transfer: FileTransfer | None = (
-        None  # of the driver's storage; None where this machine is the driver's
-    )
+    file_transfer: FileTransfer | None = None  # None if workers run on the driver's machine
 
 
 class _TrialEnd(Exception):  # noqa: N818 - no error: most trials end well
-    """A trial is over; raised and caught here only."""
+    """Ends a trial from within a helper; raised and caught in this module only."""
 
-    def __init__(
-        self,
-        status: str,
-        reason: str,
-        error: str | None = None,
-        *,
-        of_all: bool = False,
-        test: Mapping[str, Any] | None = None,
-    ) -> None:
+    def __init__(self, status: TrialStatus, reason: str, error: str | None = None) -> None:
         super().__init__(reason)
-        self.status, self.reason, self.error = status, reason, error
-        self.of_all = of_all  # what ended it would end every other trial too
-        self.test = test or {}
+        self.ending = TrialEnding(status, reason, error)
 
 
 def run_trial(task: TrialTask, settings: TrialSettings, data: SearchData, report: Report) -> None:
@@ -113,25 +110,18 @@ def _run_trial(
         with _ended_if_hanging(files.folder / HANG_FILE, limit_s), readable_memory_errors():
             ended = _train(task, settings, data, report, files)
     except _TrialEnd as end:
-        ended = end
+        ended = end.ending
     except StorageError as error:
-        ended = _TrialEnd("interrupted", str(error), of_all=True)
+        ended = TrialEnding(TrialStatus.INTERRUPTED, str(error), of_all=True)
     except Exception as error:
-        ended = _TrialEnd("failed", f"{type(error).__name__}: {error}", traceback.format_exc())
-    report(
-        {
-            "status": ended.status,
-            "stop_reason": ended.reason,
-            "error": ended.error,
-            "of_all": ended.of_all,
-            "test": ended.test,
-        }
-    )
+        reason = f"{type(error).__name__}: {error}"
+        ended = TrialEnding(TrialStatus.FAILED, reason, traceback.format_exc())
+    report(TrialReport(ending=ended))
 
 
 def _train(
     task: TrialTask, settings: TrialSettings, data: SearchData, report: Report, files: TrialFiles
-) -> _TrialEnd:
+) -> TrialEnding:
     started = time.perf_counter()
     _prepare_process(settings, task.seed)
     device = pick_device() if settings.use_gpu else torch.device("cpu")
@@ -168,7 +158,7 @@ def _train(
                     reason = f"ended by {stop.value}"
                 break
             except DivergedError as error:
-                return _TrialEnd("diverged", str(error))
+                return TrialEnding(TrialStatus.DIVERGED, str(error))
             measured = _measured(result, settings, model, ready)
             best.offer(measured)
             if settings.weights_every and result.epoch % settings.weights_every == 0:
@@ -179,85 +169,96 @@ def _train(
                 files.send(kept)
             attempt_seconds = time.perf_counter() - started
             seconds = checkpoint.seconds_before + attempt_seconds
-            message = {**measured, **best.fields(), "started": epoch_started, "node": node}
-            message["attempt_seconds"] = attempt_seconds
+            epoch = EpochReport(
+                measured=measured,
+                best=best.best(),
+                started=epoch_started,
+                attempt_seconds=attempt_seconds,
+                node=node,
+            )
             if result.epoch >= last and not settings.final:
-                report({**message, "status": "finished", "stop_reason": reason, "error": None})
-                return _TrialEnd("finished", reason)
-            report(message)
+                ended = TrialEnding(TrialStatus.FINISHED, reason)
+                report(TrialReport(epoch, ended))
+                return ended
+            report(TrialReport(epoch))
             best.reported()
             if seconds > settings.time_limit_s:
-                limit = f"{settings.time_limit_s:g} s"
-                return _TrialEnd("timeout", f"over its limit of {limit} after epoch {result.epoch}")
-    if best.epoch is None:
+                over = f"over its limit of {settings.time_limit_s:g} s after epoch {result.epoch}"
+                return TrialEnding(TrialStatus.TIMEOUT, over)
+    if best.measured is None:
         raise RuntimeError("the training function ended without reporting an epoch")
-    test = _test(model, ready, data, task, settings, files) if settings.final else None
-    return _TrialEnd("finished", reason, test=test)
+    test = _Test(task, settings, data, files).run(model, ready) if settings.final else None
+    return TrialEnding(TrialStatus.FINISHED, reason, test=test)
 
 
-def _test(
-    model: nn.Module,
-    ready: TrainingData,
-    data: SearchData,
-    task: TrialTask,
-    settings: TrialSettings,
-    files: TrialFiles,
-) -> dict[str, Any]:
-    """Measure the network on the test split, and keep what it answered to each example."""
-    assert data.x_test is not None
-    assert data.y_test is not None
-    device = ready.x_train.device
-    x_test, y_test = as_tensor(data.x_test).to(device), as_tensor(data.y_test).to(device)
-    outputs = predict(model, x_test, ready.normalize)
-    loss, accuracy = measure(outputs, y_test, task.draw.config.training.loss)
-    answers: dict[str, Any] = {"targets": data.y_test, "predicted": outputs.cpu().numpy()}
-    if data.classes:
-        confidence, predicted = outputs.softmax(1).max(1)
-        answers = {
-            "labels": data.y_test,
-            "predicted": predicted.cpu().numpy(),
-            "confidence": confidence.cpu().numpy(),
-        }
-    path = files.folder / TEST_FILE
-    with _as_storage_error(path):
-        np.savez_compressed(path, **answers)
-    files.send(path)
-    values = measure_metrics(settings.metrics, outputs, y_test)
-    metrics = {f"test_{name}": value for name, value in values.items()}
-    return {"test_loss": loss, "test_accuracy": accuracy, "metrics": metrics}
+@dataclass(frozen=True)
+class _Test:
+    """The test of a trial of the final stage."""
+
+    task: TrialTask
+    settings: TrialSettings
+    data: SearchData
+    files: TrialFiles
+
+    def run(self, model: nn.Module, ready: TrainingData) -> TestMeasures:
+        """Measure the network on the test split, and write its outputs for each example."""
+        assert self.data.x_test is not None
+        assert self.data.y_test is not None
+        device = ready.x_train.device
+        x_test, y_test = (
+            as_tensor(self.data.x_test).to(device),
+            as_tensor(self.data.y_test).to(device),
+        )
+        outputs = predict(model, x_test, ready.normalize)
+        loss, accuracy = measure(outputs, y_test, self.task.draw.config.training.loss)
+        answers: dict[str, Any] = {"targets": self.data.y_test, "predicted": outputs.cpu().numpy()}
+        if self.data.classes:
+            confidence, predicted = outputs.softmax(1).max(1)
+            answers = {
+                "labels": self.data.y_test,
+                "predicted": predicted.cpu().numpy(),
+                "confidence": confidence.cpu().numpy(),
+            }
+        path = self.files.folder / TEST_FILE
+        with _as_storage_error(path):
+            np.savez_compressed(path, **answers)
+        self.files.send(path)
+        values = measure_metrics(self.settings.metrics, outputs, y_test)
+        metrics = {f"test_{name}": value for name, value in values.items()}
+        return TestMeasures(loss, accuracy, metrics)
 
 
 def _measured(
     result: EpochResult, settings: TrialSettings, model: nn.Module, ready: TrainingData
-) -> dict[str, Any]:
-    """Return an epoch's numbers as a plain dict, checked; metrics by name are measured here.
+) -> MeasuredEpoch:
+    """Return an epoch, checked, with the metrics by name, which are measured here.
 
     Raises:
         _TrialEnd: The objective's metric is missing or not finite.
     """
-    names = ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy")
-    measured = {name: getattr(result, name, None) for name in (*names, "lr", "grad_norm")}
-    measured["seconds"] = getattr(result, "seconds", None)
-    measured["metrics"] = {}
     if settings.final:
-        return measured
+        return MeasuredEpoch(result)
+    metrics: dict[str, float | None] = {}
     if settings.metrics:
         outputs = predict(model, ready.x_val, ready.normalize)
         values = measure_metrics(settings.metrics, outputs, ready.y_val)
-        measured["metrics"] = {f"val_{name}": value for name, value in values.items()}
-    value = objective_value(measured, settings.metric)
+        metrics = {f"val_{name}": value for name, value in values.items()}
+    measured = MeasuredEpoch(result, metrics)
+    value = measured.value(settings.metric)
     if value is None:
         raise RuntimeError(
-            f"epoch {measured['epoch']} was reported without '{settings.metric}', "
+            f"epoch {result.epoch} was reported without '{settings.metric}', "
             "which the objective needs"
         )
     if not np.isfinite(value):
-        raise _TrialEnd("diverged", f"{settings.metric} was {value} in epoch {measured['epoch']}")
+        raise _TrialEnd(
+            TrialStatus.DIVERGED, f"{settings.metric} was {value} in epoch {result.epoch}"
+        )
     return measured
 
 
 def _prepare_process(settings: TrialSettings, seed: int) -> None:
-    """Leave nothing of the trial before: workers are reused."""
+    """Clean up after the previous trial of this worker, and seed the random generators."""
     _forget_imports()
     gc.collect()
     if torch.cuda.is_available():
@@ -271,10 +272,10 @@ def _prepare_process(settings: TrialSettings, seed: int) -> None:
 
 @functools.cache
 def _forget_imports() -> None:
-    """Take what was imported out of the garbage collector's view, once in a process.
+    """Exclude everything imported so far from garbage collection, once in each process.
 
-    Looking through all of torch and Ray took 190 ms before each trial; what a trial leaves
-    behind takes one.
+    Collecting through all of torch and Ray took 190 ms before each trial; collecting what a trial
+    leaves behind takes 1 ms.
     """
     gc.collect()
     gc.freeze()
@@ -282,14 +283,14 @@ def _forget_imports() -> None:
 
 @contextlib.contextmanager
 def _ended_if_hanging(path: Path, seconds_left: float) -> Iterator[None]:
-    """End this process if the block takes longer than its limit, saying in a file where it hung.
+    """End this process if the block exceeds its limit, and write to a file where it hung.
 
-    Python's fault handler watches from a thread of its own in C, so that code which never gives
-    the interpreter back is ended too. The worker that takes its place finds the file.
+    Python's fault handler watches from a thread in C, so it also ends code that never releases
+    the interpreter. The worker that takes over the trial finds the file.
     """
     if path.exists() and path.stat().st_size:
         raise _TrialEnd(
-            "timeout", "hung past its time limit; where, is in `error`", path.read_text()
+            TrialStatus.TIMEOUT, "hung past its time limit; where, is in `error`", path.read_text()
         )
     with _as_storage_error(path):
         file = path.open("w")
@@ -304,7 +305,7 @@ def _ended_if_hanging(path: Path, seconds_left: float) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _as_storage_error(path: Path) -> Iterator[None]:
-    """Raise what the file system refuses as what ends the sweep, not as the trial's failure."""
+    """Turn an error of the file system into a StorageError, which ends the sweep, not the trial."""
     try:
         yield
     except OSError as error:
@@ -313,10 +314,10 @@ def _as_storage_error(path: Path) -> Iterator[None]:
 
 @without_shell
 def tune_trial(config: dict[str, Any], settings: TrialSettings, data: SearchData) -> None:
-    """Ray's entry point: run the task in `config`, reporting to Tune."""
+    """Run the task in `config` and report to Tune: the function that Ray calls."""
     from ray import tune
 
-    def report(fields: dict[str, Any]) -> None:
-        tune.report({MESSAGE: Message(fields)})
+    def report(said: TrialReport) -> None:
+        tune.report({REPORT: said})
 
     run_trial(config[TASK], replace(settings, use_gpu=config[GPUS] > 0), data, report)

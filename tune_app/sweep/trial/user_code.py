@@ -1,9 +1,9 @@
-"""Functions of the user's own in a sweep: found, kept beside its record, sent to workers.
+"""User code in a sweep: finding the functions, keeping their files, sending them to workers.
 
-The file of each is copied to `<storage>/<sweep>/code/`, and what comes later (resuming, the final
-stage, exports) runs that copy: the code that the sweep began with. Workers get functions by
-value, so that no node needs the file; what they import must be installed there, or lie in the
-folder of the search file where nodes share that.
+The file of each function is copied to `<storage>/<sweep>/code/`. Resuming, the final stage and
+exports run that copy, which is the code that the sweep began with. Workers get functions by value,
+so that no node needs the file. What the functions import must be installed on the nodes, or lie
+in the folder of the search file if the nodes share it.
 """
 
 import contextlib
@@ -37,11 +37,11 @@ from tune_app.training.user_training import UserTraining
 
 @dataclass(frozen=True)
 class UserFunctions:
-    """What builds a sweep's networks, and what trains them."""
+    """The functions that build and train a sweep's networks: the user's, or ours."""
 
     model: Model
     train: TrainEpochs
-    folders: tuple[Path, ...] = ()  # where what they import may be
+    folders: tuple[Path, ...] = ()  # where modules that they import may be
 
     def for_workers(self) -> "UserFunctions":
         """Return the same with functions that travel by value."""
@@ -57,10 +57,10 @@ class UserFunctions:
 def name_user_functions(
     config: SweepConfig, model: Function | None, train: Function | None
 ) -> SweepConfig:
-    """Return `config` with the names of functions that were given in Python.
+    """Return `config` with the names of functions that were handed over in Python.
 
     Raises:
-        FunctionError: One has no name.
+        FunctionError: A function has no name.
     """
     named: dict[str, Any] = {}
     if model is not None:
@@ -77,10 +77,10 @@ def find_user_functions(
     model: Function | None = None,
     train: Function | None = None,
 ) -> UserFunctions:
-    """Return the functions that `config` names: those given, others from files in `folders`.
+    """Return the functions that `config` names: `model` and `train`, or from files in `folders`.
 
     Raises:
-        FunctionError: One is not there, or does not fit the file's parameters.
+        FunctionError: A function is missing, or does not fit the parameters of the search file.
     """
     built: Model
     if model is not None:
@@ -100,7 +100,7 @@ def find_user_functions(
 def find_recorded_functions(
     store: Store, record: SweepRecord, config: SweepConfig, launch: Launch
 ) -> UserFunctions:
-    """Return the functions of a recorded sweep, as they were when it began.
+    """Return the functions of a recorded sweep in the state in which it began.
 
     `config` is the record's, typed.
     """
@@ -129,9 +129,9 @@ def _describe(function: Function) -> dict[str, Any]:
 
 
 def copy_user_code(store: Store, name: str, functions: UserFunctions) -> None:
-    """Copy the files of a sweep's own functions to its folder, under their modules' names.
+    """Copy the files of a sweep's user code to its folder, under the names of their modules.
 
-    What was defined in a script or a notebook is not copied: to run its file is to run it all.
+    A function of a script or a notebook is not copied: importing the file would run all of it.
 
     Raises:
         StorageError: A file cannot be written.
@@ -158,9 +158,9 @@ def _file_of(function: Function) -> Path | None:
 
 
 class Shipped:
-    """A function on its way to a worker, where it is unpacked as the function itself.
+    """A function that pickles by value, unless it is installed; unpickling gives the function.
 
-    By value, unless it is installed: a worker need not have its file.
+    So a worker does not need its file.
     """
 
     def __init__(self, function: Function, folders: Sequence[Path]) -> None:
@@ -210,7 +210,7 @@ def _by_value(function: Function) -> Iterator[None]:
 
 
 def _is_installed(file: Path) -> bool:
-    """Whether every node has a file: of Python's own library, of a package, or ours."""
+    """Tell whether every node has a file: one of Python, of an installed package, or ours."""
     ours = Path(__file__).resolve().parents[2]
     places = [ours, *(Path(place) for place in sysconfig.get_paths().values())]
     return any(file.is_relative_to(place) for place in places if place.name != "bin")
