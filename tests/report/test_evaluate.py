@@ -9,6 +9,7 @@ from pathlib import Path
 import onnx
 import pytest
 import torch
+from exports import export_trial
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
@@ -17,7 +18,6 @@ from tune_app.errors import ExportError
 from tune_app.hints import Door
 from tune_app.report.export.evaluate_export import MetricCheck, evaluate_export
 from tune_app.report.export.exported import load_export
-from tune_app.report.export.trial_export import export_trial
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from exports import export_trial
 from small_sweeps import DIGITS, Workshop, train
 
 from tune_app.config.files import load_sweep_file
@@ -16,7 +17,6 @@ from tune_app.errors import ExportError, UnknownSweepError, UnknownTrialError
 from tune_app.models.network import build_network, plan_network
 from tune_app.report.export.export_contents import input_dtype
 from tune_app.report.export.exported import load_export, weights_digest
-from tune_app.report.export.trial_export import export_trial
 from tune_app.results.housekeeping import plan_pruning, prune
 from tune_app.results.store import open_store
 from tune_app.sweep.launch import Launch

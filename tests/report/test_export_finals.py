@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+from exports import export_trial
 from final_exports import add_final_stage
 from small_sweeps import CURVE, DIGITS, Workshop
 from typer.testing import CliRunner
@@ -17,7 +18,6 @@ from tune_app.report.export import evaluate_export as evaluating
 from tune_app.report.export.evaluate_export import evaluate_export
 from tune_app.report.export.export_choice import pick_trial
 from tune_app.report.export.exported import load_export
-from tune_app.report.export.trial_export import export_trial
 from tune_app.report.prediction_scores import macro_f1
 from tune_app.results.final_results import final_rows
 from tune_app.results.store import open_store

@@ -9,6 +9,7 @@ import onnx
 import pytest
 import torch
 from drawn_networks import draw_network
+from exports import export_trial
 from safetensors import safe_open
 from torch import nn
 
@@ -25,7 +26,6 @@ from tune_app.report.export.network_formats import (
     open_pt2,
     write_graphs,
 )
-from tune_app.report.export.trial_export import export_trial
 
 BOTH = ("onnx", "pt2")
 NOTES = {"classes": '["a", "b"]'}

@@ -7,8 +7,14 @@ from typer.testing import CliRunner
 
 from tune_app.cli import app
 from tune_app.errors import ExportError
-from tune_app.report.export.export_index import export_budgets
+from tune_app.report.export.export_index import pick_networks, write_exports
 from tune_app.report.export.exported import load_export
+
+
+def export_budgets(store, sweep, folder, budgets=()):
+    choices = pick_networks(store, store.get_sweep(sweep), budgets)
+    write_exports(store, choices, folder)
+    return choices
 
 
 def test_every_budget_gets_a_folder_and_a_row_in_the_index(store, tmp_path):

@@ -6,9 +6,9 @@ import sys
 import numpy as np
 import pytest
 import torch
+from exports import export_trial
 
 from tune_app.report.export.exported import load_export
-from tune_app.report.export.trial_export import export_trial
 
 # Modules that are None in sys.modules cannot be imported.
 RUNNER = """\

@@ -13,7 +13,7 @@ from tune_app.report.document.blocks import Caution, Listing, plain
 from tune_app.report.findings import best_networks
 from tune_app.report.history import history
 from tune_app.report.protocol import again, protocol
-from tune_app.report.sweep_report import build_document, write_report
+from tune_app.report.sweep_report import build_document, check_target
 from tune_app.results.statistics import confidence_interval
 from tune_app.results.tables.markup.parts import Grid
 from tune_app.results.tables.trial_table import trial_rows
@@ -68,7 +68,9 @@ def rival(finals, storage):
     return finals
 
 
-def test_the_answer_without_finals_is_that_of_the_ranked_table_and_says_that_it_flatters(store):
+def test_the_answer_without_finals_is_the_ranked_tables_and_says_that_it_is_optimistic(
+    store,
+):
     document = build_document(store, ["small"], store.storage, {})
     best = max(
         (trial for trial in store.trials("small") if trial.weights and trial.weights <= 1_000),
@@ -77,7 +79,7 @@ def test_the_answer_without_finals_is_that_of_the_ranked_table_and_says_that_it_
     table, caution = document.answer
     assert table.rows[0][:2] == ("1k", f"{best.val_accuracy:.4f}")
     assert isinstance(caution, Caution)
-    assert plain(caution.text).startswith("Not tested. All of these are validation numbers")
+    assert plain(caution.text).startswith("Not tested. All of these are validation numbers.")
     assert "There was no final stage." in words(document)
     assert "The test split of this sweep has not been read." in words(document)
 
@@ -109,7 +111,7 @@ def test_trials_drawn_after_the_test_split_was_read_are_pointed_out(finals):
     readings = ({"time": 1.0, "by": "final"},)
     finals.update_sweep("small", test_readings=readings)
     section = protocol(finals.get_sweep("small"), finals.trials("small"))
-    assert "4 trials of the search came after the first of these readings" in words(section)
+    assert "4 trials of the search started after the first of these readings" in words(section)
 
 
 def test_reading_test_images_for_a_figure_is_recorded_and_reported(finals):
@@ -134,9 +136,9 @@ def test_the_history_counts_trials_epochs_and_groups_failures(store):
     said = words(section)
     trials = store.trials("small")
     trained = sum(trial.epochs for trial in trials)
-    assert "4: 2 trained to their end, 1 stopped early by the scheduler, 1 failed" in said
+    assert "4: 2 trained to the end, 1 stopped early by the scheduler, 1 failed" in said
     share = f"{7 / (7 + trained):.0%}"
-    assert f"{trained} trained, 7 saved by stopping, {share} of what was planned for them" in said
+    assert f"{trained} trained, 7 saved by stopping ({share} of the planned epochs)" in said
     assert "7 (1k: 3, 3k: 4)" in said
     (failures,) = [block for block in section.blocks if isinstance(block, Grid)]
     assert failures.rows == (("1", "failed", "RuntimeError: no", "t0003"),)
@@ -181,7 +183,7 @@ def test_sweeps_that_cannot_be_told_apart_make_no_difference(rival):
     ):
         rival.update_trial("rival", trial.trial_id, test_accuracy=accuracy)
     document = build_document(rival, ["small", "rival"], rival.storage, {})
-    assert "3k: no difference  between small and rival" in words(document.answer)
+    assert "3k: no significant difference  between small and rival" in words(document.answer)
 
 
 def test_sweeps_without_finals_are_compared_with_a_caution(store, storage):
@@ -189,7 +191,7 @@ def test_sweeps_without_finals_are_compared_with_a_caution(store, storage):
     workshop.train({"width": 32, "dropout": 0.0, "optimizer": "sgd", "lr": 1e-4}, budget=3_000)
     document = build_document(store, ["small", "rival"], storage, {})
     said = words(document.sections[0])
-    assert "compares validation results of one training each" in said
+    assert "Each comes from a single training run and is the best of many" in said
     assert "wins" not in words(document)
 
 
@@ -215,20 +217,22 @@ def test_what_cannot_be_drawn_is_named_with_its_reason(store):
     for path in store.sweep_folder("small").rglob("*.pt"):
         path.unlink()
     document = build_document(store, ["small"], store.storage, {})
-    assert "Not shown, because what it takes is not there:" in words(document)
+    assert "Some figures could not be drawn:" in words(document)
 
 
 @pytest.mark.parametrize("name", ["report", "report.pdf"])
-def test_a_suffix_that_is_no_format_is_refused(store, tmp_path, name):
-    with pytest.raises(TuneAppError, match=re.escape("a report ends in .html, .md or .tex")):
-        write_report(store, ["small"], tmp_path / name, tmp_path, importance={})
+def test_a_suffix_that_is_no_format_is_refused(tmp_path, name):
+    with pytest.raises(
+        TuneAppError, match=re.escape("the name of a report must end in .html, .md or .tex")
+    ):
+        check_target(tmp_path / name)
 
 
-def test_a_folder_that_is_not_there_is_refused_before_any_work(store, tmp_path):
+def test_a_folder_that_is_not_there_is_refused_before_any_work(tmp_path):
     with pytest.raises(StorageError, match="there is no folder"):
-        write_report(store, ["nosuch"], tmp_path / "no" / "r.html", tmp_path, importance={})
+        check_target(tmp_path / "no" / "r.html")
 
 
 def test_a_sweep_that_is_not_there_is_named(store, tmp_path):
     with pytest.raises(UnknownSweepError, match="no sweep 'smal'"):
-        write_report(store, ["smal"], tmp_path / "r.html", tmp_path, importance={})
+        build_document(store, ["smal"], tmp_path, {})

@@ -7,7 +7,8 @@ import pytest
 
 from tune_app.config.files import load_sweep_file
 from tune_app.report.export.evaluate_export import evaluate_export
-from tune_app.report.export.trial_export import export_trial
+from tune_app.report.export.export_choice import pick_trial
+from tune_app.report.export.trial_export import write_export
 from tune_app.results.store import open_store
 from tune_app.sweep.launch import Launch
 from tune_app.sweep.run import start_sweep
@@ -36,7 +37,8 @@ def export_and_evaluate(storage, name, data_root):
     store = open_store(storage)
     for trial in store.trials(name):
         folder = storage / f"export-{trial.trial_id}"
-        export_trial(store, name, folder, trial_id=trial.trial_id)
+        choice = pick_trial(store, store.get_sweep(name), trial_id=trial.trial_id)
+        write_export(store, choice, folder)
         evaluation = evaluate_export(folder, data_root)
         # To the bit in a process of its own; other tests here change torch's kernels.
         assert evaluation.agrees, (trial.trial_id, evaluation)

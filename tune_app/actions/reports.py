@@ -24,7 +24,7 @@ def write_sweep_report(
         check_diagnostic(name)
     records = [store.get_sweep(name) for name in sweeps]
 
-    from tune_app.report.sweep_report import check_target, write_report
+    from tune_app.report.sweep_report import build_document, check_target, write_document
 
     check_target(to)
 
@@ -40,4 +40,4 @@ def write_sweep_report(
             record.name: [run_diagnostic(name, bench, record.name).section() for name in diagnoses]
             for record in records
         }
-    return write_report(store, sweeps, to, data_root, importance=importance, diagnoses=found)
+    return write_document(build_document(store, sweeps, data_root, importance, found), to)

@@ -184,17 +184,14 @@ class Sweep:
             ExportError: There is none to choose, its weights are gone, or the folder is taken.
         """
         from tune_app.actions.export_notes import note_left_out
-        from tune_app.report.export.trial_export import export_trial
+        from tune_app.report.export.export_choice import pick_trial
+        from tune_app.report.export.trial_export import write_export
 
-        return export_trial(
-            self.store,
-            self.name,
-            Path(to),
-            budget=None if budget is None else parse_budget(budget),
-            trial_id=trial,
-            formats=formats,
-            on_left_out=note_left_out,
-        )
+        limit = None if budget is None else parse_budget(budget)
+        record = self.store.get_sweep(self.name)
+        choice = pick_trial(self.store, record, budget=limit, trial_id=trial)
+        write_export(self.store, choice, Path(to), formats, on_left_out=note_left_out)
+        return choice.trial
 
     def report(self, to: str | Path, *, data_root: str | Path | None = None) -> Path:
         """Write tables, figures and the protocol to FILE.html, FILE.md or FILE.tex.

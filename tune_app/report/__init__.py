@@ -1,1 +1,1 @@
-"""What leaves a sweep: exported networks, and what is said of them."""
+"""Reports of sweeps, their figures, and exported networks with their model cards."""

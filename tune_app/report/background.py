@@ -1,4 +1,4 @@
-"""What a sweep asked: its question, data, search space and budgets, in sections."""
+"""The first sections of a report: question, data, search space, budgets and plan."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 
 from tune_app.config.budget import format_budget
 from tune_app.config.parsing.fields import show, thaw
-from tune_app.config.sections import SETS_WITH_PATH, SETS_WITH_TEST_SPLIT
+from tune_app.config.sections import SETS_WITH_PATH, SETS_WITH_TEST_SPLIT, DatasetConfig
 from tune_app.config.space import Choice, Constant, FloatRange, IntRange, Parameter
 from tune_app.report.document.blocks import Block, Facts, Paragraph, Section, paragraph, text
 from tune_app.results.humanize import counted, joined
@@ -20,32 +20,32 @@ KINDS = {"fcn": "fully connected", "cnn": "convolutional"}
 
 
 def metric_name(sweep: SweepRecord) -> str:
-    """Return the objective as a sentence calls it: "accuracy", "loss", "f1_macro", ..."""
-    return str(sweep.config["objective"]["metric"]).removeprefix("val_")
+    """Return the name of the objective within a sentence: "accuracy", "loss", "f1_macro", ..."""
+    return sweep.sweep_config.objective.metric.removeprefix("val_")
 
 
 def question(sweep: SweepRecord) -> Section:
-    """Return what was asked, in a sentence, and the note that somebody left."""
+    """Return the question of the sweep in a sentence, and the note that a user added."""
     kind = KINDS.get(sweep.model, sweep.model)
     limits = [format_budget(budget) for budget in sweep.budgets]
     size = f" with at most {joined(limits, 'or')} weights" if limits else ""
-    end = "highest" if sweep.config["objective"]["mode"] == "max" else "lowest"
+    end = "highest" if sweep.sweep_config.objective.mode == "max" else "lowest"
     order = f"{end} {metric_name(sweep)}"
     asked = paragraph(
         f"Which {kind} network{size} reaches the {order} on ",
         Code(sweep.dataset),
-        ", and how sure is that?",
+        ", and how certain is the answer?",
     )
     note = (paragraph(sweep.note),) if sweep.note else ()
     return Section("The question", (asked, *note))
 
 
 def data(sweep: SweepRecord, tested: int | None) -> Section:
-    """Return what was learnt from: name, counts, classes and digest.
+    """Return the section about the data set: name, counts, classes and digest.
 
-    `tested` is how many test examples were answered, None where none were.
+    `tested` is the number of test examples that networks were tested on, None without a test.
     """
-    known, config = sweep.resolved, sweep.config["dataset"]
+    known, config = sweep.resolved, sweep.sweep_config.dataset
     shape = " × ".join(map(str, known.input_shape))
     classes = known.classes
     items = [
@@ -61,35 +61,36 @@ def data(sweep: SweepRecord, tested: int | None) -> Section:
 
 
 def space(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> Section:
-    """Return what could vary, and what could not."""
+    """Return the section about the search space: what varied and what was fixed."""
     config = sweep.sweep_config
     parameters = config.parameters
     varied = config.space.varied
     rows = [(name, *_described(parameters[name]), _condition(parameters[name])) for name in varied]
     grid = Grid(
-        caption="Parameters that the search varied, both ends of a range included",
-        headings=("parameter", "values", "drawn", "only where"),
+        caption="Parameters that the search varied; ranges include both ends",
+        headings=("parameter", "values", "drawn", "only if"),
         numeric=(False,) * 4,
         rows=tuple(rows),
     )
     fixed = [
-        f"{name} {value_text(thaw(own.value))}"
-        + (f" (where {_condition(own)})" if own.when else "")
-        for name, own in parameters.items()
-        if isinstance(own, Constant)
+        f"{name} {value_text(thaw(parameter.value))}"
+        + (f" (if {_condition(parameter)})" if parameter.when else "")
+        for name, parameter in parameters.items()
+        if isinstance(parameter, Constant)
     ]
     blocks: list[Block] = [grid] if rows else []
-    blocks += _sentence_of("Fixed by the file: ", ", ".join(fixed))
+    blocks += _sentence_of("Fixed in the search file: ", ", ".join(fixed))
     if trials:
         built = trials[0].config
+        # Widths that were chosen to fill a budget differ from trial to trial: they are no defaults.
         solved = {*parameters, "widths", "channels_list"}
         rest = {n: v for n, v in built.items() if n not in solved and v not in (None, [])}
-        blocks += _sentence_of("Left at their defaults: ", exact_text(rest))
+        blocks += _sentence_of("Defaults: ", exact_text(rest))
     return Section("Search space", tuple(blocks))
 
 
 def budgets(sweep: SweepRecord) -> Section:
-    """Return how large a network might be, how trials were drawn, and how long they trained."""
+    """Return the section about weight budgets, the sampler, epochs, and the final stage."""
     config = sweep.sweep_config
     search, scheduler = config.search, config.scheduler
     sizes = joined([format_budget(budget) for budget in sweep.budgets])
@@ -97,45 +98,52 @@ def budgets(sweep: SweepRecord) -> Section:
     if not sizes:
         size = text("no limit on the weights")
     elif config.budget_mode == "fill":
-        size = text(f"{sizes}; mode ", Code("fill"), ": widths are solved to come close from below")
+        size = text(
+            f"{sizes}; mode ",
+            Code("fill"),
+            ": widths are chosen to use as much of the budget as possible",
+        )
     else:
         size = text(f"{sizes}; mode ", Code("cap"), ": a network may be smaller than its budget")
     items = [("Weights", size)]
     if config.max_macs is not None:
-        items.append(("Multiply-adds", text(f"at most {config.max_macs:,} an example")))
+        items.append(("Multiply-adds", text(f"at most {config.max_macs:,} per example")))
     items.append(
-        ("Ranked by", text(f"{metric_name(sweep)} on the validation examples, best epoch"))
+        ("Ranked by", text(f"{metric_name(sweep)} on the validation examples at the best epoch"))
     )
-    own = counted(len(search.start_with), "configuration") if search.start_with else ""
+    predefined = ""
+    if search.start_with:
+        predefined = f"; {counted(len(search.start_with), 'predefined configuration')} first"
     items.append(
         (
             "Search",
             text(
                 f"{search.sampler}, {counted(search.trials, 'trial')}, seed {search.seed}",
-                own and f"; {own} given to start with",
-                f"; taught by {search.start_from}" if search.start_from else "",
+                predefined,
+                f"; started from the trials of {search.start_from}" if search.start_from else "",
                 f"; at most {search.time_limit_s:g} s" if search.time_limit_s else "",
             ),
         )
     )
     if scheduler.type == "none":
-        length = f"{config.epochs} epochs for every trial; none is stopped early"
+        length = f"{config.epochs} epochs for every trial, without early stopping"
     else:
         length = (
-            f"up to {config.epochs} epochs; asha judges trials of one budget after "
-            f"{scheduler.grace(config.epochs)} and each {scheduler.reduction_factor} times as many,"
-            f" and lets the best 1 of {scheduler.reduction_factor} go on"
+            f"up to {config.epochs} epochs; asha compares the trials of a budget after "
+            f"{scheduler.grace(config.epochs)} epochs and after each further "
+            f"{scheduler.reduction_factor} times as many, and continues the best 1 of "
+            f"{scheduler.reduction_factor}"
         )
     items.append(("Epochs", text(length)))
     if config.final is not None:
         seeds = counted(config.final.seeds, "seed")
-        plan = f"the best {config.final.top} of each budget, {seeds} each"
+        plan = f"the best {config.final.top} of each budget, retrained with {seeds} each"
         items.append(("Final stage", text(plan)))
     return Section("Budgets and plan", (Facts(tuple(items)),))
 
 
 def test_count(store: Store, trials: Sequence[TrialRecord]) -> int | None:
-    """Return how many test examples the final stage answered; None where it left no answers."""
+    """Return the number of test examples of the final stage; None where no outputs are saved."""
     for trial in trials:
         path = store.kept_folder(trial) / TEST_FILE
         if trial.stage == "final" and path.is_file():
@@ -144,13 +152,13 @@ def test_count(store: Store, trials: Sequence[TrialRecord]) -> int | None:
     return None
 
 
-def _test_split(config: dict[str, Any], count: int | None) -> str:
-    if config["name"] in SETS_WITH_TEST_SPLIT:
+def _test_split(config: DatasetConfig, count: int | None) -> str:
+    if config.name in SETS_WITH_TEST_SPLIT:
         kind = "the split published with the data"
-    elif config["name"] in SETS_WITH_PATH:
-        kind = "the split of its own, or examples held out of the others before the search"
+    elif config.name in SETS_WITH_PATH:
+        kind = "the data set's test split, or examples held out before the search"
     else:
-        kind = "held out of the others before the search"
+        kind = "held out before the search"
     return f"{counted(count, 'example')}, {kind}" if count else f"{kind}; not read"
 
 
@@ -161,27 +169,27 @@ def _examples(count: int) -> str:
 def _validation_kind(known: Resolved) -> str:
     stratified = known.task == "classification"
     return ", held out of the training set" + (
-        ", the same share of each class" if stratified else ""
+        ", with the same share of every class" if stratified else ""
     )
 
 
-def _options(config: dict[str, Any]) -> str:
-    """Return what the file asked of the data beyond its name."""
-    said = {
-        "from": config.get("path"),
-        "classes": config.get("classes"),
-        "train_size": config.get("train_size"),
-        "random_labels": config.get("random_labels") or None,
+def _options(config: DatasetConfig) -> str:
+    """Return the data set's options in the search file."""
+    options = {
+        "from": config.path,
+        "classes": config.classes,
+        "train_size": config.train_size,
+        "random_labels": config.random_labels or None,
     }
-    parts = [f"{name} {value_text(value)}" for name, value in said.items() if value is not None]
-    return "; " + ", ".join([*parts, f"split with seed {config.get('seed', 0)}"])
+    parts = [f"{name} {value_text(value)}" for name, value in options.items() if value is not None]
+    return "; " + ", ".join([*parts, f"split with seed {config.seed}"])
 
 
 def _described(parameter: Parameter) -> tuple[str, str]:
     """Return the values of a parameter, and how they are drawn."""
     match parameter:
         case Choice(values=values):
-            return ", ".join(_value(value) for value in values), "one of these"
+            return ", ".join(_value(value) for value in values), "one of these values"
         case IntRange() | FloatRange():
             step = "" if parameter.step in (None, 1) else f", step {parameter.step:g}"
             kind = "whole numbers" if isinstance(parameter, IntRange) else "numbers"

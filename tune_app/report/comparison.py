@@ -1,4 +1,4 @@
-"""Several sweeps against each other, budget by budget, with a winner only where there is one."""
+"""Sweeps compared budget by budget. A winner is named only where a difference is significant."""
 
 import math
 from collections.abc import Sequence
@@ -21,28 +21,29 @@ from tune_app.results.tables.trial_table import objective_of
 
 @dataclass(frozen=True)
 class Verdict:
-    """What may be said of the best networks of one budget."""
+    """The comparison of the best networks of one budget, a network from each sweep."""
 
     limit: str
-    ranked: tuple[Best, ...]  # best first; one of each sweep that has this budget
-    tested: bool  # by the test split, all of them
-    p_values: tuple[float | None, ...]  # of each but the best against it, corrected
-    apart: tuple[bool | None, ...]  # whether each but the best is worse; None: cannot be tested
+    ranked: tuple[Best, ...]  # best first
+    tested: bool  # all have test results; otherwise validation results are compared
+    p_values: tuple[float | None, ...]  # of the second and later ones against the best, corrected
+    apart: tuple[bool | None, ...]  # likewise, whether it is worse; None: cannot be tested
 
 
 def compare(sweeps: Sequence[SweepRecord], found: Sequence[Best]) -> list[Verdict]:
-    """Return a verdict on each budget that two sweeps or more have a result for.
+    """Return a verdict on each budget for which two or more sweeps have a result.
 
-    With test results of all, Welch's t-test of each sweep's best network against the best of
-    them, Holm-corrected over all budgets together. Otherwise their validation results, which are
-    of one training each: a difference counts where it is above what the number of validation
-    examples alone makes uncertain (95 %, normal approximation, examples drawn apart).
+    If all have test results, Welch's t-test compares each sweep's best network with the best of
+    all, Holm-corrected over all budgets together. Otherwise validation results are compared, each
+    from a single training: a difference counts if it exceeds the 95 % uncertainty that the number
+    of validation examples alone causes (normal approximation, as if the examples of two sweeps
+    were drawn independently).
     """
     sign = 1 if objective_of(sweeps[0])[1] == "min" else -1
     counts = {sweep.name: sweep.resolved.validation_count for sweep in sweeps}
     verdicts = []
     budgets = dict.fromkeys(best.budget for best in found)
-    for budget in sorted(budgets, key=lambda one: math.inf if one is None else one):
+    for budget in sorted(budgets, key=lambda limit: math.inf if limit is None else limit):
         rivals = sorted((b for b in found if b.budget == budget), key=lambda b: sign * b.score)
         if len(rivals) < 2:
             continue
@@ -53,21 +54,21 @@ def compare(sweeps: Sequence[SweepRecord], found: Sequence[Best]) -> list[Verdic
         if tested:
             p_values = [welch_p(best.values, first.values) for best in rest]
         elif metric_name(sweeps[0]) == "accuracy" and not any(best.values for best in rivals):
-            apart = [_beyond_chance(first, best, counts) for best in rest]
+            apart = [_is_beyond_chance(first, best, counts) for best in rest]
         verdicts.append(Verdict(first.limit, tuple(rivals), tested, tuple(p_values), tuple(apart)))
     return _corrected(verdicts)
 
 
 def verdict_lines(sweeps: Sequence[SweepRecord], found: Sequence[Best]) -> tuple[Block, ...]:
-    """Return a line on each budget that sweeps share; none where they cannot be compared."""
+    """Return a line on each budget that the sweeps share; none if they cannot be compared."""
     if len(sweeps) < 2 or _incomparable(sweeps):
         return ()
-    said = [_said(verdict, metric_name(sweeps[0])) for verdict in compare(sweeps, found)]
-    return (Bullets(tuple(said)),) if said else ()
+    lines = [_verdict_line(verdict, metric_name(sweeps[0])) for verdict in compare(sweeps, found)]
+    return (Bullets(tuple(lines)),) if lines else ()
 
 
 def comparison(store: Store, sweeps: Sequence[SweepRecord], found: Sequence[Best]) -> Section:
-    """Return the sweeps side by side: accuracy, time, weights, and what these allow to say."""
+    """Return the section that compares the sweeps: scores, time, weights, and the verdicts."""
     if reason := _incomparable(sweeps):
         words = text(Strong("These sweeps are not compared: "), reason)
         return Section("Comparison", (Caution(words),))
@@ -82,9 +83,10 @@ def comparison(store: Store, sweeps: Sequence[SweepRecord], found: Sequence[Best
         blocks.append(
             Caution(
                 text(
-                    "Where not all sides were tested, this compares validation results of one "
-                    "training each, the best of many: they flatter, most for the sweep that tried "
-                    "most, and say nothing of other seeds."
+                    "Budgets where not every sweep has test results are compared by validation "
+                    "results. Each comes from a single training run and is the best of many, so it "
+                    "is optimistic, most for the sweep with the most trials, and it does not show "
+                    "how much results vary between seeds."
                 )
             )
         )
@@ -107,51 +109,50 @@ def _corrected(verdicts: Sequence[Verdict]) -> list[Verdict]:
     return done
 
 
-def _beyond_chance(first: Best, other: Best, counts: dict[str, int]) -> bool:
+def _is_beyond_chance(first: Best, other: Best, counts: dict[str, int]) -> bool:
+    # The variance of an accuracy over n examples is that of a binomial share, p (1 - p) / n.
     variance = sum(b.score * (1 - b.score) / counts[b.sweep] for b in (first, other))
     return abs(first.score - other.score) > NORMAL_95 * math.sqrt(variance)
 
 
 def _incomparable(sweeps: Sequence[SweepRecord]) -> str | None:
     if len({objective_of(sweep) for sweep in sweeps}) > 1:
-        return "they are ranked by different measures."
+        return "they are ranked by different metrics."
     if len({sweep.resolved.data_digest for sweep in sweeps}) > 1:
-        return "they are on different data, by its digest."
-    asked = [
-        {key: sweep.config["dataset"].get(key) for key in ("classes", "random_labels", "test")}
-        for sweep in sweeps
-    ]
-    if any(one != asked[0] for one in asked):
-        return "they take different parts of the data, or different labels."
+        return "they were trained on different data (the digests differ)."
+    datasets = [sweep.sweep_config.dataset for sweep in sweeps]
+    used = {(data.classes, data.random_labels, data.test) for data in datasets}
+    if len(used) > 1:
+        return "they use different classes, labels or test splits of the data set."
     return None
 
 
-def _said(verdict: Verdict, metric: str) -> Text:
+def _verdict_line(verdict: Verdict, metric: str) -> Text:
     first, second = verdict.ranked[:2]
     gap = value_text(abs(first.score - second.score), first.key)
-    less = "below" if OBJECTIVES.get(f"val_{metric}") == "min" else "above"
+    side = "below" if OBJECTIVES.get(f"val_{metric}") == "min" else "above"
     opening = "" if first.budget is None else f"{verdict.limit}: "
-    open_to = [
+    not_worse = [
         best.sweep
         for best, apart in zip(verdict.ranked[1:], verdict.apart, strict=True)
         if not apart
     ]
-    if not open_to:
+    if not not_worse:
         p_value = max((p for p in verdict.p_values if p is not None), default=None)
         if not verdict.tested:
-            stands = f" is ahead on validation, {gap} {less} {second.sweep}."
+            result = f" is better on validation, {gap} {side} {second.sweep}."
         else:
-            stands = f" wins, {gap} {less} {second.sweep} (p {_p_text(p_value, '= ')})."
-        return text(Strong(f"{opening}{first.sweep}"), stands)
+            result = f" wins, {gap} {side} {second.sweep} (p {_p_text(p_value, '= ')})."
+        return text(Strong(f"{opening}{first.sweep}"), result)
     if all(apart is not False for apart in verdict.apart):
-        why = "without repeated trainings nothing can be said"
+        why = "without repeated trainings the difference may be chance"
         return text(
             Strong(f"{opening}not decided"),
-            f": {first.sweep} is {gap} {less} {second.sweep}, but {why}.",
+            f": {first.sweep} is {gap} {side} {second.sweep}, but {why}.",
         )
     return text(
-        Strong(f"{opening}no difference"),
-        f" between {first.sweep} and {joined(open_to)} that these numbers could tell ({gap}).",
+        Strong(f"{opening}no significant difference"),
+        f" between {first.sweep} and {joined(not_worse)} ({gap}).",
     )
 
 
@@ -160,46 +161,46 @@ def _table(verdicts: Sequence[Verdict], metric: str) -> Grid:
     heads = ["budget", "sweep", metric, "95 % interval", "weights", "one training", "network"]
     heads += ["p"] if tested else []
     rows: list[tuple[str, ...]] = []
-    best = set()
+    highlighted = set()
     for verdict in verdicts:
-        for place, (one, p) in enumerate(
+        for place, (best, p) in enumerate(
             zip(verdict.ranked, (None, *verdict.p_values), strict=True)
         ):
             if place == 0 and all(verdict.apart):
-                best.add(len(rows))
+                highlighted.add(len(rows))
             row = [
                 verdict.limit,
-                one.sweep,
-                spread_text(one.score, one.std, one.key),
-                interval_text(one.interval, one.key),
-                f"{one.weights:,}",
-                duration_text(one.seconds),
-                one.network,
+                best.sweep,
+                spread_text(best.score, best.std, best.key),
+                interval_text(best.interval, best.key),
+                f"{best.weights:,}",
+                duration_text(best.seconds),
+                best.network,
             ]
             rows.append((*row, *([_p_text(p)] if tested else [])))
-    words = {"sweep", "network"}
+    text_columns = {"sweep", "network"}
     return Grid(
-        caption=f"The best network of each sweep, by budget; what {metric} sets apart stands out",
+        caption=f"The best network of each sweep, by budget; significantly better {metric} is bold",
         headings=tuple(heads),
-        numeric=tuple(head not in words for head in heads),
+        numeric=tuple(head not in text_columns for head in heads),
         rows=tuple(rows),
-        best=frozenset(best),
+        best=frozenset(highlighted),
     )
 
 
 def _method(verdicts: Sequence[Verdict]) -> str:
-    said = []
+    sentences = []
     if any(verdict.tested for verdict in verdicts):
-        said.append(
-            "p: Welch's t-test of the test results over the seeds against the best sweep of the "
-            "budget, Holm-corrected over all budgets; below 0.05 is a difference."
+        sentences.append(
+            "p is from Welch's t-test of the test results over seeds against the best sweep of the "
+            "budget, Holm-corrected over all budgets; below 0.05 a difference is significant."
         )
     if not all(verdict.tested for verdict in verdicts):
-        said.append(
-            "On validation, a difference is one that the number of validation examples alone does "
-            "not explain (95 %)."
+        sentences.append(
+            "Validation results differ significantly if the number of validation examples alone "
+            "does not explain their difference (95 %)."
         )
-    return " ".join(said)
+    return " ".join(sentences)
 
 
 def _p_text(p_value: float | None, equals: str = "") -> str:

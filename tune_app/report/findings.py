@@ -1,4 +1,4 @@
-"""What a sweep found: the best network of each budget, and the tables behind it."""
+"""The findings of a sweep: the best network of each budget, and the result tables."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,25 +25,25 @@ TOP = 10  # rows of a ranked table
 
 @dataclass(frozen=True)
 class Best:
-    """The best network of a budget, by its test results or, without any, by validation."""
+    """The best network of a budget by test results or, if there are none, by validation."""
 
     sweep: str
     budget: int | None
     trial_id: str  # of the search
-    tested: str | None  # the trial of the final stage that an export takes
+    tested: str | None  # the trial of the final stage that would be exported
     network: str
     weights: int
     seconds: float  # of one training
     score: float
     std: float | None
     interval: tuple[float, float] | None
-    values: tuple[float, ...]  # a test result for each seed; none from validation
-    ties: tuple[str, ...]
-    key: str  # what the score is of: "test_accuracy", "val_loss", ...
+    values: tuple[float, ...]  # the test result of each seed; empty for a validation score
+    ties: tuple[str, ...]  # trials that do not differ significantly from it
+    key: str  # the name of the score: "test_accuracy", "val_loss", ...
 
     @property
     def metric(self) -> str:
-        """What the score is of, in a sentence: "accuracy", "loss", "f1_macro"."""
+        """The name of the score within a sentence: "accuracy", "loss", "f1_macro"."""
         return self.key.partition("_")[2]
 
     @property
@@ -52,7 +52,7 @@ class Best:
 
 
 def best_networks(store: Store, sweep: SweepRecord, rows: Sequence[TrialRow]) -> list[Best]:
-    """Return the best network of each budget that has one; `rows` are all of the sweep's."""
+    """Return the best network of each budget that has one; `rows` are all trials of the sweep."""
     tested = {budget: final_rows(store, sweep, budget) for budget in final_budgets(sweep)}
     found = []
     for budget in table_budgets(sweep):
@@ -65,7 +65,7 @@ def best_networks(store: Store, sweep: SweepRecord, rows: Sequence[TrialRow]) ->
 
 
 def answer(sweeps: Sequence[SweepRecord], found: Sequence[Best]) -> tuple[Block, ...]:
-    """Return what stands at the top: the best network of each budget, and what that rests on."""
+    """Return the top of a report: the best network of each budget, and how reliable it is."""
     if not found:
         return (paragraph(Strong("No trial has a result yet.")),)
     tested = [best for best in found if best.values]
@@ -82,9 +82,9 @@ def answer(sweeps: Sequence[SweepRecord], found: Sequence[Best]) -> tuple[Block,
             Caution(
                 text(
                     Strong("Not tested."),
-                    f" {which} are validation numbers, of one training each, and the best of many: "
-                    "they flatter. A final stage, over several seeds and on the test split, would "
-                    "tell.",
+                    f" {which} are validation numbers. Each comes from a single training run and "
+                    "is the best of many, so it is optimistic. A final stage retrains the winners "
+                    "with several seeds and measures them on the test split.",
                 )
             )
         )
@@ -92,9 +92,9 @@ def answer(sweeps: Sequence[SweepRecord], found: Sequence[Best]) -> tuple[Block,
 
 
 def results(store: Store, sweep: SweepRecord, rows: Sequence[TrialRow], *, alone: bool) -> Section:
-    """Return the tables: what was tested, and what the search ranked; `rows` are all trials.
+    """Return the tables of the final stage and of the search; `rows` are all trials.
 
-    A sweep that is reported `alone` has its networks in one table more, as studies publish them.
+    A sweep that is reported `alone` also gets a table of its networks in the form that papers use.
     """
     parts = []
     published = published_layout(store, [sweep]) if alone else None
@@ -104,7 +104,8 @@ def results(store: Store, sweep: SweepRecord, rows: Sequence[TrialRow], *, alone
     metric = metric_name(sweep)
     blocks: list[Block] = [
         paragraph(
-            f"Every trial that fits a budget, by its best validation {metric}; {TOP} are shown."
+            f"Trials that fit the budget, ranked by best validation {metric}; at most {TOP} are "
+            "shown."
         )
     ]
     for layout, stated in zip(layouts, constants_above(layouts), strict=True):
@@ -166,7 +167,7 @@ def _answer_line(best: Best, metric: str) -> Block:
         " on the test split" if best.values else " on the validation examples",
         f" (95 % interval {interval}{seeds})" if interval else "",
         f" with {best.weights:,} weights: {best.network}, trial {best.trial_id}",
-        f"; not to be told apart from {joined(best.ties)}" if best.ties else "",
+        f"; not significantly different from {joined(best.ties)}" if best.ties else "",
         ".",
     )
 
@@ -194,7 +195,7 @@ def _answer_table(found: Sequence[Best], metric: str, *, several: bool) -> Grid:
         )
     where = "the test split" if all(best.values for best in found) else "the validation examples"
     if tested and not all(best.values for best in found):
-        where = "the test split, where there is a ±, else the validation examples"
+        where = "the test split (numbers with ±) or the validation examples (without)"
     numeric = {"budget", metric, "95 % interval", "weights"}
     return Grid(
         caption=f"The best network of each budget, by {metric} on {where}",
@@ -209,12 +210,14 @@ def _interval_notes(found: Sequence[Best]) -> list[str]:
     notes = []
     if any(best.values for best in found):
         notes.append(
-            "± is the sample standard deviation over the seeds; their interval Student's t"
+            "± is the sample standard deviation over the seeds; their interval is Student's t "
+            "interval"
         )
     if any(best.interval and not best.values for best in found):
         notes.append(
-            "Interval of a single training: Wilson's for its validation examples; the choice among "
-            "trials, which flatters, is not in it"
+            "The interval of a single training is Wilson's for the validation examples; it does "
+            "not "
+            "cover the optimism of choosing the best of many trials"
         )
     return notes
 

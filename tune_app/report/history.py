@@ -1,4 +1,4 @@
-"""How a search went: what became of its trials, what was spent, saved and refused, and failures."""
+"""The course of a search: how its trials ended, epochs trained and saved, times, and failures."""
 
 import re
 from collections import Counter, defaultdict
@@ -13,36 +13,38 @@ from tune_app.results.store import SweepRecord, SweepStatus, TrialRecord, TrialS
 from tune_app.results.tables.layout import last_line
 from tune_app.results.tables.markup.parts import Code, Grid, Text
 
-_WORDS = {
-    TrialStatus.FINISHED: "trained to their end",
+_ENDINGS = {
+    TrialStatus.FINISHED: "trained to the end",
     TrialStatus.STOPPED: "stopped early by the scheduler",
-    TrialStatus.DIVERGED: "diverged: their numbers were no longer finite",
+    TrialStatus.DIVERGED: "diverged (the loss was no longer finite)",
     TrialStatus.FAILED: "failed",
-    TrialStatus.TIMEOUT: "ended by their time limit",
+    TrialStatus.TIMEOUT: "ended by the time limit",
     TrialStatus.INTERRUPTED: "interrupted",
     TrialStatus.RUNNING: "still training",
-    TrialStatus.PENDING: "not begun",
+    TrialStatus.PENDING: "not started",
 }
 _RUNG = re.compile(r"rung (\d+)")
 _SHOWN = 6
 
 
 def history(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> Section:
-    """Return how the search went; `trials` are all of the sweep's."""
+    """Return the section about the course of the search; `trials` are all trials of the sweep."""
     search = [trial for trial in trials if trial.stage == "search"]
     counts = Counter(trial.status for trial in search)
     items: list[tuple[str, Text]] = [("State", _state(sweep))]
     if search:
-        became = [f"{counts[status]} {words}" for status, words in _WORDS.items() if counts[status]]
-        items.append(("Trials", text(f"{len(search)}: {', '.join(became)}")))
+        endings = [
+            f"{counts[status]} {words}" for status, words in _ENDINGS.items() if counts[status]
+        ]
+        items.append(("Trials", text(f"{len(search)}: {', '.join(endings)}")))
     spent = sum(trial.epochs for trial in search)
     saved = epochs_saved(sweep, search)
     if spent:
-        share = f", {saved / (spent + saved):.0%} of what was planned for them" if saved else ""
+        share = f" ({saved / (spent + saved):.0%} of the planned epochs)" if saved else ""
         items.append(("Epochs", text(f"{spent:,} trained, {saved:,} saved by stopping{share}")))
     if rungs := _rungs(search):
         items.append(("Stopped after", text(rungs)))
-    items.append(("Refused draws", text(_refused(sweep))))
+    items.append(("Rejected configurations", text(_refused(sweep))))
     if sweep.ended is not None:
         pauses = ", pauses included" if sweep.run_flags.get("resumed") else ""
         items.append(
@@ -59,17 +61,22 @@ def history(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> Section:
     finals = [trial for trial in trials if trial.stage == "final"]
     if finals:
         length = duration_text(sum(trial.seconds for trial in finals))
-        items.append(("Final stage", text(f"{counted(len(finals), 'training')}, {length} in all")))
+        items.append(
+            ("Final stage", text(f"{counted(len(finals), 'training')}, {length} in total"))
+        )
     blocks: list[Block] = [Facts(tuple(item for item in items if item[1])), *_failures(trials)]
     if again := sweep.run_flags.get("resumed"):
         blocks.append(paragraph(f"The search was resumed {counted(len(again), 'time')}:"))
-        resumes = [text(f"{moment(one['started'])}: ", Code(one["command"])) for one in again]
+        resumes = [
+            text(f"{moment(resumption['started'])}: ", Code(resumption["command"]))
+            for resumption in again
+        ]
         blocks.append(Bullets(tuple(resumes)))
     return Section("How the search went", tuple(blocks))
 
 
 def epochs_saved(sweep: SweepRecord, search: Sequence[TrialRecord]) -> int:
-    """Return the epochs that stopped trials did not train."""
+    """Return the number of epochs that trials did not train because they were stopped early."""
     if sweep.epochs_saved is not None:
         return sweep.epochs_saved
     stopped = (trial for trial in search if trial.status == TrialStatus.STOPPED)
@@ -77,7 +84,7 @@ def epochs_saved(sweep: SweepRecord, search: Sequence[TrialRecord]) -> int:
 
 
 def moment(seconds_since_1970: float) -> str:
-    """Return a local time with its zone, to the minute."""
+    """Return a local time with its time zone, to the minute."""
     return datetime.fromtimestamp(seconds_since_1970).astimezone().strftime("%Y-%m-%d %H:%M %Z")
 
 
@@ -85,7 +92,7 @@ def _state(sweep: SweepRecord) -> Text:
     reason = f" ({sweep.stop_reason})" if sweep.stop_reason else ""
     if sweep.status == SweepStatus.COMPLETE:
         return text(f"complete{reason}")
-    return text(f"{sweep.status}{reason}; what is reported here may still change")
+    return text(f"{sweep.status}{reason}; this report may still change")
 
 
 def _rungs(search: Sequence[TrialRecord]) -> str:
@@ -106,11 +113,11 @@ def _refused(sweep: SweepRecord) -> str:
         if budget != "all"
     ]
     detail = f" ({', '.join(by_budget)})" if len(by_budget) > 1 else ""
-    return f"{total:,}{detail}: too large or not buildable, no epoch was spent on them"
+    return f"{total:,}{detail}: too large, or no network could be built; no epoch was spent on them"
 
 
 def _failures(trials: Sequence[TrialRecord]) -> list[Grid]:
-    """Return the table of what went wrong, the commonest first; none where nothing did."""
+    """Return a table of failures by reason, the most frequent first; none without failures."""
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)
     for trial in trials:
         if trial.status in ("failed", "diverged", "timeout", "interrupted"):
@@ -122,8 +129,8 @@ def _failures(trials: Sequence[TrialRecord]) -> list[Grid]:
     rows = [(str(len(ids)), status, why, _some(ids)) for (status, why), ids in ordered]
     return [
         Grid(
-            caption="Trials that did not end well, and why",
-            headings=("trials", "became", "why", "which"),
+            caption="Failed and interrupted trials by reason",
+            headings=("trials", "status", "reason", "trial ids"),
             numeric=(True, False, False, False),
             rows=tuple(rows),
         )

@@ -1,7 +1,6 @@
-"""What the numbers of a sweep rest on, and how to get them again: in words, from its record."""
+"""The last sections of a report: how the numbers were measured, and how to repeat the sweep."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from tune_app.config.files import parse_sweep
 from tune_app.errors import SweepFileError
@@ -24,51 +23,52 @@ from tune_app.results.tables.markup.parts import Code, Strong, Text
 
 
 def protocol(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> Section:
-    """Return who saw which examples, and how numbers were chosen and compared."""
+    """Return the section on which stage used which split, and how results are compared."""
     finals = [trial for trial in trials if trial.stage == "final"]
     search = [trial for trial in trials if trial.stage == "search"]
     metric = metric_name(sweep)
     validation = f"{sweep.resolved.validation_count:,}"
-    told = [
+    rules = [
         text(
-            "The search trained on the training examples and judged by the validation examples "
-            "only. No trial of the search, and no choice among them, used the test split."
+            "The search trained on the training examples and compared trials on the validation "
+            "examples only. Neither a trial of the search nor a choice between trials used the "
+            "test split."
         ),
         text(
-            f"The validation {metric} of a trial is that of its best epoch, by this same {metric}, "
-            f"on {validation} examples. It chose the epoch, steered the sampler, and chose among "
-            f"{counted(len(search), 'trial')}: as an estimate it flatters."
+            f"The validation {metric} of a trial is measured on {validation} examples at the epoch "
+            f"where this {metric} is best. Because it also guided the sampler and the choice among "
+            f"{counted(len(search), 'trial')}, it is an optimistic estimate."
         ),
     ]
     if finals:
-        told += _of_finals(sweep, finals)
+        rules += _rules_of_finals(sweep, finals)
     else:
-        told.append(
+        rules.append(
             text(
                 Strong("There was no final stage."),
-                " All numbers of this sweep are validation numbers of single trainings: on new "
-                "data expect somewhat less, and do not trust small differences.",
+                " All numbers of this sweep are validation numbers of single training runs: expect "
+                "somewhat worse results on new data, and do not rely on small differences.",
             )
         )
-    blocks: list[Block] = [Bullets(tuple(told)), *_readings(sweep, search)]
+    blocks: list[Block] = [Bullets(tuple(rules)), *_readings(sweep, search)]
     return Section("Protocol", tuple(blocks))
 
 
 def again(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> Section:
-    """Return how to run a sweep again: command, file, surroundings and seeds."""
+    """Return the section on how to repeat a sweep: command, file, environment and seeds."""
     blocks: list[Block] = []
     if sweep.command:
-        blocks.append(Listing(sweep.command, "The command"))
+        blocks.append(Listing(sweep.command, "Command"))
     if sweep.source:
-        blocks.append(Listing(sweep.source, "The search file as it was"))
+        blocks.append(Listing(sweep.source, "Search file at that time"))
         if changed := _changed(sweep):
-            blocks.append(paragraph("The command line changed what the file says: "))
+            blocks.append(paragraph("Options of the command changed these values of the file:"))
             blocks.append(Bullets(tuple(text(Code(key), f": {values}") for key, values in changed)))
-    blocks.append(Facts(tuple(item for item in _surroundings(sweep, trials) if item[1])))
-    return Section("How to run it again", tuple(blocks))
+    blocks.append(Facts(tuple(item for item in _environment(sweep, trials) if item[1])))
+    return Section("How to repeat this sweep", tuple(blocks))
 
 
-def _of_finals(sweep: SweepRecord, finals: Sequence[TrialRecord]) -> list[Text]:
+def _rules_of_finals(sweep: SweepRecord, finals: Sequence[TrialRecord]) -> list[Text]:
     winners = sweep.final.get("winners", {})
     most = max((len(ids) for ids in winners.values()), default=0)
     each = " of each budget" if sweep.budgets else ""
@@ -78,22 +78,22 @@ def _of_finals(sweep: SweepRecord, finals: Sequence[TrialRecord]) -> list[Text]:
         text(
             f"The best {most}{each} by validation {metric} were retrained from scratch on training "
             f"and validation examples together, with {seeds} "
-            "that the search had not used. Trials that trained to their end came before stopped "
-            "ones."
+            "that the search had not used. Trials that trained to the end took precedence over "
+            "trials that were stopped early."
         ),
         text(
-            "The weights after the last epoch were tested, once for each seed: no epoch and no "
-            "seed was chosen by the test split."
+            "The weights after the last epoch were tested once for each seed: the test split was "
+            "not used to choose an epoch or a seed."
         ),
         text(
-            "mean ± std is over the seeds, std with n − 1; the 95 % interval is Student's t "
-            "interval of the mean. It covers what the seeds change, not the choice of test "
-            "examples."
+            "Mean ± standard deviation (with n − 1) are over the seeds; the 95 % interval is "
+            "Student's t interval of the mean. It covers the variation between seeds, not the "
+            "choice of test examples."
         ),
         text(
-            "A row is a tie with the best where Welch's t-test, Holm-corrected over the rows "
-            "compared, does not reject at 5 % that their means are equal. The best mean is the "
-            "largest of several, and flatters a little for it."
+            "A row ties with the best one if Welch's t-test, Holm-corrected over the compared "
+            "rows, does not reject at 5 % that their means are equal. The best mean is slightly "
+            "optimistic, because it is the largest of several."
         ),
     ]
 
@@ -103,8 +103,8 @@ def _readings(sweep: SweepRecord, search: Sequence[TrialRecord]) -> list[Block]:
         return [
             paragraph(Strong("The test split of this sweep has not been read.")),
         ]
-    readings = sorted(sweep.test_readings, key=lambda one: float(one["time"]))
-    lines = [text(f"{moment(one['time'])}: {one['by']}") for one in readings]
+    readings = sorted(sweep.test_readings, key=lambda reading: float(reading["time"]))
+    lines = [text(f"{moment(reading['time'])}: {reading['by']}") for reading in readings]
     blocks: list[Block] = [
         paragraph(f"The test split was read {counted(len(readings), 'time')}:"),
         Bullets(tuple(lines)),
@@ -114,9 +114,10 @@ def _readings(sweep: SweepRecord, search: Sequence[TrialRecord]) -> list[Block]:
         blocks.append(
             Caution(
                 text(
-                    f"{counted(len(later), 'trial')} of the search came after the first of these "
-                    "readings. Nothing of the test split reached them, but whoever ran them could "
-                    "know the earlier numbers."
+                    f"{counted(len(later), 'trial')} of the search started after the first of "
+                    "these "
+                    "readings. The trials did not use the test split, but the person who started "
+                    "them may have known the earlier test results."
                 )
             )
         )
@@ -124,11 +125,11 @@ def _readings(sweep: SweepRecord, search: Sequence[TrialRecord]) -> list[Block]:
 
 
 def _changed(sweep: SweepRecord) -> list[tuple[str, str]]:
-    """Return the keys that differ between the file and what ran, with both values."""
+    """Return the keys whose values in the file and in the sweep differ, with both values."""
     try:
         written = parse_sweep(sweep.source, source=sweep.name).to_dict()
     except SweepFileError:
-        return []  # written for an older version; what ran is in the sections above
+        return []  # of an older version; the sections above show the values that were used
     ran = sweep.sweep_config.to_dict()
     before, after = _leaves(written), _leaves(ran)
     return [
@@ -138,22 +139,22 @@ def _changed(sweep: SweepRecord) -> list[tuple[str, str]]:
     ]
 
 
-def _leaves(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a configuration by dotted keys, a section's keys apart."""
-    leaves = {}
+def _leaves(config: Mapping[str, object]) -> dict[str, object]:
+    """Return a configuration with the values of its sections under dotted keys."""
+    leaves: dict[str, object] = {}
     for key, value in config.items():
         if isinstance(value, Mapping):
-            leaves.update({f"{key}.{name}": own for name, own in value.items()})
+            leaves.update({f"{key}.{name}": inner for name, inner in value.items()})
         else:
             leaves[key] = value
     return leaves
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     return "nothing" if value is None else value_text(value)
 
 
-def _surroundings(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> list[tuple[str, Text]]:
+def _environment(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> list[tuple[str, Text]]:
     hardware, kernels = sweep.hardware, sweep.resolved.kernels
     commit = sweep.git_commit or ""
     memory = hardware.get("memory_bytes")
@@ -165,11 +166,11 @@ def _surroundings(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> list[tup
         hardware.get("system"),
     ]
     versions = ", ".join(f"{name} {version}" for name, version in sweep.versions.items())
-    split = sweep.config["dataset"].get("seed", 0)
+    split = sweep.sweep_config.dataset.seed
     seeds = f"search {sweep.seed}, splits {split}"
-    own = [trial.seed for trial in trials if trial.stage == "final"]
-    if own:
-        seeds += f", final trainings {', '.join(map(str, dict.fromkeys(own)))}"
+    finals = [trial.seed for trial in trials if trial.stage == "final"]
+    if finals:
+        seeds += f", final trainings {', '.join(map(str, dict.fromkeys(finals)))}"
     changed = " and uncommitted changes" if commit.endswith("+") else ""
     precision = sweep.resolved.precision
     trained = f"trained in {precision}, measured in fp32" if precision else ""
@@ -177,7 +178,7 @@ def _surroundings(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> list[tup
         ("Versions", text(versions)),
         ("Source", text(commit and "commit ", Code(commit.rstrip("+")) if commit else "", changed)),
         ("Hardware", text(", ".join(part for part in parts if part))),
-        ("Seeds", text(f"{seeds}; each trial's own is in the record")),
+        ("Seeds", text(f"{seeds}; the record has the seed of every trial")),
         ("Precision", text(trained)),
         (
             "Kernels",

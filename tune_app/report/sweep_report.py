@@ -1,4 +1,4 @@
-"""Sweeps into one report: HTML in a single file, or Markdown or LaTeX with figures beside it."""
+"""Reports of sweeps: one HTML file, or a Markdown or LaTeX file with a folder of figures."""
 
 import re
 import time
@@ -30,36 +30,11 @@ _NONE: Mapping[str, Sequence[Section]] = MappingProxyType({})
 
 
 def check_target(to: Path) -> None:
-    """Raise where no report can be written to `to`, before any work is done for it."""
+    """Raise if no report can be written to `to`. To be called before the report is computed."""
     if to.suffix.lower() not in SUFFIXES:
-        raise TuneAppError(f"{to}: a report ends in {joined(SUFFIXES, 'or')}")
+        raise TuneAppError(f"{to}: the name of a report must end in {joined(SUFFIXES, 'or')}")
     if not to.absolute().parent.is_dir():
         raise StorageError(f"cannot write {to}: there is no folder {to.absolute().parent}")
-
-
-def write_report(
-    store: Store,
-    names: Sequence[str],
-    to: Path,
-    data_root: Path,
-    *,
-    importance: Mapping[str, Sequence[Importance]],
-    diagnoses: Mapping[str, Sequence[Section]] = _NONE,
-) -> list[Path]:
-    """Write the report of the sweeps `names` and return the files, the report first.
-
-    What mattered in a search only the caller can compute: `importance`, by sweep; so it is with
-    sections of `diagnoses`, which come after a sweep's figures. Where a
-    trained winner is shown with test images, the test split is read for it, which is recorded.
-    What cannot be drawn, for want of its data or weights, is left out, and the report says so.
-
-    Raises:
-        TuneAppError: `to` has no suffix of SUFFIXES.
-        UnknownSweepError: A sweep is not in the store.
-        StorageError: A file cannot be written.
-    """
-    check_target(to)
-    return write_document(build_document(store, names, data_root, importance, diagnoses), to)
 
 
 def build_document(
@@ -69,7 +44,16 @@ def build_document(
     importance: Mapping[str, Sequence[Importance]],
     diagnoses: Mapping[str, Sequence[Section]] = _NONE,
 ) -> Document:
-    """Return the report of the sweeps, to be written in any format; see `write_report`."""
+    """Return the report of the sweeps `names`, which `write_document` writes in any format.
+
+    `importance` and the sections of `diagnoses`, which follow a sweep's figures, are by sweep;
+    the caller computes them, because they need Optuna and a Workbench. A figure with images of
+    the test split reads that split, which is noted in the record. Figures whose data or weights
+    are missing are left out; the report lists them.
+
+    Raises:
+        UnknownSweepError: A sweep is not in the store.
+    """
     sweeps = [store.get_sweep(name) for name in dict.fromkeys(names)]
     several = len(sweeps) > 1
     found: list[Best] = []
@@ -77,10 +61,10 @@ def build_document(
     for sweep in sweeps:
         best = findings.best_networks(store, sweep, trial_rows(store, sweep))
         figures = _draw(store, sweep, best, data_root, importance.get(sweep.name, ()))
-        # Read again: drawing may have read the test split, and the record says so.
+        # The sweep is read again below, since drawing may have noted a reading of the test split.
         drawn = [figures]
-        if own := diagnoses.get(sweep.name):
-            drawn.append(_diagnosed(sweep, own))
+        if sections := diagnoses.get(sweep.name):
+            drawn.append(_diagnosed(sweep, sections))
         parts.append(_sections(store, store.get_sweep(sweep.name), drawn, alone=not several))
         found += best
     if several:
@@ -98,7 +82,11 @@ def build_document(
 
 
 def write_document(document: Document, to: Path) -> list[Path]:
-    """Write a report and, but for HTML, its figures in a folder beside it; return the paths."""
+    """Write a report and, except for HTML, a folder with its figures; return the paths.
+
+    Raises:
+        StorageError: A file cannot be written.
+    """
     suffix = to.suffix.lower()
     try:
         if suffix == ".html":
@@ -135,7 +123,7 @@ def _sections(
 
 
 def _diagnosed(sweep: SweepRecord, found: Sequence[Section]) -> Section:
-    """Return sections of diagnoses as one, their figures under names of their own."""
+    """Return the sections of diagnoses as one section, with unique names for their figures."""
     parts = [
         replace(
             section,
@@ -156,9 +144,9 @@ def _draw(
     data_root: Path,
     importance: Sequence[Importance],
 ) -> Section:
-    """Return the figures of a sweep, and of the network that did best in it."""
-    own = (*sweep_figures(store, sweep, importance),)
-    parts = [Section("The search", tuple(_named_after(sweep, figure) for figure in own))]
+    """Return the figures of a sweep and of its best network."""
+    figures = sweep_figures(store, sweep, importance)
+    parts = [Section("The search", tuple(_named_after(sweep, figure) for figure in figures))]
     if best:
         parts.append(_draw_network(store, sweep, best, data_root))
     return Section("Figures", parts=tuple(parts))
@@ -168,9 +156,9 @@ def _draw_network(
     store: Store, sweep: SweepRecord, best: Sequence[Best], data_root: Path
 ) -> Section:
     sign = 1 if objective_of(sweep)[1] == "min" else -1
-    tested = [one for one in best if one.tested]
-    one = min(tested or best, key=lambda one: sign * one.score)
-    trial = store.get_trial(sweep.name, one.tested or one.trial_id)
+    tested = [network for network in best if network.tested]
+    chosen = min(tested or best, key=lambda network: sign * network.score)
+    trial = store.get_trial(sweep.name, chosen.tested or chosen.trial_id)
     left_out: list[str] = []
     figures = network_figures(
         store,
@@ -180,29 +168,29 @@ def _draw_network(
         on_test_reading=lambda why: note_test_reading(store, sweep.name, f"report: {why}"),
         on_left_out=left_out.append,
     )
-    what = f"a network of {trial.weights:,} weights that the search trained"
+    what = f"a network with {trial.weights:,} weights, trained by the search"
     if trial.stage == "final":
-        what = f"trial {trial.source} trained again, with {trial.weights:,} weights"
+        what = f"the configuration of trial {trial.source} ({trial.weights:,} weights), retrained"
     intro = paragraph(f"Trial {trial.trial_id}: {what}.")
     blocks: list[Block] = [intro, *(_named_after(sweep, figure) for figure in figures)]
     if left_out:
-        blocks.append(paragraph("Not shown, because what it takes is not there:"))
+        blocks.append(paragraph("Some figures could not be drawn:"))
         blocks.append(Bullets(tuple(text(sentence(reason)) for reason in left_out)))
     return Section("The best network", tuple(blocks))
 
 
 def _named_after(sweep: SweepRecord, figure: ReportFigure) -> ReportFigure:
-    """Return the figure under a name that is its own in a report of several sweeps."""
+    """Return the figure with a name that is unique in a report of several sweeps."""
     return replace(figure, name=_file_stem(f"{sweep.name}-{figure.name}"))
 
 
 def _file_stem(name: str) -> str:
-    """Return `name` with nothing in it that a path in LaTeX or Markdown would have to escape."""
+    """Return `name` without characters that a path in LaTeX or Markdown would have to escape."""
     return re.sub(r"[^A-Za-z0-9_-]+", "-", name)
 
 
 def _facts(sweeps: Sequence[SweepRecord]) -> str:
-    """Return what the sweeps are, in a line."""
+    """Return a line with the kind of network, the data sets, budgets and dates."""
     data = joined(list(dict.fromkeys(sweep.dataset for sweep in sweeps)))
     kinds = dict.fromkeys(background.KINDS.get(sweep.model, sweep.model) for sweep in sweeps)
     limits = sorted({budget for sweep in sweeps for budget in sweep.budgets})

@@ -173,9 +173,10 @@ def _export_network(
 def _export_budgets(
     store: Store, sweep: str, to: Path, budgets: Sequence[int], formats: list[str]
 ) -> None:
-    from tune_app.report.export.export_index import budget_folder, export_budgets
+    from tune_app.report.export.export_index import budget_folder, pick_networks, write_exports
 
-    choices = export_budgets(store, sweep, to, budgets, formats, on_left_out=note_left_out)
+    choices = pick_networks(store, store.get_sweep(sweep), budgets)
+    write_exports(store, choices, to, formats, on_left_out=note_left_out)
     for name, choice in choices.items():
         _print_choice(to / name, choice)
     for limit in table_budgets(store.get_sweep(sweep)):

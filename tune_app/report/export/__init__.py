@@ -1,1 +1,1 @@
-"""Trained networks in files, measured again, with a model card."""
+"""Exports of trained networks: files, a model card, and how an export is measured again."""

@@ -1,4 +1,4 @@
-"""An exported network, measured again and held against what was recorded of it."""
+"""Measure an exported network again and compare the results with the recorded ones."""
 
 import json
 import math
@@ -29,15 +29,15 @@ from tune_app.report.prediction_scores import macro_f1
 from tune_app.training.device import pick_device
 from tune_app.training.evaluate import CPU_BATCH, measure, predict
 
-# Between machines and runtimes, or CPU and GPU; the same program on the machine that trained
-# gives equal numbers.
+# Results may differ by this between machines, runtimes, or CPU and GPU. The same program on the
+# machine that trained the network gives equal numbers.
 TOLERANCE = 1e-3
 READINGS_FILE = "test_readings.jsonl"
 
 
 @dataclass(frozen=True)
 class MetricCheck:
-    """One metric, as it was recorded with the export and as it is now."""
+    """A metric: its value recorded with the export, and its value measured now."""
 
     metric: str
     recorded: float
@@ -53,50 +53,50 @@ class MetricCheck:
 
     @property
     def agrees(self) -> bool:
-        """Whether both are the same within 0.001, of losses above 1 as a share; NaN never is."""
+        """Whether both agree within 0.001, relative to losses above 1; NaN never agrees."""
         return self.difference <= TOLERANCE * max(1.0, abs(self.recorded))
 
 
 @dataclass(frozen=True)
 class FileEvaluation:
-    """What one file of an export measured. One that was changed is not run."""
+    """The results of one file of an export. A file that was changed is not run."""
 
     file: str
-    changed: bool  # it does not hold the weights that were exported
+    changed: bool  # it does not hold the exported weights any more
     comparisons: tuple[MetricCheck, ...] = ()
 
     @property
     def is_exact(self) -> bool:
-        return not self.changed and all(one.is_exact for one in self.comparisons)
+        return not self.changed and all(check.is_exact for check in self.comparisons)
 
     @property
     def agrees(self) -> bool:
-        return not self.changed and all(one.agrees for one in self.comparisons)
+        return not self.changed and all(check.agrees for check in self.comparisons)
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What measuring an export again showed."""
+    """The results of measuring all files of an export again."""
 
     files: tuple[FileEvaluation, ...]  # weights.pt first
-    split: str  # validation, or test
+    split: str  # validation or test
     examples: int  # of this split
-    device: str  # that weights.pt was measured on
+    device: str  # on which weights.pt was measured
     macro_f1: float | None  # of weights.pt; None for a regression
-    data_changed: bool  # the data set is not the one that was trained on
+    data_changed: bool  # the data set differs from the one that the network was trained on
 
     @property
     def is_exact(self) -> bool:
-        return all(one.is_exact for one in self.files)
+        return all(file.is_exact for file in self.files)
 
     @property
     def agrees(self) -> bool:
-        return all(one.agrees for one in self.files)
+        return all(file.agrees for file in self.files)
 
 
 @dataclass(frozen=True)
 class _Split:
-    """The examples that an export is measured on, and what is known of them."""
+    """The examples on which an export is measured."""
 
     name: str
     x: Tensor
@@ -105,17 +105,18 @@ class _Split:
 
 
 def evaluate_export(directory: str | Path, data_root: Path) -> Evaluation:
-    """Measure each network file in `directory` on the split that was recorded, and compare.
+    """Measure each network file in `directory` on the recorded split and compare the results.
 
-    Of a trial of the search that is the validation split, and the test split is not read. Of one
-    of the final stage it is the test split; the reading is noted in test_readings.jsonl.
+    A trial of the search is measured on the validation split; the test split is not read. A trial
+    of the final stage is measured on the test split; this reading is noted in test_readings.jsonl.
 
-    State dicts are measured as in training: in float32, in the same batches, with as many
-    threads, on a GPU if they were trained on one and there is one. Other programs run on the CPU.
+    State dicts are measured as in training: in float32, in batches of the same size, with the same
+    number of threads, and on a GPU if they were trained on one and this machine has one. ONNX and
+    torch.export programs run on the CPU.
 
     Raises:
-        ExportError: It is no export, or the data set's inputs are not the network's.
-        DataMissingError, DataError: The data set is not there, or bad.
+        ExportError: The folder holds no export, or its network does not fit the data set.
+        DataMissingError, DataError: The data set is missing or cannot be read.
         StorageError: The reading of the test split cannot be noted.
     """
     directory = Path(directory)
@@ -152,8 +153,9 @@ def _load_split(export: LoadedExport, directory: Path, data_root: Path) -> _Spli
     data = load_search_data(config, data_root)
     if (data.input_shape, data.outputs) != (origin.input_shape, origin.outputs):
         raise ExportError(
-            f"the network reads inputs of the shape {origin.input_shape} and has "
-            f"{origin.outputs} outputs; '{data.name}' has {data.input_shape} and {data.outputs}"
+            f"the network takes inputs of shape {origin.input_shape} and has {origin.outputs} "
+            f"outputs, but '{data.name}' has inputs of shape {data.input_shape} and needs "
+            f"{data.outputs} outputs"
         )
     if export.metrics.get("split") != "test":
         x, y = data.x_val, data.y_val
@@ -164,19 +166,19 @@ def _load_split(export: LoadedExport, directory: Path, data_root: Path) -> _Spli
 
 
 def _note_reading(path: Path, origin: ExportedNetwork) -> None:
-    """Append a line that says when the test split was read, and for what."""
+    """Append a line with the time and the reason of a reading of the test split."""
     by = f"tune-app evaluate, trial {origin.trial} of sweep '{origin.sweep}'"
     try:
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"time": time.time(), "by": by}) + "\n")
     except OSError as error:
-        raise StorageError(f"the reading of the test split cannot be noted: {error}") from error
+        raise StorageError(f"cannot note the reading of the test split: {error}") from error
 
 
 def _run_weights(
     export: LoadedExport, split: _Split, device: torch.device
 ) -> tuple[bool, Tensor | None]:
-    """Return whether a state dict was changed, and the outputs of its network."""
+    """Return whether a state dict was changed since the export, and its network's outputs."""
     digest = weights_digest(export.network.state_dict())
     x = split.x.to(device)
     normalize = Normalize.of(export.origin.mean, export.origin.std, x[0], device)
@@ -187,7 +189,7 @@ def _run_weights(
 def _run_program(
     path: Path, metrics: Mapping[str, Any], split: _Split, threads: int
 ) -> tuple[bool, Tensor | None]:
-    """Return whether a program was changed, and its outputs unless it was."""
+    """Return whether a program was changed since the export, and if not, its outputs."""
     recorded = metrics.get("files", {}).get(path.name, {})
     if file_digest(path) != recorded.get("sha256"):
         return True, None
@@ -205,8 +207,8 @@ def _measure(outputs: Tensor, split: _Split, loss: str) -> dict[str, float]:
 
 
 def _compare(metrics: Mapping[str, Any], measured: Mapping[str, float]) -> tuple[MetricCheck, ...]:
-    """Return what was measured beside what was recorded, NaN where a loss or accuracy was not."""
-    # Nobody measured the macro-F1 of a search's trial before.
+    """Pair each measured metric with its recorded value, NaN if a loss or accuracy has none."""
+    # The search does not measure the macro-F1: for its trials there is nothing to compare it with.
     names = [name for name in measured if name != "macro_f1" or metrics.get(name) is not None]
     recorded = {name: metrics.get(name) for name in names}
     return tuple(

@@ -1,4 +1,4 @@
-"""Which network of a sweep is exported."""
+"""Choose the network of a sweep that is exported."""
 
 from dataclasses import dataclass
 
@@ -12,29 +12,31 @@ from tune_app.results.tables.trial_table import ranked_rows, table_budgets, tria
 
 @dataclass(frozen=True)
 class ExportChoice:
-    """A trial to export, and how it was come by."""
+    """A trial to export, and how it was chosen."""
 
     sweep: SweepRecord
     trial: TrialRecord
-    searched: int  # search trials of the sweep, which it was chosen from
+    searched: int  # number of search trials that it was chosen from
     winner: WinnerRow | None = None  # of a final trial: the row of its replicates
 
     @property
     def is_first_seed(self) -> bool:
-        """Whether it is the replicate that was settled on before any was tested."""
+        """Whether it is the replicate with the first seed, which no test result influenced."""
         return self.winner is not None and self.winner.first_seed_trial == self.trial.trial_id
 
 
 def pick_trial(
     store: Store, sweep: SweepRecord, *, budget: int | None = None, trial_id: str | None = None
 ) -> ExportChoice:
-    """Return the trial of that id, else the one to use of those that fit `budget`.
+    """Return the trial with that id, or else the best choice among those that fit `budget`.
 
-    After the final stage that is the first seed's of the winner, see `choose_export`, which need
-    not be the one that tested best; without it, the best trial of the search.
+    After a final stage this is the winner's replicate with the first seed (see `choose_export`),
+    which is not always the replicate with the best test result. Without a final stage it is the
+    best trial of the search.
 
     Raises:
-        UnknownTrialError, ExportError: There is none, or which one is meant is not said.
+        UnknownTrialError: The sweep has no trial with that id.
+        ExportError: No trial fits, or the sweep has several budgets and none was chosen.
     """
     searched = sum(trial.stage == "search" for trial in store.trials(sweep.name))
     if trial_id is not None:

@@ -1,7 +1,8 @@
-"""What the files of an export say: the configuration, the numbers, the preprocessing."""
+"""The contents of an export's files: configuration, metrics and preprocessing."""
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,9 @@ LONGEST_NAME = 64
 
 
 def to_search_file(choice: ExportChoice) -> SweepConfig:
-    """Return the search file that trains this one configuration, and says where it comes from.
+    """Return a search file that trains only this configuration and names the trial it is from.
 
-    That of a final trial has the final stage of one winner too.
+    For a trial of the final stage, the file has a final stage with one winner.
     """
     sweep, trial = choice.sweep, choice.trial
     config = sweep.sweep_config
@@ -59,9 +60,9 @@ def to_search_file(choice: ExportChoice) -> SweepConfig:
 
 
 def _read_parameters(model: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is read of a trial's configuration: a search file may hold no more.
+    """Return the parameters of a trial that have an effect; a search file must not hold others.
 
-    Momentum is not beside adam, nor the number of layers where widths are listed.
+    Momentum has no effect with adam, for example, nor the number of layers with listed widths.
     """
     fields = parameter_fields(model)
     kind = NETWORK_KINDS.get(model)
@@ -81,8 +82,29 @@ def _read_parameters(model: str, config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def to_metrics(choice: ExportChoice, digest: str) -> dict[str, Any]:
-    """Return what was recorded of a trial, and what it was recorded with; for metrics.json."""
+@dataclass(frozen=True)
+class ProgramFile:
+    """A file with a whole network, such as network.onnx."""
+
+    sha256: str
+    largest_difference: float  # of its outputs from PyTorch's, on random inputs
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """The numbers that are measured while an export is written. Fields are keys of metrics.json."""
+
+    macro_f1: float | None
+    inference_seconds: Mapping[str, float]  # per example, by batch size
+    inference_processor: str
+    files: Mapping[str, ProgramFile]  # by name
+
+
+def to_metrics(choice: ExportChoice, digest: str, measured: Measurements) -> dict[str, Any]:
+    """Return the contents of metrics.json: a trial's results and how it was trained.
+
+    `digest` is that of its weights.
+    """
     sweep, trial = choice.sweep, choice.trial
     config = sweep.sweep_config
     on_gpu = bool(sweep.hardware.get("gpus")) and config.resources.gpus_per_trial != 0
@@ -110,11 +132,11 @@ def to_metrics(choice: ExportChoice, digest: str) -> dict[str, Any]:
         winner = choice.winner.to_json()
         metrics |= {name: winner[name] for name in ("test_mean", "test_std", "test_ci95", "seeds")}
         metrics["is_first_seed"] = choice.is_first_seed
-    return metrics
+    return metrics | asdict(measured)
 
 
 def recorded_macro_f1(store: Store, trial: TrialRecord) -> float | None:
-    """Return the macro-F1 of a final trial on the test split; None of a search or a regression."""
+    """Return the macro-F1 of a final trial on the test split; None for other trials."""
     path = store.kept_folder(trial) / TEST_FILE
     if trial.stage != "final" or not path.exists():
         return None
@@ -125,24 +147,24 @@ def recorded_macro_f1(store: Store, trial: TrialRecord) -> float | None:
 
 
 def input_dtype(sweep: SweepRecord) -> str:
-    """Return how the data set of a sweep holds its inputs: "uint8" or "float32".
+    """Return the type of the inputs in the data set of a sweep: "uint8" or "float32".
 
     Raises:
-        ExportError: It was not recorded, and is not clear from the set's name.
+        ExportError: The type was not recorded and does not follow from the data set.
     """
     recorded = sweep.resolved.input_dtype
-    if not recorded:  # by a version that did not
+    if not recorded:  # by an early version
         if sweep.dataset == "arrays":
             raise ExportError(
-                f"the record of sweep '{sweep.name}' is of an early version, which did not note "
-                "whether its inputs are bytes: run it anew"
+                f"the record of sweep '{sweep.name}' was written by an early version of tune-app, "
+                "which did not record the type of the inputs: run the sweep again"
             )
         return "uint8" if len(sweep.resolved.input_shape) == 3 else "float32"
     return recorded
 
 
 def to_notes(origin: ExportedNetwork, dtype: str, config: str) -> dict[str, str]:
-    """Return what a file of a network says about it, as texts; lists are JSON.
+    """Return the metadata that network files contain, as texts; lists are written as JSON.
 
     `config` is the text of config.yaml, from which the network can be built.
     """
@@ -159,11 +181,12 @@ def to_notes(origin: ExportedNetwork, dtype: str, config: str) -> dict[str, str]
 
 
 def write_preprocessing(path: Path, origin: ExportedNetwork, dtype: str) -> None:
-    """Write the constants and class names: (x - mean) / std for each channel or feature.
+    """Write the constants of the normalisation and the class names.
 
-    Bytes are divided by 255 first. The arrays are those of `to_notes`, `classes` texts.
+    Networks take (x - mean) / std for each channel or feature; bytes are divided by 255 first. The
+    arrays have the names of `to_notes`.
     """
-    arrays: Mapping[str, Any] = {
+    arrays: Mapping[str, Any] = {  # np.savez takes arrays and its options by keyword
         "mean": np.array(origin.mean),
         "std": np.array(origin.std),
         "classes": np.array(origin.classes, dtype=np.str_),

@@ -1,9 +1,9 @@
-"""A network for each budget of a sweep: folders of exports, and an index of them."""
+"""Export a network for each budget of a sweep, with an index of the folders."""
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
 
 from tune_app.config.budget import budget_key, format_budget
 from tune_app.errors import ExportError, StorageError
@@ -12,51 +12,59 @@ from tune_app.report.export.export_choice import ExportChoice, pick_trial
 from tune_app.report.export.exported import CARD_FILE, METRICS_FILE
 from tune_app.report.export.model_card import markdown_table
 from tune_app.report.export.trial_export import write_export
-from tune_app.results.store import Store
+from tune_app.results.store import Store, SweepRecord
 from tune_app.results.tables.trial_table import table_budgets
 
 INDEX_FILE = "index.json"
 
 
-def export_budgets(
-    store: Store,
-    sweep: str,
-    directory: Path,
-    budgets: Sequence[int] = (),
-    formats: Collection[str] = ("pt",),
-    *,
-    on_left_out: Callable[[str], None] = lambda why: None,
+def pick_networks(
+    store: Store, sweep: SweepRecord, budgets: Sequence[int] = ()
 ) -> dict[str, ExportChoice]:
-    """Write a network for each budget to a folder of `directory`, and an index of all in it.
+    """Return the network to export for each budget, by the name of its folder.
 
-    Without `budgets` they are the sweep's own, but for those that no ranked trial fits. The
-    folders are named as people write budgets, 20k; that of a sweep without any is "all". The
-    index, README.md and index.json, lists every export there is in `directory`, earlier ones
-    too. Returns the choices by folder.
+    Without `budgets`, these are the budgets of the sweep that any ranked trial fits. Folders have
+    the names that people give to budgets, such as 20k; without budgets there is one, "all".
 
     Raises:
-        UnknownSweepError: There is none of that name.
-        ExportError: As `pick_trial`, before anything is written.
-        ExportError, StorageError: As `write_export`, when the folders before it are written.
+        ExportError: No trial fits one of `budgets`, or no trial of the sweep is ranked.
     """
-    record = store.get_sweep(sweep)
-    _check_directory(directory)
     choices, refusals = {}, []
-    for limit in budgets or table_budgets(record):
+    for limit in budgets or table_budgets(sweep):
         try:
-            choices[budget_folder(limit)] = pick_trial(store, record, budget=limit)
+            choices[budget_folder(limit)] = pick_trial(store, sweep, budget=limit)
         except ExportError as error:
             refusals.append(error)
     if refusals and (budgets or not choices):
         raise refusals[0]
-    for name, choice in choices.items():
-        write_export(store, choice, directory / name, formats, on_left_out=on_left_out)
-    _write_index(directory, sweep)
     return choices
 
 
+def write_exports(
+    store: Store,
+    choices: Mapping[str, ExportChoice],
+    directory: Path,
+    formats: Collection[str] = ("pt",),
+    *,
+    on_left_out: Callable[[str], None] = lambda why: None,
+) -> None:
+    """Write each network of `pick_networks` to its folder in `directory`, and an index.
+
+    The index, README.md and index.json, lists all exports in `directory`, including earlier ones.
+
+    Raises:
+        ExportError: `directory` contains other files; nothing was written.
+        ExportError, StorageError: As `write_export`; exports of earlier folders were written.
+    """
+    _check_directory(directory)
+    for name, choice in choices.items():
+        write_export(store, choice, directory / name, formats, on_left_out=on_left_out)
+    (sweep,) = {choice.sweep.name for choice in choices.values()}
+    _write_index(directory, sweep)
+
+
 def exports_in(directory: Path) -> list[Path]:
-    """Return the exports that the index in `directory` lists; without an index, `directory`."""
+    """Return the folders that the index in `directory` lists; without an index, `directory`."""
     try:
         listed = json.loads((directory / INDEX_FILE).read_text(encoding="utf-8"))["networks"]
         return [directory / network["folder"] for network in listed]
@@ -72,7 +80,7 @@ def budget_folder(limit: int | None) -> str:
 
 
 def _check_directory(directory: Path) -> None:
-    """Raise unless the folder is free, or holds an earlier index."""
+    """Raise unless the folder is missing, is empty or holds an earlier index."""
     if directory.exists() and not directory.is_dir():
         raise ExportError(f"{directory} is a file", hint=hint("another_folder"))
     taken = directory.is_dir() and any(directory.iterdir())
@@ -83,8 +91,8 @@ def _check_directory(directory: Path) -> None:
 def _write_index(directory: Path, sweep: str) -> None:
     try:
         paths = sorted(directory.glob(f"*/{METRICS_FILE}"))
-        networks = sorted(map(_entry, paths), key=lambda network: network["weights"])
-        index = {"sweep": sweep, "networks": networks}
+        networks = sorted(map(_read_entry, paths), key=lambda network: network.weights)
+        index = {"sweep": sweep, "networks": [asdict(network) for network in networks]}
         text = json.dumps(index, indent=2, allow_nan=False)
         (directory / INDEX_FILE).write_text(f"{text}\n", encoding="utf-8")
         (directory / CARD_FILE).write_text(_to_markdown(sweep, networks), encoding="utf-8")
@@ -92,47 +100,70 @@ def _write_index(directory: Path, sweep: str) -> None:
         raise StorageError(f"cannot write the index of {directory}: {error}") from error
 
 
-def _entry(path: Path) -> dict[str, Any]:
+@dataclass(frozen=True)
+class IndexEntry:
+    """An export in the index. The fields are the keys of index.json, most of metrics.json too."""
+
+    folder: str
+    sweep: str
+    trial_id: str
+    stage: str
+    source: str | None
+    weights: int
+    macs: int
+    split: str
+    val_accuracy: float | None
+    val_loss: float | None
+    test_accuracy: float | None
+    test_loss: float | None
+    test_mean: float | None
+    test_std: float | None
+    test_ci95: tuple[float, float] | None
+    seeds: int | None
+    files: list[str]
+
+    @property
+    def score(self) -> tuple[str, float]:
+        """The name and the value of the accuracy of this network, or of its loss."""
+        short = "val" if self.split == "validation" else "test"
+        for metric in (f"{short}_accuracy", f"{short}_loss"):
+            value: float | None = getattr(self, metric)
+            if value is not None:
+                return f"{self.split} {metric.removeprefix(f'{short}_')}", value
+        raise ValueError(f"the export of trial {self.trial_id} has no {self.split} result")
+
+
+def _read_entry(path: Path) -> IndexEntry:
     metrics = json.loads(path.read_text(encoding="utf-8"))
-    names = (
-        *("sweep", "trial_id", "stage", "source", "weights", "macs", "split"),
-        *("val_accuracy", "val_loss", "test_accuracy", "test_loss"),
-        *("test_mean", "test_std", "test_ci95", "seeds"),
-    )
-    return {
-        "folder": path.parent.name,
-        **{name: metrics.get(name) for name in names},
-        "files": sorted(other.name for other in path.parent.iterdir()),
-    }
+    values = {field.name: metrics.get(field.name) for field in fields(IndexEntry)}
+    files = sorted(other.name for other in path.parent.iterdir())
+    return IndexEntry(**values | {"folder": path.parent.name, "files": files})
 
 
-def _to_markdown(sweep: str, networks: Sequence[Mapping[str, Any]]) -> str:
+def _to_markdown(sweep: str, networks: Sequence[IndexEntry]) -> str:
     rows = [
         (
-            f"[{network['folder']}]({network['folder']}/{CARD_FILE})",
-            network["trial_id"],
-            network["weights"],
-            network["macs"],
+            f"[{network.folder}]({network.folder}/{CARD_FILE})",
+            network.trial_id,
+            network.weights,
+            network.macs,
             _measured(network),
         )
         for network in networks
     ]
-    heads = ("budget", "trial", "weights", "multiply-adds", "measured")
+    headings = ("budget", "trial", "weights", "multiply-adds", "result")
     return f"""\
 # Networks of {sweep}
 
-{markdown_table(heads, rows)}
+{markdown_table(headings, rows)}
 
-Each folder has a model card, README.md. index.json holds this table and the files in each.
+Each folder has a model card, README.md. index.json has the same table and lists all files.
 """
 
 
-def _measured(network: Mapping[str, Any]) -> str:
-    if network["split"] == "validation":
-        metric = "val_loss" if network["val_accuracy"] is None else "val_accuracy"
-        return f"validation {metric.removeprefix('val_')} {network[metric]:.4f}"
-    metric = "test_loss" if network["test_accuracy"] is None else "test_accuracy"
-    measured = f"{metric.replace('_', ' ')} {network[metric]:.4f}"
-    if network["test_mean"] is None:
+def _measured(network: IndexEntry) -> str:
+    name, value = network.score
+    measured = f"{name} {value:.4f}"
+    if network.split == "validation" or network.test_mean is None:
         return measured
-    return f"{measured}; mean of {network['seeds']} seeds {network['test_mean']:.4f}"
+    return f"{measured}; mean of {network.seeds} seeds {network.test_mean:.4f}"

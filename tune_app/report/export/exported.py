@@ -1,4 +1,4 @@
-"""An exported network, read back: its files, and the network ready for use."""
+"""Load an exported network. The names of an export's files are defined here."""
 
 import hashlib
 import json
@@ -38,15 +38,15 @@ CARD_FILE = "README.md"
 
 @dataclass(frozen=True)
 class LoadedExport:
-    """A network on the CPU in evaluation mode, and what was recorded of it.
+    """A network on the CPU in evaluation mode, with its configuration and recorded metrics.
 
-    Called with inputs as the data set holds them, it normalises these and returns the outputs:
-    one for each class, before a softmax, or the predicted value.
+    Call it with inputs as they are in the data set: it normalises them and returns the outputs,
+    which are one logit for each class (before the softmax), or the predicted value.
     """
 
     network: nn.Module
     config: SweepConfig
-    settings: Mapping[str, Any]  # what it was built and trained with, complete
+    settings: Mapping[str, Any]  # every parameter of the network and its training
     origin: ExportedNetwork
     metrics: Mapping[str, Any]
 
@@ -64,31 +64,31 @@ class LoadedExport:
 def load_export(
     directory: str | Path, weights_file: str = WEIGHTS_FILE, *, model: Function | None = None
 ) -> LoadedExport:
-    """Return the network that `tune-app export` wrote to `directory`.
+    """Return the network of the export in `directory`.
 
-    Its weights are those of `weights_file`: weights.pt, or weights.safetensors. Where config.yaml
-    names a function as its model, that is run, from the file in `code/` of the export and from
-    nowhere else: load such an export only from whom you would run a program from. `model` is
-    called in its place.
+    Its weights are read from `weights_file`: weights.pt or weights.safetensors. If config.yaml
+    names user code as its model, the function in the folder `code/` of the export is run, so load
+    such an export only from people whose programs you would run. A function that you pass as
+    `model` is called instead.
 
     Raises:
-        ExportError: It is no export, or its files do not fit each other.
-        SweepFileError: Its config.yaml is wrong.
-        FunctionError: The function that it names is not there.
+        ExportError: The folder holds no export, or its files do not belong together.
+        SweepFileError: Its config.yaml is not a valid search file.
+        FunctionError: The function that config.yaml names is missing.
     """
     directory = Path(directory)
     names = (CONFIG_FILE, weights_file, METRICS_FILE)
     missing = [name for name in names if not (directory / name).is_file()]
     if missing:
         raise ExportError(
-            f"{directory} is not a whole export: {', '.join(missing)} not found",
+            f"{directory} is not a complete export: {', '.join(missing)} not found",
             hint=hint("write_export", directory=directory),
         )
     config = load_sweep_file(directory / CONFIG_FILE)
     origin = config.exported
     if origin is None:
         raise ExportError(
-            f"{directory / CONFIG_FILE} is a search file, but of no exported network: "
+            f"{directory / CONFIG_FILE} is a search file, but not that of an exported network: "
             "it has no 'exported' section"
         )
     metrics = _load_metrics(directory / METRICS_FILE)
@@ -103,12 +103,12 @@ def load_export(
 
 
 def build_exported(config: SweepConfig, model: Model, source: str) -> tuple[TrialConfig, nn.Module]:
-    """Return the settings of an export's only configuration, and its network, not yet trained.
+    """Return the settings of an export's only configuration, and its untrained network.
 
-    `model` is what `config` names, loaded.
+    `model` is the loaded model that `config` names.
 
     Raises:
-        ExportError: There is no such network; the text names `source`.
+        ExportError: The network cannot be built; the message names `source`.
     """
     origin = config.exported
     assert origin is not None
@@ -129,7 +129,7 @@ def _load_metrics(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise ExportError(f"{path} cannot be read: {error}") from error
     if not isinstance(metrics, dict):
-        raise ExportError(f"{path} holds no object")
+        raise ExportError(f"{path} does not hold a JSON object")
     return metrics
 
 
@@ -139,7 +139,7 @@ def _load_into(network: nn.Module, path: Path) -> None:
             weights = load_file(path)
         else:
             weights = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # whatever torch makes of a damaged file
+    except Exception as error:  # torch raises errors of many kinds for damaged files
         raise ExportError(f"{path} cannot be read as a state dict: {error}") from error
     try:
         network.load_state_dict(weights)

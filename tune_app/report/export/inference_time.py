@@ -1,4 +1,4 @@
-"""How long a network takes for an answer."""
+"""Measure the inference time of a network."""
 
 import statistics
 import time
@@ -14,10 +14,10 @@ MOST_RUNS = 1000
 
 
 def inference_seconds(network: NormalizedNetwork) -> dict[str, float]:
-    """Return the seconds per example, for each size of BATCHES, on one thread of this CPU.
+    """Return the seconds per example for each batch size in BATCHES, on one thread of this CPU.
 
-    Each is the median of at least 5 runs, as many as 0.2 s hold, after one that is not counted.
-    The network is on the CPU in evaluation mode.
+    Each is the median over the runs that fit into 0.2 s, at least 5, after one warm-up run. The
+    network must be on the CPU in evaluation mode.
     """
     with one_thread():
         return {str(size): _seconds_per_run(network, size) / size for size in BATCHES}

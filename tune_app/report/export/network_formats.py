@@ -1,4 +1,4 @@
-"""A network in files that other programs open: written, held against PyTorch, run again."""
+"""Write a network as ONNX and torch.export programs, check them against PyTorch, and run them."""
 
 import hashlib
 import io
@@ -20,19 +20,19 @@ from tune_app.training.device import full_precision
 
 Run = Callable[[Tensor], Tensor]
 
-# What another runtime's outputs may differ by from PyTorch's, as a share of outputs above 1.
+# The outputs of another runtime may differ from PyTorch's by this, relative to outputs above 1.
 LARGEST_DIFFERENCE = 1e-5
-# The batch is of any size in the files: these are of none that the network was traced with.
+# The programs accept batches of any size. These sizes differ from the one used for tracing (2).
 CHECKED_BATCHES = (1, 5, 64)
 INPUT, OUTPUT, BATCH = "inputs", "outputs", "batch"
 
 
 class UntraceableError(ExportError):
-    """A network, of a function of the user's own, whose computation torch.export cannot follow."""
+    """A network from user code whose computation torch.export cannot trace."""
 
 
 class NormalizedNetwork(nn.Module):
-    """A network that takes inputs as the data set holds them, (N, *input_shape)."""
+    """A network with its normalisation: it takes inputs as in the data set, (N, *input_shape)."""
 
     scale: Tensor
     shift: Tensor
@@ -53,11 +53,11 @@ class NormalizedNetwork(nn.Module):
         return outputs
 
     def zeros(self, count: int) -> Tensor:
-        """Return so many inputs of 0, on the CPU."""
+        """Return `count` inputs of zeros on the CPU."""
         return torch.zeros(count, *self.input_shape, dtype=getattr(torch, self.input_dtype))
 
     def random_inputs(self, count: int, seed: int = 0) -> Tensor:
-        """Return inputs that spread as the data do, on the CPU: any bytes, or normal numbers."""
+        """Return random inputs on the CPU with the spread of the data: bytes, or normal numbers."""
         generator = torch.Generator().manual_seed(seed)
         shape = (count, *self.input_shape)
         if self.input_dtype == "uint8":
@@ -68,15 +68,16 @@ class NormalizedNetwork(nn.Module):
 def write_graphs(
     formats: Collection[str], network: NormalizedNetwork, folder: Path, notes: Mapping[str, str]
 ) -> dict[str, float]:
-    """Write network.pt2 and network.onnx, those of `formats`, and return how far off each is.
+    """Write network.pt2 and network.onnx, if in `formats`, and return the error of each file.
 
-    That is the largest difference of its outputs from PyTorch's, for random inputs in batches
-    of several sizes. `notes` go into the files. The network is on the CPU in evaluation mode.
+    The error is the largest difference between its outputs and PyTorch's for random inputs in
+    batches of several sizes. The files contain `notes`. The network must be on the CPU in
+    evaluation mode.
 
     Raises:
-        UntraceableError: torch.export cannot follow the network; nothing was written.
-        ExportError: A file cannot be written, or is off by more than 1e-5, of outputs above 1
-            as a share. It may have been left behind.
+        UntraceableError: torch.export cannot trace the network; nothing was written.
+        ExportError: A file cannot be written, or its error exceeds 1e-5 (relative to outputs
+            above 1). An incomplete file may remain.
     """
     with one_thread(), _exporting():
         program = _trace(network)
@@ -93,7 +94,7 @@ def write_graphs(
 
 
 def open_pt2(path: Path, threads: int) -> Run:
-    """Return what runs the program in `path` on the CPU, with as many threads as torch has."""
+    """Return a function that runs the program in `path` on the CPU, with torch's threads."""
     module = torch.export.load(path).module()
 
     def run(inputs: Tensor) -> Tensor:
@@ -105,7 +106,7 @@ def open_pt2(path: Path, threads: int) -> Run:
 
 
 def open_onnx(path: Path, threads: int) -> Run:
-    """Return what runs the model in `path` on the CPU with so many threads."""
+    """Return a function that runs the model in `path` on the CPU with that many threads."""
     import onnxruntime  # type: ignore[import-untyped]
 
     options = onnxruntime.SessionOptions()
@@ -119,7 +120,7 @@ def open_onnx(path: Path, threads: int) -> Run:
     return run
 
 
-# The files that hold a whole network, its normalisation too.
+# The files that hold a whole network, including its normalisation.
 OPENERS: dict[str, Callable[[Path, int], Run]] = {PT2_FILE: open_pt2, ONNX_FILE: open_onnx}
 
 
@@ -130,9 +131,9 @@ def file_digest(path: Path) -> str:
 
 
 def _trace(network: NormalizedNetwork) -> torch.export.ExportedProgram:
-    # A batch of 1 would be taken for a fixed size.
+    # Traced with a batch of 2: torch.export would take a batch of 1 for a fixed size.
     batch = torch.export.Dim(BATCH, min=1)
-    # What it cannot follow it logs and prints too, the whole graph with it.
+    # Where tracing fails, torch also logs and prints the whole graph; our message is enough.
     logger = logging.getLogger("torch.fx.experimental.symbolic_shapes")
     before, logger.disabled = logger.disabled, True
     try:
@@ -140,17 +141,17 @@ def _trace(network: NormalizedNetwork) -> torch.export.ExportedProgram:
             program = torch.export.export(
                 network, (network.zeros(2),), dynamic_shapes=({0: batch},)
             )
-    except Exception as error:  # of many kinds, private ones too
+    except Exception as error:  # torch raises errors of many kinds, some of them private
         said = next((line.strip() for line in str(error).splitlines() if line.strip()), "no reason")
         raise UntraceableError(
             "torch.export cannot trace the network, which predict.py, network.pt2 and network.onnx "
-            f"need ({type(error).__name__}: {said}). Where its forward decides by the values it is "
-            "given, as in `if x.sum() > 0`, torch.where and torch.cond can be traced"
+            f"need ({type(error).__name__}: {said}). If its forward branches on the values of its "
+            "inputs, as in `if x.sum() > 0`, use torch.where or torch.cond instead"
         ) from error
     finally:
         logger.disabled = before
     for node in program.graph.nodes:
-        node.meta.pop("stack_trace", None)  # paths of this machine, which the files would name
+        node.meta.pop("stack_trace", None)  # the files must not contain paths of this machine
     return program
 
 
@@ -172,7 +173,7 @@ def _write_onnx(
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Let torch use one thread: more cost a small network more than they help."""
+    """Let torch use one thread: with more, a small network is slower."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -188,7 +189,7 @@ def _exporting() -> Iterator[None]:
             yield
     except (OSError, TuneAppError):
         raise
-    except Exception as error:  # whatever the exporters make of what they do not know
+    except Exception as error:  # the exporters raise errors of many kinds
         raise ExportError(f"the network cannot be exported: {error}") from error
 
 
@@ -198,12 +199,12 @@ def _compare(network: NormalizedNetwork, name: str, run: Run) -> float:
         inputs = network.random_inputs(count)
         with torch.inference_mode(), full_precision():
             expected = network(inputs)
-        # Not `max`, which a NaN would pass by.
+        # Written with `not <=`, because a NaN must fail: `NaN > limit` is false.
         difference = float((run(inputs) - expected).abs().max())
         if not difference <= LARGEST_DIFFERENCE * max(1.0, float(expected.abs().max())):
             raise ExportError(
-                f"{name} would differ from PyTorch by {difference:.1e} on random inputs, and "
-                f"{LARGEST_DIFFERENCE:.0e} is allowed: export without it"
+                f"{name} would differ from PyTorch by {difference:.1e} on random inputs, more than "
+                f"the allowed {LARGEST_DIFFERENCE:.0e}: export without it"
             )
         largest = max(largest, difference)
     return largest

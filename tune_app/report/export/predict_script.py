@@ -1,4 +1,4 @@
-"""The predict.py of an export: it runs where tune_app is not installed."""
+"""The script predict.py of an export, which runs without tune_app."""
 
 from tune_app.config.sections import ExportedNetwork
 from tune_app.report.export.exported import ONNX_FILE, PREPROCESSING_FILE, PT2_FILE
@@ -40,7 +40,7 @@ for batch in torch.from_numpy(inputs).split(256):
 
 
 def predict_script(origin: ExportedNetwork, dtype: str, *, onnx: bool) -> str:
-    """Return a script of some ten lines that runs network.onnx, or else network.pt2."""
+    """Return a script of about ten lines that runs network.onnx or, without `onnx`, network.pt2."""
     template, file = (_ONNX, ONNX_FILE) if onnx else (_PT2, PT2_FILE)
     named = bool(origin.classes)
     return template.format(
@@ -51,7 +51,7 @@ def predict_script(origin: ExportedNetwork, dtype: str, *, onnx: bool) -> str:
         classes=f'classes = np.load(Path(__file__).with_name("{PREPROCESSING_FILE}"))["classes"]\n'
         if named
         else "",
-        # Bytes must be bytes: numbers from 0 to 1 would all become 0.
+        # Only floats are converted: a cast to bytes would turn all numbers from 0 to 1 into 0.
         cast='.astype("float32")' if dtype == "float32" else "",
         answer="classes[outputs.argmax(1)]" if named else "outputs[:, 0]",
     )

@@ -1,9 +1,9 @@
-"""A sweep for TensorBoard: a run for each trial, with its curves and its parameters."""
+"""Write a sweep for TensorBoard: a run for each trial, with its curves and parameters."""
 
 from pathlib import Path
-from typing import Any
 
 from tune_app.errors import ExportError
+from tune_app.hints import hint
 from tune_app.results.store import EpochRecord, Store, TrialRecord
 from tune_app.results.tables.layout import value_text
 from tune_app.results.tables.trial_table import built_parameters
@@ -15,18 +15,18 @@ _BEST = ("val_accuracy", "val_loss", "test_accuracy", "test_loss", "weights", "e
 
 
 def export_tensorboard(store: Store, sweep: str, to: Path) -> int:
-    """Write a folder for each trial of a sweep below `to`, and return how many.
+    """Write a folder for each trial of a sweep below `to`, and return their number.
 
-    The scalars are those of each epoch, at the times they were measured; the HParams page has
-    what was drawn for each trial, and the metrics of its best epoch.
+    Scalars have the values and times of every epoch; the HParams page shows each trial's
+    parameters and the metrics of its best epoch.
 
     Raises:
-        ExportError: `to` holds something already, or cannot be written.
+        ExportError: `to` is not an empty folder, or cannot be written.
         UnknownSweepError: There is no such sweep.
     """
     record = store.get_sweep(sweep)
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
-        raise ExportError(f"{to} is there already: name a new folder")
+        raise ExportError(f"{to} is not an empty folder", hint=hint("another_folder"))
     epochs: dict[str, list[EpochRecord]] = {}
     for epoch in store.all_epochs(sweep):
         epochs.setdefault(epoch.trial_id, []).append(epoch)
@@ -64,8 +64,8 @@ def _write_trial(trial: TrialRecord, epochs: list[EpochRecord], folder: Path) ->
                     writer.add_scalar(name, value, epoch.epoch, walltime=at)
 
 
-def _parameters(trial: TrialRecord) -> dict[str, Any]:
-    """Return what was drawn as TensorBoard takes it: numbers, truth values and texts."""
+def _parameters(trial: TrialRecord) -> dict[str, bool | int | float | str]:
+    """Return a trial's parameters in types that TensorBoard accepts: numbers, booleans, texts."""
     drawn = {"budget": trial.budget, **built_parameters(trial)}
     return {
         name: value if isinstance(value, bool | int | float | str) else value_text(value)

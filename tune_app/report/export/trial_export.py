@@ -1,4 +1,4 @@
-"""A trial of a sweep as a folder: its network, how it came about, and what was measured."""
+"""Write a trial as an export: a folder with its network, configuration, metrics and model card."""
 
 import json
 import shutil
@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import save
@@ -18,8 +17,10 @@ from tune_app.config.user_functions import code_folder
 from tune_app.errors import ExportError, StorageError
 from tune_app.hints import hint
 from tune_app.models.network import plan_network
-from tune_app.report.export.export_choice import ExportChoice, pick_trial
+from tune_app.report.export.export_choice import ExportChoice
 from tune_app.report.export.export_contents import (
+    Measurements,
+    ProgramFile,
     input_dtype,
     recorded_macro_f1,
     to_metrics,
@@ -56,27 +57,6 @@ from tune_app.training.device import processor_name
 FORMATS = ("pt", "safetensors", "onnx", "pt2")
 
 
-def export_trial(
-    store: Store,
-    sweep: str,
-    directory: Path,
-    *,
-    budget: int | None = None,
-    trial_id: str | None = None,
-    formats: Collection[str] = ("pt",),
-    on_left_out: Callable[[str], None] = lambda why: None,
-) -> TrialRecord:
-    """Write the network that `pick_trial` picks to `directory` and return its trial.
-
-    Raises:
-        UnknownSweepError: There is none of that name.
-        UnknownTrialError, ExportError, StorageError: As `pick_trial` and `write_export`.
-    """
-    choice = pick_trial(store, store.get_sweep(sweep), budget=budget, trial_id=trial_id)
-    write_export(store, choice, directory, formats, on_left_out=on_left_out)
-    return choice.trial
-
-
 def write_export(
     store: Store,
     choice: ExportChoice,
@@ -87,25 +67,26 @@ def write_export(
 ) -> list[str]:
     """Write a trial's network to `directory` and return the names of the files.
 
-    They are config.yaml, a search file with this one configuration; weights.pt, a plain state
+    The files are config.yaml, a search file with this one configuration; weights.pt, a plain state
     dict; preprocessing.npz; metrics.json; README.md, a model card; and predict.py, which needs
-    network.onnx or network.pt2: without "onnx" among `formats`, the latter is always written. The
-    files of a sweep's own functions are in code/. The files of an earlier export are replaced.
+    network.onnx or network.pt2: without "onnx" among `formats`, network.pt2 is always written.
+    User code is copied to code/. The files of an earlier export are replaced.
 
-    A network of one's own that torch.export cannot trace goes without network.pt2 and predict.py
-    where no format asks for a program; `on_left_out` is told why.
+    If torch.export cannot trace a network from user code and `formats` contains no program,
+    network.pt2 and predict.py are left out and `on_left_out` is called with the reason.
 
     Raises:
-        ExportError: Its weights are gone, or the folder is taken, or a format that it cannot be
-            written in: it would differ from PyTorch by more than 1e-5. Nothing was written then.
-        StorageError: It cannot be written.
-        FunctionError: The function that builds the network is not there any more.
+        ExportError: The trial has no weights, the folder contains other files, or a format cannot
+            be written because its outputs would differ from PyTorch's by more than 1e-5. In all
+            these cases nothing is written.
+        StorageError: The files cannot be written.
+        FunctionError: The function that builds the network is missing.
     """
     weights = _best_weights(store, choice.trial)
     config = to_search_file(choice)
     text = dump_sweep(config)
     if parse_sweep(text, source=CONFIG_FILE) != config:
-        raise AssertionError(f"{CONFIG_FILE} would not read back as it was written")
+        raise AssertionError(f"{CONFIG_FILE} would differ when it is read again")
     origin = config.exported
     assert origin is not None
     dtype = input_dtype(choice.sweep)
@@ -118,7 +99,7 @@ def write_export(
     with _beside(directory) as folder:
         torch.save(weights, folder / WEIGHTS_FILE)
         if "safetensors" in formats:
-            # Not `save_file`, which lets nobody but its owner read the file.
+            # `save_file` of safetensors would make a file that only its owner can read.
             (folder / SAFETENSORS_FILE).write_bytes(save(weights, metadata=notes))
         differences: dict[str, float] = {}
         asked = {"onnx", "pt2"} & set(formats)
@@ -126,20 +107,21 @@ def write_export(
             differences = write_graphs(asked or {"pt2"}, whole, folder, notes)
         except UntraceableError as error:
             if asked:
-                named = " and ".join(sorted(asked))
+                formats_text = " and ".join(sorted(asked))
                 raise ExportError(
-                    f"{error}. Without {named} its weights can be exported"
+                    f"{error}. Without {formats_text} its weights can be exported"
                 ) from error
-            on_left_out(f"{error}. The weights and everything else are there")
-        metrics = to_metrics(choice, weights_digest(weights)) | {
-            "macro_f1": recorded_macro_f1(store, choice.trial),
-            "inference_seconds": inference_seconds(whole),
-            "inference_processor": processor_name(),
-            "files": {
-                name: {"sha256": file_digest(folder / name), "largest_difference": difference}
+            on_left_out(f"{error}. All other files, including the weights, are written")
+        measured = Measurements(
+            macro_f1=recorded_macro_f1(store, choice.trial),
+            inference_seconds=inference_seconds(whole),
+            inference_processor=processor_name(),
+            files={
+                name: ProgramFile(file_digest(folder / name), difference)
                 for name, difference in differences.items()
             },
-        }
+        )
+        metrics = to_metrics(choice, weights_digest(weights), measured)
         (folder / CONFIG_FILE).write_text(text, encoding="utf-8")
         (folder / METRICS_FILE).write_text(_to_json(metrics), encoding="utf-8")
         if (kept := code_folder(store.sweep_folder(choice.sweep.name))).is_dir():
@@ -151,20 +133,20 @@ def write_export(
         names = sorted({path.name for path in folder.iterdir()} | {CARD_FILE})
         built = TrialConfig.from_json(config.model, choice.trial.config)
         plan = plan_network(model, built, origin.input_shape, origin.outputs)
-        card = model_card(choice, config, plan, metrics, names)
+        card = model_card(choice, config, plan, measured, names)
         (folder / CARD_FILE).write_text(card, encoding="utf-8")
     return names
 
 
-def _to_json(value: Any) -> str:
+def _to_json(value: object) -> str:
     return f"{json.dumps(value, indent=2, allow_nan=False)}\n"
 
 
 @contextmanager
 def _beside(directory: Path) -> Iterator[Path]:
-    """Give a folder whose files move to `directory` when all are written.
+    """Yield a temporary folder whose files move to `directory` when all are written.
 
-    So an export is there as a whole or not at all, and holds no network of an earlier one.
+    Thus an export is either complete or missing, and contains no network of an earlier export.
     """
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
@@ -187,31 +169,32 @@ def _best_weights(store: Store, trial: TrialRecord) -> dict[str, Tensor]:
     """Return the weights of a trial's best epoch.
 
     Raises:
-        ExportError: There are none, or they are of another epoch.
+        ExportError: The weights are missing or belong to another epoch.
     """
     which = f"trial {trial.trial_id} of sweep '{trial.sweep}'"
     another = hint("choose_trial", sweep=trial.sweep)
     if trial.status.is_under_way:
-        raise ExportError(f"{which} is {trial.status}: wait for its end", hint=another)
+        raise ExportError(f"{which} is {trial.status}: wait until it ends", hint=another)
     if trial.best_epoch is None:
-        raise ExportError(f"{which} {trial.status} before it had any weights to keep", hint=another)
+        raise ExportError(f"{which} {trial.status} before any weights were saved", hint=another)
     path = store.checkpoint_path(trial)
     if path is None:
         raise ExportError(f"the weights of {which} were pruned", hint=another)
     if not path.exists():
-        raise ExportError(f"the weights of {which} are gone from {path}", hint=another)
+        raise ExportError(f"the weights of {which} are missing from {path}", hint=another)
     weights, meta = load_weights(path)
     if meta["epoch"] != trial.best_epoch:
         raise ExportError(
-            f"the weights of {which} are of epoch {meta['epoch']}, which was not recorded: the "
-            "sweep was interrupted",
+            f"the weights of {which} are from epoch {meta['epoch']}, which was not recorded "
+            "because "
+            "the sweep was interrupted",
             hint=hint("finish_trial", sweep=trial.sweep),
         )
     return weights
 
 
 def _check_directory(directory: Path) -> None:
-    """Raise unless the folder is free, or holds an earlier export."""
+    """Raise unless the folder is missing, is empty or holds an earlier export."""
     if not directory.exists() and not directory.is_symlink():
         return
     if not directory.is_dir():

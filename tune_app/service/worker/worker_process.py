@@ -131,16 +131,17 @@ class Worker:
     ) -> dict[str, str]:
         """Write the files of a network, or of one for each budget, into a zip; return where."""
         from tune_app.report.export.export_choice import pick_trial
-        from tune_app.report.export.export_index import export_budgets
+        from tune_app.report.export.export_index import pick_networks, write_exports
         from tune_app.report.export.trial_export import write_export
 
+        record = self.store.get_sweep(sweep)
         if budget == "all":
+            choices = pick_networks(self.store, record)
             return self._zip(
                 f"{sweep}-networks",
-                lambda root: export_budgets(self.store, sweep, root, formats=formats),
+                lambda root: write_exports(self.store, choices, root, formats),
             )
         limit = None if budget is None else parse_budget(budget)
-        record = self.store.get_sweep(sweep)
         choice = pick_trial(self.store, record, budget=limit, trial_id=trial)
         return self._zip(
             f"{sweep}-{choice.trial.trial_id}",
