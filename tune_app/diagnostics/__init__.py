@@ -1,4 +1,4 @@
-"""Looking into trained networks: numbers as DataFrames, and the figures beside them.
+"""Diagnose trained networks: numbers as DataFrames, findings in sentences, and figures.
 
 In a notebook:
 

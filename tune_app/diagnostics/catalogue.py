@@ -1,4 +1,4 @@
-"""The diagnostics of several trials, by the name that the command line has for each."""
+"""All diagnostics of trials by name."""
 
 from collections.abc import Callable, Mapping
 
@@ -12,7 +12,7 @@ from tune_app.diagnostics.studies.random_labels import diagnose_random_labels
 from tune_app.diagnostics.studies.sensitivity import diagnose_sensitivity
 from tune_app.diagnostics.studies.weight_paths import diagnose_paths
 
-# Each takes a list of subjects, and its own options by keyword.
+# Each takes a list of subjects, and its options by keyword.
 DIAGNOSTICS: Mapping[str, Callable[..., Diagnosis]] = {
     "paths": diagnose_paths,
     "gradients": diagnose_gradients,

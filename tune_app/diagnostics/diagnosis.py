@@ -1,4 +1,4 @@
-"""What a diagnostic found: sentences, numbers and figures, and how they are saved."""
+"""The result of a diagnostic: findings, tables and figures, and how to save them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,26 +17,26 @@ from tune_app.results.tables.markup.parts import Code, Grid
 
 TABLE_FORMATS = ("csv", "parquet")
 THEMES = ("light", "dark")
-MOST_ROWS = 40  # of a table within a page
+MOST_ROWS = 40  # longer tables are only in files, not on the page
 
 
 @dataclass(frozen=True, repr=False)
 class Diagnosis:
-    """The answer of a diagnostic: each table is a file of its name, and so is each figure."""
+    """The result of a diagnostic. Tables and figures are saved in files with their names."""
 
     name: str  # file stem
     title: str
-    method: str  # what was computed, from what, and the source of the method
-    findings: tuple[str, ...]  # sentences that the numbers allow
+    method: str  # what was computed from which data, with a reference
+    findings: tuple[str, ...]  # sentences that summarise the numbers
     tables: Mapping[str, pd.DataFrame]
     figures: tuple[ReportFigure, ...]
-    cautions: tuple[str, ...] = field(default=())  # what limits the numbers
+    cautions: tuple[str, ...] = field(default=())  # limits of the numbers
 
     def __repr__(self) -> str:
         return "\n".join([self.title, *(f"- {finding}" for finding in self.findings)])
 
     def _ipython_display_(self) -> None:
-        """Show in a notebook what was found, the figures, and what limits them."""
+        """Show findings, figures and cautions in a notebook."""
         shown: Any = import_module("IPython.display")
         lines = [f"**{self.title}**", self.method, *(f"- {finding}" for finding in self.findings)]
         shown.display(shown.Markdown("\n\n".join(lines)), *self.figures)
@@ -44,7 +44,7 @@ class Diagnosis:
             shown.display(shown.Markdown("\n\n".join(self.cautions)))
 
     def section(self) -> Section:
-        """Return the diagnosis as a section of a report, with those tables that are short."""
+        """Return the diagnosis as a section of a report, with its short tables."""
         blocks: list[Block] = [paragraph(self.method)]
         if self.findings:
             blocks.append(Bullets(tuple(text(finding) for finding in self.findings)))
@@ -63,12 +63,13 @@ def save_diagnosis(
     table_format: str = "csv",
     command: str = "tune-app diagnose",
 ) -> list[Path]:
-    """Write the tables, the figures as SVG and PNG, light and dark, and a page; return the paths.
+    """Write the tables, a Markdown page, and the figures as SVG and PNG in both themes.
 
-    The page names the `command` that it comes from. Files of the same names are replaced.
+    Return the paths, the page first. The page names the `command` that wrote it. Existing files
+    with the same names are replaced.
 
     Raises:
-        TuneAppError: A format that is none of TABLE_FORMATS.
+        TuneAppError: `table_format` is not in TABLE_FORMATS.
         StorageError: A file cannot be written.
     """
     if table_format not in TABLE_FORMATS:
@@ -96,7 +97,7 @@ def save_diagnosis(
 
 
 def _grid(name: str, table: pd.DataFrame) -> Grid:
-    """Return a table, rounded for a reader and without empty columns; its file has all there is."""
+    """Return a table with rounded values and without empty columns, which only its file has."""
     shown = table.dropna(axis=1, how="all")
     columns = [str(column) for column in shown.columns]
     return Grid(

@@ -1,4 +1,4 @@
-"""Examples that a network is measured on."""
+"""The examples on which a network is measured."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from tune_app.training.evaluate import evaluate
 
 @dataclass(frozen=True)
 class SplitExamples:
-    """Inputs and labels, or targets, of one split, as the data set holds them."""
+    """Inputs and labels (or targets) of one split, as they are in the data set."""
 
     split: str  # train, validation, test
     x: Tensor  # (N, ...)
@@ -28,10 +28,10 @@ class SplitExamples:
         return self.y.is_floating_point()
 
     def batches(self, size: int, dtype: torch.dtype) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield normalised inputs and labels, or targets, of `size` examples at most."""
+        """Yield batches of at most `size` examples: normalised inputs, and labels or targets."""
         for x, y in zip(torch.split(self.x, size), torch.split(self.y, size), strict=True):
             yield self.normalize(x).to(dtype), y.to(dtype) if self.is_regression else y
 
     def measure(self, network: nn.Module) -> tuple[float, float | None]:
-        """Return the loss, labels not smoothed, and the accuracy, None for a regression."""
+        """Return the loss without label smoothing, and the accuracy (None for a regression)."""
         return evaluate(network, self.x, self.y, self.normalize, loss=self.loss)

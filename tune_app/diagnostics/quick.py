@@ -1,4 +1,4 @@
-"""What the page of a trial has time for: the record, and one evaluation."""
+"""The figures that take a moment, for the page of a trial: the record and one evaluation."""
 
 from collections.abc import Callable
 
@@ -11,10 +11,11 @@ from tune_app.report.figures.frame import ReportFigure
 
 
 def quick_figures(subject: Subject, *, on_left_out: Callable[[str], None]) -> list[ReportFigure]:
-    """Return a trial's gradient norms by epoch, its calibration and its accuracy by class.
+    """Return figures of a trial's gradient norms by epoch, calibration, and accuracy by class.
 
-    The first is from the record; the others, of classifiers only, are those of `network_claims`,
-    for which the test split is not read. What cannot be made is told to `on_left_out`.
+    The gradient norms come from the record. The other two are for classifiers only and come from
+    `network_claims`, which does not read the test split. `on_left_out` is called with the name
+    and the reason of figures that cannot be drawn.
     """
     figures: list[ReportFigure] = []
     if not subject.is_regression:

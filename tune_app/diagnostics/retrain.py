@@ -1,4 +1,4 @@
-"""A trial trained once more as it was, to look at what its record does not hold."""
+"""Train a trial again in the same way, to measure what its record does not contain."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -27,20 +27,22 @@ def retrain(
     random_labels: bool = False,
     watch: Watch | None = None,
 ) -> list[EpochResult]:
-    """Train a trial again from its seed and return its epochs, as many as it had, or `epochs`.
+    """Train a trial again from its seed for as many epochs as it had, or `epochs`; return these.
 
-    The same bits as then on the same machine and a CPU, if no label is changed. With
-    `random_labels` those of the training and the validation examples are shuffled, each by
-    themselves, as by the search file's `dataset.random_labels`. One that diverges ends there.
+    On the CPU of the same machine the result is identical to the last bit, unless labels are
+    changed. With `random_labels`, the labels of the training and of the validation examples are
+    shuffled separately, like with `dataset.random_labels` in a search file. A training that
+    diverges ends there.
 
     Raises:
-        DiagnosisError: `watch` is given, and a function of the user's own trains.
-        FunctionError: A function that the sweep names is not there any more.
+        DiagnosisError: `watch` is set, but user code trains the network.
+        FunctionError: A function that the sweep names is missing.
     """
     config = subject.config.dataset
     if random_labels:
         config = config.model_copy(update={"random_labels": True})
     data = TrainingData.from_search(subject.bench.data(config), subject.bench.device)
+    # The final stage trains on training and validation examples together.
     if subject.trial.stage == "final":
         data = replace(
             data,
@@ -57,7 +59,7 @@ def retrain(
         torch.manual_seed(trial.seed)
         model = build_network(subject.model, subject.built, shape, outputs).to(subject.bench.device)
         precision = sweep.resolved.precision
-        if (train := _own_training(subject)) is None:
+        if (train := _user_training(subject)) is None:
             on_step = None if watch is None else lambda loss: watch(model, loss)
             running = train_epochs(
                 model, data, subject.built, seed=trial.seed, precision=precision, on_step=on_step
@@ -66,8 +68,8 @@ def retrain(
             running = train(model, data, subject.built, seed=trial.seed, precision=precision)
         else:
             raise DiagnosisError(
-                f"{train.reference} trains trial {subject.name}, and says nothing of its steps; "
-                "what it yields as grad_norm is shown by epoch"
+                f"{train.reference} trains trial {subject.name} and does not report single steps; "
+                "if it yields grad_norm, that is shown by epoch"
             )
         with contextlib.closing(running), contextlib.suppress(DivergedError):
             while len(found) < wanted:
@@ -78,7 +80,7 @@ def retrain(
     return found
 
 
-def _own_training(subject: Subject) -> UserTraining | None:
+def _user_training(subject: Subject) -> UserTraining | None:
     if (reference := subject.config.training) is None:
         return None
     folders = function_folders(subject.bench.store, subject.sweep)
@@ -87,7 +89,7 @@ def _own_training(subject: Subject) -> UserTraining | None:
 
 @contextlib.contextmanager
 def _as_in_training(sweep: SweepRecord, threads: int) -> Iterator[None]:
-    """Compute with the kernels and the threads of the sweep; what was set before comes back."""
+    """Use the kernels and threads of the sweep; restore the previous settings afterwards."""
     kernels, count = BACKENDS.mkldnn.matmul.fp32_precision, torch.get_num_threads()
     with torch.random.fork_rng():
         torch.set_num_threads(threads)

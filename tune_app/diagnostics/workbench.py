@@ -1,4 +1,4 @@
-"""Trials that are looked into: their networks, their examples, and which can be compared."""
+"""The trials to diagnose, with their networks and examples; checks which can be compared."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -37,7 +37,7 @@ WEIGHTS_FILES = "epoch-*.pt"
 
 
 class Workbench:
-    """A store's trials with their networks and data, of which each set is read once."""
+    """Gives access to the trials of a store, their networks and data. Keeps the last data set."""
 
     def __init__(
         self, store: Store, data_root: Path, *, device: torch.device | None = None
@@ -47,9 +47,12 @@ class Workbench:
         self._read: dict[DatasetConfig, SearchData] = {}
 
     def subjects(self, sweep: str, trials: Sequence[str] = ()) -> list["Subject"]:
-        """Return the trials of a sweep that are named: `t0007`, or `OTHER/t0007` of another one.
+        """Return the trials of a sweep with these names: `t0007`, or `OTHER/t0007`.
 
-        With no name, all that trained. Raises UnknownSweepError and UnknownTrialError.
+        Without names, return all trials that trained at least one epoch.
+
+        Raises:
+            UnknownSweepError, UnknownTrialError: A sweep or a trial does not exist.
         """
         record = self.store.get_sweep(sweep)
         if not trials:
@@ -58,12 +61,13 @@ class Workbench:
         found = []
         for name in dict.fromkeys(trials):
             other, slash, trial_id = name.rpartition("/")
-            own = self.store.get_sweep(other) if slash else record
-            found.append(Subject(self, own, self.store.get_trial(own.name, trial_id)))
+            its_sweep = self.store.get_sweep(other) if slash else record
+            trial = self.store.get_trial(its_sweep.name, trial_id)
+            found.append(Subject(self, its_sweep, trial))
         return found
 
     def best(self, sweep: str) -> "Subject":
-        """Return the best trial of a search, of the largest budget where there are some."""
+        """Return the best trial of a search; with budgets, the best for the largest budget."""
         record = self.store.get_sweep(sweep)
         limit = record.budgets[-1] if record.budgets else None
         ranked = ranked_rows(trial_rows(self.store, record), record, limit)
@@ -75,7 +79,7 @@ class Workbench:
         return Subject(self, record, self.store.get_trial(sweep, ranked[0].trial_id))
 
     def data(self, config: DatasetConfig) -> SearchData:
-        """Return the training and validation examples; raises what `load_search_data` raises."""
+        """Return the training and validation examples. Raises the errors of `load_search_data`."""
         if config not in self._read:
             self._read = {config: load_search_data(config, self.data_root)}
         return self._read[config]
@@ -83,7 +87,7 @@ class Workbench:
 
 @dataclass(frozen=True)
 class Subject:
-    """A trial that is looked into."""
+    """A trial to diagnose."""
 
     bench: Workbench
     sweep: SweepRecord
@@ -116,7 +120,7 @@ class Subject:
 
     @cached_property
     def model(self) -> Model:
-        """What builds its networks; raises FunctionError where a function of its own is gone."""
+        """The model of the sweep. Raises FunctionError if its user code is missing."""
         return trial_model(self.bench.store, self.sweep)
 
     @cached_property
@@ -124,10 +128,10 @@ class Subject:
         return trial_plan(self.sweep, self.trial, self.model)
 
     def network(self) -> nn.Module:
-        """Return the trained network, to be evaluated, on the bench's device.
+        """Return the trained network in evaluation mode on the bench's device.
 
         Raises:
-            DiagnosisError: Its weights were not kept.
+            DiagnosisError: Its weights were not saved.
         """
         if self.trial.checkpoint is None:
             raise DiagnosisError(
@@ -137,7 +141,7 @@ class Subject:
         return self._placed(trained_network(self.bench.store, self.sweep, self.trial))
 
     def fresh_network(self) -> nn.Module:
-        """Return the network as the trial's seed initialises it."""
+        """Return the untrained network as the trial's seed initialises it."""
         return self._placed(initial_network(self.sweep, self.trial, self.model))
 
     def _placed(self, network: nn.Module) -> nn.Module:
@@ -146,14 +150,14 @@ class Subject:
         return network
 
     def kept_weights(self) -> dict[int, Path]:
-        """Return the files of weights that were kept every so many epochs, by epoch.
+        """Return the files of weights that were saved during training, by epoch.
 
         Raises:
-            DiagnosisError: There are none.
+            DiagnosisError: No weights were saved during training.
         """
         folder = self.bench.store.kept_folder(self.trial) / WEIGHTS_FOLDER
         found = {int(path.stem.partition("-")[2]): path for path in folder.glob(WEIGHTS_FILES)}
-        # One that was written as the sweep was cut off is of an epoch that was not recorded.
+        # If the sweep was interrupted, the last file may belong to an epoch that was not recorded.
         kept = {epoch: found[epoch] for epoch in sorted(found) if epoch <= self.trial.epochs}
         if not kept:
             raise DiagnosisError(
@@ -163,7 +167,7 @@ class Subject:
         return kept
 
     def network_at(self, path: Path) -> nn.Module:
-        """Return the network with weights of `kept_weights`."""
+        """Return the network with the weights in a file of `kept_weights`."""
         network = initial_network(self.sweep, self.trial, self.model)
         network.load_state_dict(load_weights(path)[0])
         return self._placed(network)
@@ -171,12 +175,13 @@ class Subject:
     def examples(self, split: str, most: int | None = None) -> SplitExamples:
         """Return examples of "train", "validation" or "test": at most `most`, drawn with seed 0.
 
-        A trial of the final stage trained on the validation examples too. Reading the test split
-        is written into the sweep's record.
+        For a trial of the final stage, "train" includes the validation examples. A reading of the
+        test split is noted in the sweep's record.
 
         Raises:
-            DiagnosisError: The validation examples of a trial of the final stage.
-            DataMissingError, DataError: The data set is not there, or not what was trained on.
+            DiagnosisError: "validation" for a trial of the final stage, which trained on them.
+            DataMissingError, DataError: The data set is missing, or differs from that of the
+                training.
         """
         if split == "test":
             x, y = self._test_arrays()
@@ -197,9 +202,9 @@ class Subject:
         )
 
     def splits(self, most: int | None = None, *, test: bool = False) -> list[SplitExamples]:
-        """Return training examples and those held out: of validation, or with `test` of the test.
+        """Return the training examples and the held-out ones: validation, or test with `test`.
 
-        Without `test`, a trial of the final stage has nothing that is held out.
+        Without `test`, a trial of the final stage has no held-out examples.
         """
         names = ["train", "test" if test else "validation"]
         if self.trial.stage == "final" and not test:
@@ -209,7 +214,9 @@ class Subject:
     def _search_arrays(self, split: str) -> tuple[Array, Array]:
         data = self.bench.data(self.config.dataset)
         if data.digest != self.sweep.resolved.data_digest:
-            raise DataError(f"{data.name} is not what sweep '{self.sweep.name}' was trained on")
+            raise DataError(
+                f"{data.name} has changed since sweep '{self.sweep.name}' was trained on it"
+            )
         if self.trial.stage != "final":
             return (data.x_train, data.y_train) if split == "train" else (data.x_val, data.y_val)
         if split == "train":
@@ -228,7 +235,7 @@ class Subject:
 
 
 def refuse_different(subjects: Sequence[Subject]) -> None:
-    """Raise where the trials are of different architectures, or learn different things."""
+    """Raise if the trials have different architectures or minimise different losses."""
     first = subjects[0]
     for other in subjects[1:]:
         if difference := _difference(first, other):
@@ -245,16 +252,16 @@ def refuse_different(subjects: Sequence[Subject]) -> None:
 
 
 def refuse_regression(subject: Subject, what: str) -> None:
-    """Raise where a trial has no classes; `what` needs them."""
+    """Raise if a trial is a regression; `what` names the diagnostic, which needs classes."""
     if subject.is_regression:
         raise DiagnosisError(
-            f"{what} needs classes, and {subject.sweep.dataset} is a regression; "
-            "gradients, curvature, interpolate and paths work on it"
+            f"{what} needs classes, but {subject.sweep.dataset} is a regression; "
+            "gradients, curvature, interpolate and paths also work for regressions"
         )
 
 
 def _difference(first: Subject, other: Subject) -> str | None:
-    """Return in which layer two networks differ, dropout aside, which is off when measuring."""
+    """Return how two networks differ, ignoring dropout, which is off in evaluation mode."""
     layers = [
         [replace(layer, dropout=0.0) for layer in subject.plan.layers] for subject in (first, other)
     ]
@@ -263,12 +270,12 @@ def _difference(first: Subject, other: Subject) -> str | None:
     for one, two in zip(*layers, strict=True):
         if one != two:
             what = next(name for name, value in vars(one).items() if value != getattr(two, name))
-            return f"{what} of layer {one.name} is {getattr(one, what)} and {getattr(two, what)}"
+            return f"{what} of layer {one.name} is {getattr(one, what)} or {getattr(two, what)}"
     return _difference_of_arguments(first, other)
 
 
 def _difference_of_arguments(first: Subject, other: Subject) -> str | None:
-    """Return which argument of a function of one's own differs: layers do not tell it all."""
+    """Return which argument of user code differs: its layers alone do not describe a network."""
     model = first.model
     if not isinstance(model, UserModel):
         return None
@@ -277,5 +284,5 @@ def _difference_of_arguments(first: Subject, other: Subject) -> str | None:
     one, two = (model.arguments(subject.built) for subject in (first, other))
     for name in one:
         if one[name] != two.get(name) and "dropout" not in name:
-            return f"{name} is {one[name]} and {two.get(name)}"
+            return f"{name} is {one[name]} or {two.get(name)}"
     return None

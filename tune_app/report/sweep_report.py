@@ -15,7 +15,7 @@ from tune_app.report.comparison import comparison, verdict_lines
 from tune_app.report.document.blocks import Block, Bullets, Document, Section, paragraph, text
 from tune_app.report.document.renderer import to_html, to_latex, to_markdown
 from tune_app.report.figures.frame import ReportFigure, save
-from tune_app.report.figures.networks.network_figures import network_figures
+from tune_app.report.figures.networks.network_figures import FigureRequest, network_figures
 from tune_app.report.figures.sweeps.sweep_figures import sweep_figures
 from tune_app.report.findings import Best
 from tune_app.results.humanize import joined, sentence
@@ -160,7 +160,7 @@ def _draw_network(
     chosen = min(tested or best, key=lambda network: sign * network.score)
     trial = store.get_trial(sweep.name, chosen.tested or chosen.trial_id)
     left_out: list[str] = []
-    figures = network_figures(
+    request = FigureRequest(
         store,
         sweep,
         trial,
@@ -168,6 +168,7 @@ def _draw_network(
         on_test_reading=lambda why: note_test_reading(store, sweep.name, f"report: {why}"),
         on_left_out=left_out.append,
     )
+    figures = network_figures(request)
     what = f"a network with {trial.weights:,} weights, trained by the search"
     if trial.stage == "final":
         what = f"the configuration of trial {trial.source} ({trial.weights:,} weights), retrained"

@@ -131,17 +131,17 @@ def test_progress_of_a_loss_falls(made):
     assert known[-1] == min(r.val_loss for r in rows if r.rank)
 
 
-def test_rungs_count_who_came_by_who_stopped_and_who_went_on(rows, sweep):
+def test_rungs_count_the_trials_that_reached_them_stopped_and_continued(rows, sweep):
     for budget, rungs in rung_numbers(rows, sweep).items():
         own = [row for row in rows if row.stage == "search" and row.budget == budget]
         assert [rung.epoch for rung in rungs] == [3, 9]
         for rung in rungs:
             reason = f"rung {rung.epoch}: "
             stopped = [row for row in own if (row.stop_reason or "").startswith(reason)]
-            assert rung.came == sum(row.epochs >= rung.epoch for row in own)
+            assert rung.reached == sum(row.epochs >= rung.epoch for row in own)
             assert rung.stopped == sum(row.status == "stopped" for row in stopped)
-            assert rung.came == rung.stopped + rung.ended + rung.went_on
-            assert rung.went_on == sum(row.epochs > rung.epoch for row in own)
+            assert rung.reached == rung.stopped + rung.ended + rung.continued
+            assert rung.continued == sum(row.epochs > rung.epoch for row in own)
 
 
 def test_curves_are_the_recorded_epochs(made, rows):

@@ -14,7 +14,11 @@ from tune_app.data.sets import load_search_data, load_test_data
 from tune_app.models.network import build_network
 from tune_app.report.figures.frame import to_svg
 from tune_app.report.figures.networks import network_figures as module
-from tune_app.report.figures.networks.network_figures import fitted_functions, network_figures
+from tune_app.report.figures.networks.network_figures import (
+    FigureRequest,
+    fitted_functions,
+    network_figures,
+)
 from tune_app.report.figures.networks.trial_network import initial_network, trained_network
 from tune_app.results.test_split_log import note_test_reading
 from tune_app.training.evaluate import evaluate
@@ -31,7 +35,7 @@ def figures_of(store, sweep, trial_id, root, **options):
     record, trial = store.get_sweep(sweep), store.get_trial(sweep, trial_id)
     return {
         figure.name.removesuffix(f"-{trial_id}"): figure
-        for figure in network_figures(store, record, trial, root, **options)
+        for figure in network_figures(FigureRequest(store, record, trial, root, **options))
     }
 
 
@@ -138,7 +142,7 @@ def test_a_final_trial_without_its_answers_has_no_confusion_matrix(store, tmp_pa
     figures = figures_of(store, "small", "f0001", tmp_path, on_left_out=told.append)
     assert list(figures) == ["network", "first-layer"]
     assert told == [
-        f"answers to the test split of trial f0001: the answers in {path} cannot be read: "
+        f"predictions for the test split of trial f0001: the predictions in {path} cannot be read: "
         f"[Errno 2] No such file or directory: '{path}'"
     ]
 
@@ -150,7 +154,8 @@ def test_a_network_whose_weights_are_gone_is_still_drawn(store, tmp_path):
     figures = figures_of(store, "small", "t0001", tmp_path, on_left_out=told.append)
     assert list(figures) == ["network"]
     assert told == [
-        "what the trained weights show of trial t0001: the weights of trial t0001 are gone from "
+        "figures of the trained weights of trial t0001: the weights of trial t0001 are missing "
+        "from "
         f"{path}"
     ]
 
@@ -159,12 +164,12 @@ def test_without_its_data_a_network_shows_what_its_weights_show(store, tmp_path)
     sweep = store.get_sweep("small")
     elsewhere = replace(sweep, config={**sweep.config, "dataset": {"name": "mnist"}})
     told = []
-    figures = network_figures(
-        store, elsewhere, store.get_trial("small", "t0001"), tmp_path, on_left_out=told.append
-    )
+    trial = store.get_trial("small", "t0001")
+    request = FigureRequest(store, elsewhere, trial, tmp_path, on_left_out=told.append)
+    figures = network_figures(request)
     assert [figure.name for figure in figures] == ["network-t0001", "first-layer-t0001"]
     (text,) = told
-    assert text.startswith("answers to the validation split of trial t0001: mnist is not in ")
+    assert text.startswith("predictions for the validation split of trial t0001: mnist is not in ")
 
 
 def test_data_that_changed_since_the_training_are_not_shown(store, tmp_path):
@@ -174,8 +179,8 @@ def test_data_that_changed_since_the_training_are_not_shown(store, tmp_path):
     figures = figures_of(store, "small", "t0001", tmp_path, on_left_out=told.append)
     assert list(figures) == ["network", "first-layer"]
     assert told == [
-        "answers to the validation split of trial t0001: digits is not what sweep 'small' was "
-        "trained on"
+        "predictions for the validation split of trial t0001: digits has changed since sweep "
+        "'small' was trained on it"
     ]
 
 

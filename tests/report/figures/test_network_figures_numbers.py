@@ -20,7 +20,7 @@ from tune_app.report.figures.networks.first_layer import first_layer, first_laye
 from tune_app.report.figures.networks.images import percent_text, short_name
 from tune_app.report.figures.networks.network_drawing import network_figure, network_rows
 from tune_app.report.figures.networks.predictions import first_of_each_class
-from tune_app.report.figures.networks.trial_network import Answers, to_answers
+from tune_app.report.figures.networks.trial_network import AnsweredImages, Answers, to_answers
 from tune_app.report.figures.style import Theme
 
 FCN = plan_fcn((1, 28, 28), [512, 256], 10, dropout=0.2)
@@ -100,7 +100,8 @@ def test_errors_are_shown_in_grey_or_in_colour(shape, dtype):
     generator = np.random.default_rng(1)
     images = (255 * generator.random((30, *shape))).astype(dtype)
     labels, answers = generator.integers(3, size=30), random_answers(generator, 30, 3)
-    figure = errors_figure(images, labels, answers, "abc", name="errors", split="test", count=2)
+    examples = AnsweredImages("test", "abc", images, labels, answers)
+    figure = errors_figure(examples, name="errors", count=2)
     shown = figure.render().axes[0].images[0].get_array()
     first = images[surest_errors(labels, answers, 1)[0]]
     colors = np.moveaxis(first[:3], 0, 2) if shape[0] >= 3 else first[0]
@@ -114,7 +115,8 @@ def test_errors_are_shown_in_grey_or_in_colour(shape, dtype):
 def test_without_errors_there_is_no_figure_of_them():
     images, labels = np.zeros((2, 1, 4, 4), np.uint8), np.array([0, 1])
     answers = Answers(labels, np.ones(2, np.float32))
-    assert errors_figure(images, labels, answers, "ab", name="errors", split="test") is None
+    examples = AnsweredImages("test", "ab", images, labels, answers)
+    assert errors_figure(examples, name="errors") is None
 
 
 def test_answers_are_the_softmax():

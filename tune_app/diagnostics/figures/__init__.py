@@ -1,1 +1,1 @@
-"""Figures of the diagnostics: numbers in, ink out, in the look of the report's."""
+"""Figures of the diagnostics, drawn from their tables in the style of the report."""

@@ -1,6 +1,4 @@
-"""A reliability diagram, and the accuracy of each class."""
-
-from typing import Any
+"""Draw a reliability diagram and the accuracy of each class."""
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -12,13 +10,13 @@ from tune_app.report.figures.style import Theme, new_figure, series_mark, short_
 
 
 def calibration_figure(table: pd.DataFrame, error: float, *, name: str, split: str) -> ReportFigure:
-    """Return the columns of `calibration.reliability`, and their expected calibration error."""
+    """Return the reliability diagram of a table of `calibration.reliability`."""
     return ReportFigure(
         name,
         f"Calibration ({split} split)",
         f"Above: the accuracy of the predictions in each range of confidence (their softmax "
-        f"probability), with 95 % Wilson intervals; on the diagonal a network is as often right "
-        f"as it claims, below it claims too much. Below: how many predictions there are. The "
+        f"probability), with 95 % Wilson intervals. On the diagonal, confidence equals accuracy; "
+        f"below it, the network is overconfident. Below: the number of predictions. The "
         f"expected calibration error over {len(table)} ranges is {100 * error:.2f} points.",
         lambda theme: _draw_calibration(table, theme),
     )
@@ -58,12 +56,12 @@ def _draw_calibration(table: pd.DataFrame, theme: Theme) -> Figure:
 
 
 def classes_figure(table: pd.DataFrame, *, name: str, split: str) -> ReportFigure:
-    """Return the columns of `calibration.accuracy_by_class`, the worst class below."""
+    """Return a figure of a table of `calibration.accuracy_by_class`, the worst class last."""
     ordered = table.sort_values("accuracy", ascending=False, kind="stable")
     return ReportFigure(
         name,
         f"Accuracy by class ({split} split)",
-        "The share of each class's examples that is recognised, with its 95 % Wilson interval; "
+        "The share of correctly classified examples of each class, with 95 % Wilson intervals; "
         "the line is the accuracy over all examples.",
         lambda theme: _draw_classes(ordered, theme),
     )
@@ -74,9 +72,15 @@ def _draw_classes(table: pd.DataFrame, theme: Theme) -> Figure:
     axes = figure.subplots()
     mark = series_mark(0, theme)
     places = range(len(table))
-    look: dict[str, Any] = {"color": mark.color, "linestyle": "", "capsize": 2.5}
     axes.errorbar(
-        table["accuracy"], places, xerr=_ends(table), marker=mark.marker, markersize=5, **look
+        table["accuracy"],
+        places,
+        xerr=_ends(table),
+        marker=mark.marker,
+        markersize=5,
+        color=mark.color,
+        linestyle="",
+        capsize=2.5,
     )
     every = table["right"].sum() / table["examples"].sum()
     axes.axvline(every, color=theme.colors.muted, linestyle=(0, (4, 1.5)), linewidth=1)
@@ -92,6 +96,6 @@ def _draw_classes(table: pd.DataFrame, theme: Theme) -> Figure:
 
 
 def _ends(table: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
-    """Return how far the interval reaches below and above; never below 0 by rounding."""
+    """Return the lengths of the interval below and above the accuracy, at least 0."""
     low = (table["accuracy"] - table["accuracy_low"]).clip(lower=0)
     return low, (table["accuracy_high"] - table["accuracy"]).clip(lower=0)

@@ -1,6 +1,4 @@
-"""Minimum ratio against loss, over trainings."""
-
-from typing import Any
+"""Draw the minimum ratio and the gradient norm of trainings against the loss."""
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -12,14 +10,14 @@ from tune_app.report.figures.style import Theme, new_figure, series_mark
 
 
 def curvature_figure(table: pd.DataFrame, unit: str) -> ReportFigure:
-    """Return the columns `loss`, `minimum_ratio` and their kin of `diagnose_curvature`."""
+    """Return a figure of the table of `diagnose_curvature`."""
     caption = (
-        f"Left: the share of positive eigenvalues of the Hessian against the loss ({unit}) where "
-        "the gradient norm was minimised, a mark for each training. Right: the gradient norm "
-        "before and after against the loss there."
+        f"Left: the share of positive eigenvalues of the Hessian against the loss ({unit}) after "
+        "the gradient norm was minimised, with a mark for each training. Right: the gradient norm "
+        "against the loss, before and after this minimisation."
     )
     if (table["method"] == "lanczos").any():
-        caption += " Bars are standard errors of the Lanczos estimate."
+        caption += " Error bars are standard errors of the Lanczos estimate."
     return ReportFigure(
         "curvature",
         "Minimum ratio and loss",
@@ -32,18 +30,19 @@ def _draw(table: pd.DataFrame, unit: str, theme: Theme) -> Figure:
     figure = new_figure(3.4)
     left, right = figure.subplots(1, 2)
     area = point_area(len(table))
-    for index, (_, own) in enumerate(table.groupby("method", sort=True)):
+    for index, (_, part) in enumerate(table.groupby("method", sort=True)):
         mark = series_mark(index, theme)
-        look: dict[str, Any] = {"color": mark.color, "linestyle": "", "marker": mark.marker}
         left.errorbar(
-            own["loss"],
-            own["minimum_ratio"],
-            yerr=own["minimum_ratio_error"].fillna(0),
+            part["loss"],
+            part["minimum_ratio"],
+            yerr=part["minimum_ratio_error"].fillna(0),
             markersize=area**0.5 * 0.9,
             elinewidth=0.9,
             markeredgecolor=theme.colors.background,
             markeredgewidth=0.4,
-            **look,
+            color=mark.color,
+            linestyle="",
+            marker=mark.marker,
         )
     states = (("before", "loss_before", "grad_norm_before"), ("after", "loss", "grad_norm"))
     handles, labels = [], []
@@ -51,7 +50,7 @@ def _draw(table: pd.DataFrame, unit: str, theme: Theme) -> Figure:
         mark = series_mark(index, theme)
         right.scatter(table[loss], table[norm], s=area, color=mark.color, marker=mark.marker)
         handles.append(Line2D([], [], color=mark.color, marker=mark.marker, linestyle=""))
-        labels.append(f"{name} minimising the gradient norm")
+        labels.append(f"{name} the gradient norm was minimised")
     left.set(xlabel=f"loss ({unit})", ylabel="minimum ratio")
     right.set(xlabel=f"loss ({unit})", ylabel="gradient norm")
     for axis, columns in (

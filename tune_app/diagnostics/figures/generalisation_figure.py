@@ -1,4 +1,4 @@
-"""Loss, accuracy and their gaps against weights."""
+"""Draw loss, accuracy and their generalisation gaps against the number of weights."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -9,19 +9,19 @@ from tune_app.report.figures.axes import legend_below, set_log_axis
 from tune_app.report.figures.frame import ReportFigure
 from tune_app.report.figures.style import Theme, new_figure, series_mark
 
-_LOG_FROM = 10.0  # the largest loss over the smallest
+_LOG_FROM = 10.0  # ratio of the largest to the smallest loss from which the axis is logarithmic
 
 
 def generalisation_figure(table: pd.DataFrame, unit: str) -> ReportFigure:
-    """Return the columns of `generalisation_table`."""
+    """Return a figure of a `generalisation_table`."""
     held_out = " and ".join(table["held_out"].unique())
     return ReportFigure(
         "generalisation",
         "Weights and generalisation",
-        f"Above: loss ({unit}) and accuracy on the training examples and on those held out "
-        f"({held_out}), a mark for each trial, a line through the medians of each size. Below: the "
-        "gap between the two, above 0 where less is known of what was not seen. The axis of "
-        "weights is logarithmic.",
+        f"Above: loss ({unit}) and accuracy on the training examples and on the held-out examples "
+        f"({held_out}), with a mark for each trial and a line through the medians of each size. "
+        "Below: the gap between them; it is positive if results on held-out examples are worse. "
+        "The axis of the weights is logarithmic.",
         lambda theme: _draw(table, unit, held_out, theme),
     )
 

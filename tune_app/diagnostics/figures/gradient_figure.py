@@ -1,4 +1,4 @@
-"""Gradient norm and loss, by epoch and by step."""
+"""Draw gradient norm and loss by epoch and by step."""
 
 from typing import Any
 
@@ -14,18 +14,19 @@ from tune_app.report.figures.frame import ReportFigure
 from tune_app.report.figures.style import Theme, new_figure, series_mark
 
 LOSS_LINE: Any = (0, (4, 1.5))
-_WINDOWS = 50  # of a running median, in a training
+_WINDOWS = 50  # a running median covers the 50th part of a training
 
 
 def epoch_figure(table: pd.DataFrame, unit: str) -> ReportFigure:
-    """Return the columns of `gradients_by_epoch`, a colour for each trial."""
+    """Return a figure of a table of `gradients_by_epoch`, with a colour for each trial."""
     return ReportFigure(
         "gradients",
         "Gradient norm and training loss by epoch",
-        "Solid lines, on the left axis: the norm of the gradient, averaged over steps of the "
-        f"epoch. Dashed lines, on the right axis: the mean training loss ({unit}) of the epoch, "
-        "taken while the weights changed. Of a hundred epochs or more the lines are running "
-        "medians over a fiftieth of them. Both axes are logarithmic.",
+        "Solid lines (left axis): the gradient norm, averaged over steps of the epoch. Dashed "
+        "lines "
+        f"(right axis): the mean training loss ({unit}) of the epoch, measured while the weights "
+        "change. With 100 epochs or more, lines are running medians over a fiftieth of the epochs. "
+        "Both axes are logarithmic.",
         lambda theme: _draw_epochs(table, unit, theme),
     )
 
@@ -36,12 +37,13 @@ def _draw_epochs(table: pd.DataFrame, unit: str, theme: Theme) -> Figure:
     axes = figure.subplots()
     right = _second_axis(axes)
     colors = theme.colors.series
-    alone = len(trials) == 1  # then a colour tells the two lines apart, not the trials
-    for index, (_, own) in enumerate(trials):
+    alone = len(trials) == 1  # then the two lines have different colours
+    for index, (_, trial) in enumerate(trials):
         color = series_mark(index, theme).color
         other = colors[1] if alone else color
-        _draw_noisy(axes, own, "epoch", "grad_norm", color, "-")
-        _draw_noisy(right, own, "epoch", "train_loss", other, LOSS_LINE)
+        curves = trial.set_index("epoch")
+        _draw_noisy(axes, curves["grad_norm"], color, "-")
+        _draw_noisy(right, curves["train_loss"], other, LOSS_LINE)
     whole_ticks(axes, "epoch")
     _scale(axes, table["grad_norm"], "gradient norm")
     _scale(right, table["train_loss"], f"training loss ({unit})")
@@ -60,14 +62,14 @@ def _draw_epochs(table: pd.DataFrame, unit: str, theme: Theme) -> Figure:
 
 
 def step_figure(table: pd.DataFrame, trial: str, unit: str) -> ReportFigure:
-    """Return the columns of `gradients_by_step` of one trial: the whole, and each layer."""
+    """Return a figure of `gradients_by_step` of a trial: the whole network, and each layer."""
     return ReportFigure(
         f"gradients-by-step-{trial}",
         f"Gradient norm by step, trial {trial}",
-        "Above: the norm of each batch's gradient on the left axis, the batch's loss "
-        f"({unit}) on the right axis. Below: the norms of the layers, whose squares add up to "
-        "that of the whole. Lines are running medians over a fiftieth of the steps, over the "
-        "values themselves; all axes of norms and losses are logarithmic.",
+        "Above: the gradient norm of each batch (left axis) and the loss of the batch "
+        f"({unit}, right axis). Below: the norms of the layers, whose squares add up to the square "
+        "of the whole norm. Lines are running medians over a fiftieth of the steps, with the "
+        "single values in pale; all axes of norms and losses are logarithmic.",
         lambda theme: _draw_steps(table, unit, theme),
     )
 
@@ -76,19 +78,20 @@ def _draw_steps(table: pd.DataFrame, unit: str, theme: Theme) -> Figure:
     figure = new_figure(5.6)
     above, below = figure.subplots(2, 1, sharex=True)
     right = _second_axis(above)
+    curves = table.set_index("step")
     colors = theme.colors.series
     for axes, column, color, line in (
         (above, "grad_norm", colors[0], "-"),
         (right, "loss", colors[1], LOSS_LINE),
     ):
-        _draw_noisy(axes, table, "step", column, color, line)
+        _draw_noisy(axes, curves[column], color, line)
     _scale(above, table["grad_norm"], "gradient norm")
     _scale(right, table["loss"], f"loss of the batch ({unit})")
     columns = [str(name) for name in table.columns if str(name).startswith("grad_norm.")]
     handles, labels = [], []
     for index, column in enumerate(columns):
         mark = series_mark(index, theme)
-        _draw_noisy(below, table, "step", column, mark.color, mark.line)
+        _draw_noisy(below, curves[column], mark.color, mark.line)
         handles.append(Line2D([], [], color=mark.color, linestyle=mark.line))
         labels.append(column.partition(".")[2])
     _scale(below, pd.concat([table[column] for column in columns]), "gradient norm of a layer")
@@ -102,16 +105,14 @@ def _draw_steps(table: pd.DataFrame, unit: str, theme: Theme) -> Figure:
     return figure
 
 
-def _draw_noisy(
-    axes: Axes, table: pd.DataFrame, along: str, column: str, color: str, line: Any
-) -> None:
-    """Draw a column and, where it has many values, their running median over them."""
-    window = max(1, len(table) // _WINDOWS)
-    shown = thinned(table)
+def _draw_noisy(axes: Axes, curve: pd.Series, color: str, line: Any) -> None:
+    """Draw values over their index; many values are pale, with their running median on top."""
+    window = max(1, len(curve) // _WINDOWS)
     if window > 1:
-        axes.plot(shown[along], shown[column], color=color, alpha=0.2, linewidth=0.6)
-    middle = table[column].rolling(window, center=True, min_periods=1).median()
-    axes.plot(shown[along], middle.loc[shown.index], color=color, linestyle=line, linewidth=1.4)
+        shown = thinned(curve)
+        axes.plot(shown.index, shown, color=color, alpha=0.2, linewidth=0.6)
+    middle = thinned(curve.rolling(window, center=True, min_periods=1).median())
+    axes.plot(middle.index, middle, color=color, linestyle=line, linewidth=1.4)
 
 
 def _second_axis(axes: Axes) -> Axes:

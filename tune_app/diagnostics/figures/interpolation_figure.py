@@ -1,4 +1,4 @@
-"""Loss and accuracy along a line of weights."""
+"""Draw loss and accuracy along the line between the weights of two trials."""
 
 from collections.abc import Sequence
 
@@ -11,16 +11,17 @@ from tune_app.report.figures.axes import legend_below, set_log_axis
 from tune_app.report.figures.frame import ReportFigure
 from tune_app.report.figures.style import Theme, new_figure, series_mark
 
-_LOG_FROM = 10.0  # the largest loss over the smallest
+_LOG_FROM = 10.0  # ratio of the largest to the smallest loss from which the axis is logarithmic
 
 
 def interpolation_figure(table: pd.DataFrame, labels: Sequence[str], unit: str) -> ReportFigure:
-    """Return the columns of `interpolate`; `labels` are the trials at 0 and at 1."""
+    """Return a figure of a table of `interpolate`; `labels` are the trials at α = 0 and α = 1."""
     return ReportFigure(
         "interpolate",
         "On the line between two solutions",
-        f"Loss ({unit}) and accuracy on weights (1 - α)a + αb. At α = 0 is {labels[0]}, at α = 1 "
-        f"{labels[1]}: the vertical lines.",
+        f"Loss ({unit}) and accuracy with the weights (1 - α)a + αb. Vertical lines mark the "
+        "trials: "
+        f"α = 0 is {labels[0]}, α = 1 is {labels[1]}.",
         lambda theme: _draw(table, unit, theme),
     )
 

@@ -1,8 +1,8 @@
-"""Trainings as paths in a plane of weights, over contours of the loss."""
+"""Draw trainings as paths in a plane of weights, with contours of the loss."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -21,27 +21,28 @@ SMALLEST, LARGEST = 8.0, 70.0  # areas of points
 
 @dataclass(frozen=True)
 class Panel:
-    """A part of the network, projected."""
+    """The paths of one part of the network in its plane."""
 
     name: str
     points: pd.DataFrame  # trial, epoch, accuracy, loss, x, y
-    shares: tuple[float, float]  # of the variance, on the axes
+    shares: tuple[float, float]  # of the variance along each axis
     plane: pd.DataFrame | None  # x, y, loss
 
 
 def paths_figure(panels: Sequence[Panel], is_regression: bool) -> ReportFigure:
-    """Return a panel for each part, with points sized by accuracy, or a regression's loss."""
-    sized = "the larger, the lower its loss" if is_regression else "the larger, the more accurate"
+    """Return a panel for each part; points are sized by accuracy, or by loss for a regression."""
+    better = "lower loss" if is_regression else "higher accuracy"
     caption = (
-        "Weights along each training, in the plane in which all of them together vary most; the "
-        "axes say which share of the variance they hold. Points are epochs, joined in their order "
-        f"and {sized} on the validation examples; a ring is around a training's first kept epoch, "
-        "a star at its last."
+        "The weights during each training, projected onto the plane in which the weights of all "
+        "trainings together vary most; the axes show their shares of the variance. Points are "
+        f"epochs, connected in order; larger points have a {better} on the validation examples. A "
+        "ring marks the first saved epoch of a training, a star the last one."
     )
     if panels[0].plane is not None:
         caption += (
-            " Contours are of the training loss in that plane, in equal ratios; the trainings "
-            "stand off it, so that their own loss is not what is drawn beneath them."
+            " Contours show the training loss in that plane, at equal ratios. The trainings "
+            "themselves are not in the plane, so that their losses differ from the contours below "
+            "their points."
         )
     return ReportFigure(
         "paths",
@@ -58,9 +59,9 @@ def _draw(panels: Sequence[Panel], is_regression: bool, theme: Theme) -> Figure:
     for axes, panel in zip(grid, panels, strict=True):
         if panel.plane is not None:
             _draw_plane(axes, panel.plane, theme)
+        sized = panel.points.assign(area=_point_areas(panel.points, is_regression))
         for index, trial in enumerate(trials):
-            own = panel.points[panel.points["trial"] == trial]
-            _draw_path(axes, own, panel.points, index, is_regression, theme)
+            _draw_path(axes, sized[sized["trial"] == trial], index, theme)
         axes.set(
             title=panel.name,
             xlabel=f"first component ({panel.shares[0]:.1%})",
@@ -80,9 +81,10 @@ def _draw(panels: Sequence[Panel], is_regression: bool, theme: Theme) -> Figure:
 def plane_sides(
     low: NDArray[np.float64], high: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the corners, (2,) each, of the square around paths that reach from `low` to `high`.
+    """Return two corners, (2,) each, of a square around the points between `low` and `high`.
 
-    One scale on both axes: a distance is as long in any direction. A tenth of room on all sides.
+    It is a square, so that distances have the same length in all directions; its margins are a
+    tenth of the longer side.
     """
     center, half = (low + high) / 2, 0.6 * float((high - low).max())
     return center - half, center + half
@@ -96,40 +98,31 @@ def _set_square(axes: Axes, points: pd.DataFrame) -> None:
     axes.locator_params(nbins=5)
 
 
-def _draw_path(
-    axes: Axes,
-    own: pd.DataFrame,
-    every: pd.DataFrame,
-    index: int,
-    is_regression: bool,
-    theme: Theme,
-) -> None:
-    mark = series_mark(index, theme)
-    axes.plot(own["x"], own["y"], color=mark.color, linestyle=mark.line, linewidth=1)
-    look: dict[str, Any] = {
-        "color": mark.color,
-        "edgecolor": theme.colors.background,
-        "linewidth": 0.5,
-        "zorder": 3,
-    }
-    merit = -np.log(every["loss"].clip(lower=1e-300)) if is_regression else every["accuracy"]
+def _point_areas(points: pd.DataFrame, is_regression: bool) -> pd.Series:
+    """Return the areas of the points: the best epoch of all trainings has the largest."""
+    merit = -np.log(points["loss"].clip(lower=1e-300)) if is_regression else points["accuracy"]
     low, high = float(merit.min()), float(merit.max())
-    share = (merit.loc[own.index] - low) / ((high - low) or 1)
-    sizes = SMALLEST + (LARGEST - SMALLEST) * share
-    axes.scatter(own["x"], own["y"], s=sizes, marker=mark.marker, **look)
-    first, last = own.iloc[0], own.iloc[-1]
+    return SMALLEST + (LARGEST - SMALLEST) * (merit - low) / ((high - low) or 1)
+
+
+def _draw_path(axes: Axes, path: pd.DataFrame, index: int, theme: Theme) -> None:
+    """Draw the epochs of one training, the training `index` of the figure."""
+    mark, background = series_mark(index, theme), theme.colors.background
+    axes.plot(path["x"], path["y"], color=mark.color, linestyle=mark.line, linewidth=1)
+    look = partial(axes.scatter, color=mark.color, linewidth=0.5, zorder=3)
+    look(path["x"], path["y"], s=path["area"], marker=mark.marker, edgecolor=background)
+    first, last = path.iloc[0], path.iloc[-1]
     axes.scatter(
         [first["x"]], [first["y"]], s=80, facecolor="none", edgecolor=mark.color, linewidth=0.9
     )
-    axes.scatter(
-        [last["x"]], [last["y"]], marker="*", s=130, **{**look, "edgecolor": theme.colors.ink}
-    )
+    look([last["x"]], [last["y"]], marker="*", s=130, edgecolor=theme.colors.ink)
 
 
 def _draw_plane(axes: Axes, plane: pd.DataFrame, theme: Theme) -> None:
     grid = plane.pivot(index="y", columns="x", values="loss")
     losses = grid.to_numpy()
     known = losses[np.isfinite(losses) & (losses > 0)]
+    # The corners of the plane may have huge losses; without them, more contours are near the paths.
     levels = np.geomspace(known.min(), np.quantile(known, 0.98), 12)
     lines = axes.contour(
         grid.columns,

@@ -1,4 +1,4 @@
-"""Loss and accuracy by epoch on true and on random labels."""
+"""Draw loss and accuracy by epoch for true and random labels."""
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -10,17 +10,16 @@ from tune_app.report.figures.frame import ReportFigure
 from tune_app.report.figures.style import Theme, new_figure, series_mark
 
 _TRAIN_LINE = (0, (4, 1.5))
-_LOG_FROM = 10.0  # the largest loss over the smallest
+_LOG_FROM = 10.0  # ratio of the largest to the smallest loss from which the axis is logarithmic
 
 
 def random_labels_figure(table: pd.DataFrame, chance: float) -> ReportFigure:
-    """Return the columns of `recorded_epochs`, by their `labels`."""
+    """Return a figure of a table of `recorded_epochs` with both kinds of `labels`."""
     return ReportFigure(
         "random_labels",
         "True and random labels",
-        "Loss (nats, or the mean squared error) and accuracy by epoch. Solid lines are of the "
-        "validation examples, dashed ones of the training examples; the dotted line is the "
-        "accuracy of guessing.",
+        "Loss (nats, or mean squared error) and accuracy by epoch. Solid lines show validation "
+        "examples, dashed lines training examples; the dotted line is the accuracy of guessing.",
         lambda theme: _draw(table, chance, theme),
     )
 

@@ -1,4 +1,4 @@
-"""Sensitivity and sharpness against the batch size."""
+"""Draw sensitivity and sharpness against the batch size."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -9,19 +9,20 @@ from tune_app.report.figures.axes import legend_below, set_log_axis
 from tune_app.report.figures.frame import ReportFigure
 from tune_app.report.figures.style import Theme, new_figure, series_mark, short_number
 
-_LOG_FROM = 5.0  # the largest value over the smallest
-_TICK_ROOM = 0.15  # of the axis, between two ticks
+_LOG_FROM = 5.0  # ratio of the largest to the smallest value from which an axis is logarithmic
+_TICK_ROOM = 0.15  # the smallest distance of two ticks, as a share of the axis
 
 
 def sensitivity_figure(table: pd.DataFrame, unit: str) -> ReportFigure:
-    """Return the columns of `sensitivity_table`; marks are trials, lines the means of a size."""
+    """Return a figure of a `sensitivity_table`; lines connect the means of each batch size."""
     return ReportFigure(
         "sensitivity",
         "Sensitivity and sharpness against the batch size",
-        "Above: the mean norm of the gradient by the input, of the loss and of the outputs, and "
-        f"the loss ({unit}). Below: accuracy, and on the training examples two measures of "
-        "sharpness: the rise of the loss within a ball along its gradient, and the largest "
-        "eigenvalue of the Hessian. Marks are trials, lines the means of a batch size.",
+        "Above: the mean norm of the gradients of the loss and of the outputs with respect to the "
+        f"input, and the loss ({unit}). Below: the accuracy and, on the training examples, two "
+        "measures of sharpness: the increase of the loss along its gradient within a small ball, "
+        "and the largest eigenvalue of the Hessian. Marks are trials; lines connect the means of "
+        "each batch size.",
         lambda theme: _draw(table, unit, theme),
     )
 
@@ -43,8 +44,8 @@ def _draw(table: pd.DataFrame, unit: str, theme: Theme) -> Figure:
             axes.set_visible(False)
             continue
         for index, split in enumerate(splits):
-            own = table[table["split"] == split].dropna(subset=column)
-            _draw_split(axes, own, column, index, theme)
+            part = table[table["split"] == split].dropna(subset=column)
+            _draw_split(axes, part, column, index, theme)
         values = table[column].dropna()
         if values.min() > 0 and values.max() > _LOG_FROM * values.min() and column != "accuracy":
             set_log_axis(axes.yaxis, float(values.min()), float(values.max()), most=5)
@@ -61,7 +62,7 @@ def _draw(table: pd.DataFrame, unit: str, theme: Theme) -> Figure:
 
 
 def _set_sizes(axes: Axes, sizes: list[int]) -> None:
-    """Make the lower axis logarithmic, with the batch sizes themselves as ticks where they fit."""
+    """Make the horizontal axis logarithmic; its ticks are those batch sizes that fit."""
     ticks = sizes[:1]
     if len(sizes) > 1:
         set_log_axis(axes.xaxis, sizes[0], sizes[-1], most=4)
@@ -72,8 +73,8 @@ def _set_sizes(axes: Axes, sizes: list[int]) -> None:
     axes.set_xticks(ticks, [short_number(size) for size in ticks])
 
 
-def _draw_split(axes: Axes, own: pd.DataFrame, column: str, index: int, theme: Theme) -> None:
+def _draw_split(axes: Axes, part: pd.DataFrame, column: str, index: int, theme: Theme) -> None:
     mark = series_mark(index, theme)
-    means = own.groupby("batch_size")[column].mean()
+    means = part.groupby("batch_size")[column].mean()
     axes.plot(means.index, means, color=mark.color, linestyle=mark.line, linewidth=1.3)
-    axes.scatter(own["batch_size"], own[column], s=20, color=mark.color, marker=mark.marker)
+    axes.scatter(part["batch_size"], part[column], s=20, color=mark.color, marker=mark.marker)

@@ -1,4 +1,4 @@
-"""What several figures do with lines of many points and many trials."""
+"""Helpers for figures with many trials, or lines with many points."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -6,17 +6,17 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from tune_app.report.figures.style import short_number
 
-MOST_LABELLED = 12  # trials; more are drawn without a legend
-MOST_POINTS = 2_000  # of a line; more cannot be seen, and make a file of megabytes
+MOST_LABELLED = 12  # trials: with more, figures have no legend
+MOST_POINTS = 2_000  # of a line: more are not visible, but make files of several megabytes
 
 
-def thinned(table: pd.DataFrame, most: int = MOST_POINTS) -> pd.DataFrame:
-    """Return evenly spaced rows, the first one among them, at most `most`."""
-    return table.iloc[:: -(-len(table) // most)]
+def thinned(values: pd.Series, most: int = MOST_POINTS) -> pd.Series:
+    """Return at most `most` evenly spaced values, including the first one."""
+    return values.iloc[:: -(-len(values) // most)]
 
 
 def whole_ticks(axes: Axes, label: str) -> None:
-    """Name the lower axis and give it whole numbers."""
+    """Label the horizontal axis and give it integer ticks."""
     axes.set_xlabel(label)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))

@@ -1,1 +1,1 @@
-"""The mathematics of diagnostics: loss landscapes and eigenvalues."""
+"""Mathematics of the diagnostics: loss landscapes, eigenvalues and batch norm."""

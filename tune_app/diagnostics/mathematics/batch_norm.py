@@ -1,4 +1,4 @@
-"""Batch-norm statistics of weights that were never trained as they are."""
+"""Recompute batch-norm statistics for weights that no training produced."""
 
 import torch
 from torch import nn
@@ -9,7 +9,7 @@ BATCH = 500
 
 
 def has_batch_norm(network: nn.Module) -> bool:
-    """Tell whether there are statistics to recompute."""
+    """Tell whether a network has batch norm, whose statistics must be recomputed."""
     return any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in network.modules())
 
 
@@ -17,8 +17,8 @@ def recompute_batch_norm(network: nn.Module, examples: SplitExamples) -> None:
     """Set the running statistics to the means over all `examples`, in batches of 500, in place.
 
     After Izmailov et al. (2018), "Averaging Weights Leads to Wider Optima and Better
-    Generalization", section 3.2: statistics gathered along a training say nothing of weights in
-    between. The network is left in evaluation; dropout is off throughout.
+    Generalization", section 3.2: statistics from a training are wrong for weights between two
+    solutions. Dropout stays off, and the network is in evaluation mode afterwards.
     """
     norms = [
         part for part in network.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)
@@ -29,11 +29,11 @@ def recompute_batch_norm(network: nn.Module, examples: SplitExamples) -> None:
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
-        norm.momentum = None  # a cumulative mean
+        norm.momentum = None  # makes PyTorch compute a plain mean over all batches
         norm.train()
     with torch.no_grad():
         for x, _ in examples.batches(BATCH, torch.float32):
-            if len(x) > 1:  # one example has no deviation
+            if len(x) > 1:  # a single example has no standard deviation
                 network(x)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum

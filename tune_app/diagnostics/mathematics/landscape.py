@@ -1,8 +1,9 @@
 """A network's loss as a function of its weights: its value, gradient and Hessian.
 
-The weights are one vector, all trainable tensors in the order of `named_parameters`. The network
-is evaluated as it is measured: dropout off, batch norm with its running statistics, labels not
-smoothed. So the function has no chance in it, and the examples do not depend on each other.
+The weights are one vector of all trainable tensors in the order of `named_parameters`. The network
+is in evaluation mode: dropout is off, batch norm uses its running statistics, and labels are not
+smoothed. Thus the function is deterministic, and the loss of an example does not depend on the
+others.
 """
 
 import copy
@@ -17,9 +18,9 @@ from tune_app.training.evaluate import build_loss
 
 Product = Callable[[Tensor], Tensor]  # of a symmetric matrix and a vector
 
-DOUBLE_UP_TO = 20_000  # weights: beyond, float32 is precise enough for what is estimated there
+DOUBLE_UP_TO = 20_000  # weights: larger networks only get estimates, for which float32 suffices
 BATCH = 1_000
-COLUMNS = 64  # of a Hessian at a time: so many backward passes share one call
+COLUMNS = 64  # of a Hessian, which are computed in one batched backward pass
 
 
 def flat_weights(network: nn.Module) -> Tensor:
@@ -29,7 +30,7 @@ def flat_weights(network: nn.Module) -> Tensor:
 
 
 def layer_slices(network: nn.Module) -> dict[str, slice]:
-    """Return where each layer's weights lie in `flat_weights`; a layer is a child with weights."""
+    """Return the slice of `flat_weights` that belongs to each layer (a child with weights)."""
     places: dict[str, slice] = {}
     start = 0
     for name, weight in _trainable(network).items():
@@ -41,7 +42,7 @@ def layer_slices(network: nn.Module) -> dict[str, slice]:
 
 
 def set_weights(network: nn.Module, weights: Tensor) -> None:
-    """Copy a vector as of `flat_weights` into a network."""
+    """Copy a vector in the order of `flat_weights` into a network."""
     with torch.no_grad():
         for weight, part in zip(
             _trainable(network).values(), _split(weights, network), strict=True
@@ -59,7 +60,7 @@ class Landscape:
         self.dtype = dtype or (torch.float64 if count <= DOUBLE_UP_TO else torch.float32)
         self.network = copy.deepcopy(network).to(self.dtype).eval()
         self.examples = examples
-        self.start = flat_weights(self.network)  # where the network is
+        self.start = flat_weights(self.network)  # the current weights of the network
         self._loss = build_loss(examples.loss)
 
     @property
@@ -83,13 +84,13 @@ class Landscape:
         return value, gradient
 
     def hessian_product(self, weights: Tensor) -> Product:
-        """Return what multiplies vectors with the Hessian at `weights`.
+        """Return a function that multiplies a vector by the Hessian at `weights`.
 
-        By differentiating twice (Pearlmutter 1994, "Fast Exact Multiplication by the Hessian"):
-        exact, at the cost of about two gradients for each product.
+        It differentiates the product of gradient and vector (Pearlmutter 1994, "Fast Exact
+        Multiplication by the Hessian"), which is exact and costs about two gradients.
         """
         weights = weights.detach().requires_grad_()
-        if len(self.examples) <= BATCH:  # one graph serves all products
+        if len(self.examples) <= BATCH:  # one graph can be kept for all products
             (slope,) = self._slopes(weights)
             return lambda vector: _product(slope, weights, vector, keep=True)
 
@@ -104,13 +105,15 @@ class Landscape:
     def hessian(self, weights: Tensor) -> Tensor:
         """Return the whole Hessian, (n, n), symmetric to the last bit.
 
-        Takes n products and 8 n² bytes: seconds for a thousand weights, a minute for some.
+        It takes n products and 8 n² bytes: seconds for a thousand weights, a minute for a few
+        thousand.
         """
         weights = weights.detach().requires_grad_()
         size = len(weights)
         total = torch.zeros(size, size, dtype=self.dtype, device=weights.device)
         for slope in self._slopes(weights):
             for first in range(0, size, COLUMNS):
+                # Row i of `units` is a unit vector e: the product H e is a column of the Hessian.
                 columns = torch.arange(first, min(first + COLUMNS, size), device=weights.device)
                 units = torch.zeros(len(columns), size, dtype=self.dtype, device=weights.device)
                 units[columns - first, columns] = 1
@@ -118,17 +121,18 @@ class Landscape:
                     slope, weights, units, retain_graph=True, is_grads_batched=True
                 )
                 total[columns] += rows
+        # Rounding makes the two halves differ slightly, but eigenvalue solvers need symmetry.
         return (total + total.T) / 2
 
     def _parts(self, weights: Tensor) -> Iterator[Tensor]:
-        """Yield for each batch its part of the mean loss."""
+        """Yield each batch's share of the mean loss."""
         tensors = dict(zip(_trainable(self.network), _split(weights, self.network), strict=True))
         for x, y in self.examples.batches(BATCH, self.dtype):
             outputs = functional_call(self.network, tensors, (x,))
             yield self._loss(outputs, y) * (len(x) / len(self.examples))
 
     def _slopes(self, weights: Tensor) -> Iterator[Tensor]:
-        """Yield for each batch its part of the gradient, to be differentiated again."""
+        """Yield each batch's share of the gradient with a graph for a second differentiation."""
         for part in self._parts(weights):
             (slope,) = torch.autograd.grad(part, weights, create_graph=True)
             yield slope

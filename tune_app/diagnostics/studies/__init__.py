@@ -1,1 +1,1 @@
-"""One module for each diagnostic: numbers as DataFrames, and what they say."""
+"""One module for each diagnostic: its numbers as DataFrames, and its findings."""

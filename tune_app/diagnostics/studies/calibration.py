@@ -1,4 +1,4 @@
-"""How far a classifier's confidence can be believed, and how well it knows each class."""
+"""Calibration of a classifier's confidence, and its accuracy for each class."""
 
 from collections.abc import Sequence
 
@@ -12,12 +12,13 @@ BINS = 15
 
 
 def reliability(confidence: Array, is_right: Array, *, bins: int = BINS) -> pd.DataFrame:
-    """Return for each of `bins` equal ranges of confidence what was claimed and what held.
+    """Return the mean confidence and the accuracy for each of `bins` equal ranges of confidence.
 
-    Columns: `low`, `high` (confidences above `low`, up to `high`), `examples`, `confidence` (their
+    Columns: `low`, `high` (confidences above `low`, up to `high`), `examples`, `confidence` (the
     mean), `accuracy`, and `accuracy_low`, `accuracy_high`, its 95 % Wilson interval. Ranges
-    without an example are left out. The reliability diagram of DeGroot and Fienberg (1983) as in
-    Guo et al. (2017), "On Calibration of Modern Neural Networks", arXiv:1706.04599.
+    without examples are left out. These are the numbers of the reliability diagram of DeGroot and
+    Fienberg (1983) as in Guo et al. (2017), "On Calibration of Modern Neural Networks",
+    arXiv:1706.04599.
     """
     edges = np.linspace(0, 1, bins + 1)
     place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
@@ -41,21 +42,23 @@ def reliability(confidence: Array, is_right: Array, *, bins: int = BINS) -> pd.D
 
 
 def calibration_error(table: pd.DataFrame) -> float:
-    """Return the expected calibration error of what `reliability` returned.
+    """Return the expected calibration error of a table of `reliability`.
 
-    The mean over the examples of |accuracy - confidence| of their range: equation 3 of Guo et al.
-    (2017). With few examples in a range it is above 0 for a perfect network too.
+    It is the mean of |accuracy - confidence| over all examples, where each example counts with
+    the values of its range: equation 3 of Guo et al. (2017). With few examples in a range, it is
+    above 0 even for a perfectly calibrated network.
     """
     gaps = (table["accuracy"] - table["confidence"]).abs()
     return float((gaps * table["examples"]).sum() / table["examples"].sum())
 
 
 def accuracy_by_class(labels: Array, predicted: Array, classes: Sequence[str]) -> pd.DataFrame:
-    """Return a row for each class that has examples, in their order.
+    """Return a row for each class with examples, in the order of the classes.
 
-    Columns: `class`, `examples`, `right`, `accuracy` (the share of the class that is recognised,
-    its recall), `accuracy_low` and `accuracy_high`, its 95 % Wilson interval; `predicted`, how
-    often the class was answered, and `precision`, the share of these that is right, NaN of none.
+    Columns: `class`, `examples`, `right` (correct predictions), `accuracy` (recall: the share of
+    the class that is classified correctly), `accuracy_low` and `accuracy_high` (its 95 % Wilson
+    interval), `predicted` (how often the class was predicted), and `precision` (the share of these
+    predictions that is correct; NaN without predictions).
     """
     rows = []
     for index, name in enumerate(classes):

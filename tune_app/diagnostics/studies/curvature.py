@@ -1,4 +1,4 @@
-"""Curvature where the gradient is nearly zero: what kind of point trainings come to rest at."""
+"""Curvature at points with a nearly zero gradient: do trainings end at minima or saddles?"""
 
 import time
 from collections.abc import Sequence
@@ -17,14 +17,14 @@ from tune_app.diagnostics.mathematics.spectrum import Spectrum, estimate_spectru
 from tune_app.diagnostics.workbench import Subject
 from tune_app.errors import DiagnosisError
 
-EXACT_UP_TO = 4_000  # weights: 128 MB, and half a minute for the eigenvalues
+EXACT_UP_TO = 4_000  # weights: the Hessian takes 128 MB, its eigenvalues half a minute
 ITERATIONS = 300
 MOST_EXAMPLES = 2_000
 
 
 @dataclass(frozen=True)
 class Rest:
-    """Where minimising the gradient norm ended."""
+    """The point at which minimising the gradient norm ended."""
 
     weights: Tensor
     loss: float
@@ -33,20 +33,22 @@ class Rest:
 
 
 def minimise_gradient(landscape: Landscape, start: Tensor, *, iterations: int) -> Rest:
-    """Move `start` to where the gradient g of the loss is smallest: minimise g·g / 2.
+    """Minimise g·g / 2 from `start`, where g is the gradient of the loss; return the end point.
 
-    Its gradient is H g, a product with the Hessian; the minimiser is SciPy's L-BFGS-B (Zhu et al.
-    1997), until it cannot go on or for `iterations`. Unlike going on with the training it is
-    drawn to saddle points as to minima, which is what the share of positive eigenvalues is to
-    tell. Each iteration costs about three gradients.
+    The gradient of g·g / 2 is H g, a product with the Hessian. SciPy's L-BFGS-B (Zhu et al. 1997)
+    runs until it makes no more progress, for at most `iterations`. Each costs about three
+    gradients.
+
+    More training would only end at minima. This minimisation is attracted by saddle points and
+    minima alike, and the share of positive eigenvalues then distinguishes them.
     """
     from scipy.optimize import minimize  # type: ignore[import-untyped]
 
     def objective(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         weights = torch.from_numpy(flat).to(start)
         _, slope = landscape.gradient(weights)
-        pulled = landscape.hessian_product(weights)(slope)
-        return float(slope @ slope) / 2, pulled.double().cpu().numpy()
+        curved = landscape.hessian_product(weights)(slope)  # H g
+        return float(slope @ slope) / 2, curved.double().cpu().numpy()
 
     found = minimize(
         objective,
@@ -63,10 +65,11 @@ def minimise_gradient(landscape: Landscape, start: Tensor, *, iterations: int) -
 def measure_spectrum(
     landscape: Landscape, weights: Tensor, *, exact_up_to: int = EXACT_UP_TO, seed: int = 0
 ) -> tuple[Spectrum, NDArray[np.float64] | None]:
-    """Return the spectrum of the Hessian at `weights`: exact, with all eigenvalues, or estimated.
+    """Return the spectrum of the Hessian at `weights`, and its eigenvalues if they are exact.
 
-    Exact up to `exact_up_to` weights, n Hessian products and n³ operations; beyond that by
-    stochastic Lanczos quadrature, 320 products, with standard errors. See spectrum.py.
+    Up to `exact_up_to` weights, the spectrum is exact, which costs n Hessian products and n³
+    operations. For more weights it is estimated by stochastic Lanczos quadrature, which costs 320
+    products and gives standard errors. See spectrum.py.
     """
     if landscape.size <= exact_up_to:
         spectrum, values = exact_spectrum(landscape.hessian(weights))
@@ -81,9 +84,9 @@ def curvature_of(
     iterations: int = ITERATIONS,
     exact_up_to: int = EXACT_UP_TO,
 ) -> tuple[dict[str, object], pd.DataFrame | None]:
-    """Return a trial's row of `diagnose_curvature`, and its eigenvalues where they are exact.
+    """Return a trial's row of `diagnose_curvature`, and its eigenvalues if they are exact.
 
-    On `most` of its training examples, labels not smoothed, dropout off.
+    The loss is that of `most` training examples, without label smoothing and dropout.
     """
     began = time.perf_counter()
     landscape = Landscape(subject.network(), subject.examples("train", most))
@@ -125,14 +128,14 @@ def diagnose_curvature(
     iterations: int = ITERATIONS,
     exact_up_to: int = EXACT_UP_TO,
 ) -> Diagnosis:
-    """Measure where each trial rests; networks may be of different architectures.
+    """Measure the curvature at the end of each training. Architectures may differ.
 
     Raises:
         DiagnosisError: No trial has weights.
     """
     usable = [subject for subject in subjects if subject.trial.checkpoint is not None]
     if not usable:
-        subjects[0].network()  # says what is missing
+        subjects[0].network()  # raises an error that says what is missing
     found = [
         curvature_of(subject, most=most, iterations=iterations, exact_up_to=exact_up_to)
         for subject in usable
@@ -140,7 +143,7 @@ def diagnose_curvature(
     table = pd.DataFrame([row for row, _ in found])
     finite = table[np.isfinite(table["loss"]) & np.isfinite(table["grad_norm"])]
     if finite.empty:
-        raise DiagnosisError("the gradient is not finite at any trial's weights; name others")
+        raise DiagnosisError("no trial has a finite gradient; choose other trials")
     eigenvalues = [values for _, values in found if values is not None]
     tables = {"curvature": table}
     if eigenvalues:
@@ -154,24 +157,25 @@ def diagnose_curvature(
         name="curvature",
         title="Curvature where the gradient is nearly zero",
         method=(
-            "Each training is continued by minimising the norm of its gradient (L-BFGS on half "
-            "its square, whose gradient is a product with the Hessian). Then the minimum ratio, "
-            "the share of eigenvalues of the Hessian above 0, "
+            "From the trained weights, the gradient norm is minimised (L-BFGS on half its square, "
+            "whose gradient is a product with the Hessian). There, the minimum ratio, which is the "
+            "share of positive eigenvalues of the Hessian, is computed "
             + " and ".join(_METHODS[method] for method in sorted(methods))
-            + ". Flat eigenvalues are those that rounding cannot tell from 0: their sign, and so "
-            "their part in the ratio, is chance."
+            + ". Flat eigenvalues are too close to 0 for their sign to be known, so that their "
+            "contribution to the ratio is random."
         ),
         findings=(
-            f"The minimum ratio is {ratio.min():.3f} to {ratio.max():.3f}, mean "
+            f"The minimum ratio is between {ratio.min():.3f} and {ratio.max():.3f}, with a mean of "
             f"{ratio.mean():.3f}, over {len(finite)} trainings{estimated}.",
-            f"The gradient norm went from a median of {finite['grad_norm_before'].median():.2g} to "
-            f"{finite['grad_norm'].median():.2g}, the loss from "
-            f"{finite['loss_before'].median():.3g} to {finite['loss'].median():.3g}.",
+            f"The minimisation changed the median gradient norm from "
+            f"{finite['grad_norm_before'].median():.2g} to {finite['grad_norm'].median():.2g}, and "
+            f"the median loss from {finite['loss_before'].median():.3g} to "
+            f"{finite['loss'].median():.3g}.",
             f"On average {finite['flat_share'].mean():.1%} of the eigenvalues are flat and "
-            f"{finite['negative_share'].mean():.1%} clearly negative; "
-            f"{int((finite['negative_share'] == 0).sum())} of {len(finite)} trainings rest where "
-            "none is.",
-            f"Rank correlation of minimum ratio and loss: {_correlation(finite)}.",
+            f"{finite['negative_share'].mean():.1%} are clearly negative; "
+            f"{int((finite['negative_share'] == 0).sum())} of {len(finite)} trainings have no "
+            "clearly negative eigenvalue.",
+            f"Rank correlation between minimum ratio and loss: {_correlation(finite)}.",
         ),
         tables=tables,
         figures=(curvature_figure(finite, unit),),
@@ -179,15 +183,15 @@ def diagnose_curvature(
 
 
 _METHODS = {
-    "exact": "exactly, from the whole Hessian in float64",
-    "lanczos": "estimated by stochastic Lanczos quadrature (Ubaru et al. 2017) with 8 probes of 40 "
-    "steps, with standard errors over the probes",
+    "exact": "exactly from the whole Hessian in float64",
+    "lanczos": "by stochastic Lanczos quadrature (Ubaru et al. 2017) with 8 probes of 40 steps, whose "
+    "standard errors over the probes are given",
 }
 
 
 def _correlation(table: pd.DataFrame) -> str:
     known = table[table["loss"] > 0]
     if len(known) < 3 or known["minimum_ratio"].nunique() < 2:
-        return "too few different trainings to tell"
+        return "unknown, because there are too few different trainings"
     ranks = known[["loss", "minimum_ratio"]].rank()
     return f"{ranks['loss'].corr(ranks['minimum_ratio']):.2f} (Spearman)"

@@ -1,4 +1,4 @@
-"""Weights against generalisation: what networks of many sizes know of what they did not see."""
+"""Generalisation against size: results of networks of many sizes on held-out examples."""
 
 from collections.abc import Sequence
 
@@ -15,15 +15,15 @@ COLUMNS = ("train_loss", "train_accuracy", "held_out_loss", "held_out_accuracy")
 def generalisation_table(subjects: Sequence[Subject], *, measure: bool = False) -> pd.DataFrame:
     """Return a row for each trial with a result, the smallest network first.
 
-    Columns: `trial`, `stage`, `weights`, `size` (the median weights of those within a tenth, which
-    count as one size), `held_out` (the split that the network did not learn from: of the final
-    stage the test, else validation), the loss and accuracy of both splits, and their gaps:
-    `loss_gap`, held out less train, and `accuracy_gap`, train less held out; above 0 where less is
-    known of what was not seen. Accuracies are NaN for a regression.
+    Columns: `trial`, `stage`, `weights`, `size` (networks whose weights are within 10 % count as
+    one size, their median), `held_out` (test for the final stage, else validation), loss and
+    accuracy of both splits, and their gaps: `loss_gap` (held out minus train) and `accuracy_gap`
+    (train minus held out), which are positive if results on held-out examples are worse.
+    Accuracies are NaN for a regression.
 
-    From the record, which costs nothing; its training metrics are means over the epoch, while the
-    weights changed, with the augmentation and dropout of the trial. With `measure` the kept
-    weights are measured on the training examples as they are on the others.
+    By default, numbers come from the record at no cost. Its training metrics are means over the
+    epoch, measured while the weights change, with the trial's augmentation and dropout. With
+    `measure`, the saved weights are measured on the training examples instead.
     """
     rows = []
     for subject in subjects:
@@ -56,7 +56,10 @@ def generalisation_table(subjects: Sequence[Subject], *, measure: bool = False) 
 
 
 def _sizes(weights: pd.Series) -> pd.Series:
-    """Return the size that each network counts as; `weights` ascend."""
+    """Return the size of each network, given ascending weights.
+
+    A new size begins at the first network with over 10 % more weights than the first of its size.
+    """
     groups: list[int] = []
     first = 0.0
     for count in weights:
@@ -70,13 +73,13 @@ def _sizes(weights: pd.Series) -> pd.Series:
 
 
 def diagnose_generalisation(subjects: Sequence[Subject], *, measure: bool = False) -> Diagnosis:
-    """Compare what networks of several sizes know of examples seen and held out.
+    """Compare networks of several sizes on training and on held-out examples.
 
-    Where the sweep has a final stage, its replicates are shown, with the test results that the
-    record holds, and the search's trials are not: nothing is read from the test split here.
+    If the sweep has a final stage, only its replicates are shown, with their recorded test
+    results. The test split is not read.
 
     Raises:
-        DiagnosisError: Fewer than two sizes among the trials with a result.
+        DiagnosisError: The trials with a result have fewer than two sizes.
     """
     table = generalisation_table(subjects, measure=measure)
     if (table["stage"] == "final").any():
@@ -84,16 +87,17 @@ def diagnose_generalisation(subjects: Sequence[Subject], *, measure: bool = Fals
     sizes = sorted(table["size"].unique())
     if len(sizes) < 2:
         raise DiagnosisError(
-            f"generalisation compares networks of several sizes, and {len(table)} trials with a "
-            f"result have {len(sizes) or 'no'}; name more trials, or vary the widths in the "
-            "search file (search_spaces/reproductions/mnist_weights.yaml does)"
+            f"generalisation compares networks of several sizes, but the {len(table)} trials with "
+            f"a result have {len(sizes)}; choose more trials, or vary the widths in the search "
+            "file as search_spaces/reproductions/mnist_weights.yaml does"
         )
     unit = "MSE" if all(subject.loss == "mse" for subject in subjects) else "nats"
     source = (
-        "The kept weights, measured on training examples and on those held out."
+        "The saved weights are measured on training and held-out examples."
         if measure
-        else "From the record: training metrics are means over the best epoch (of the final stage "
-        "the last), while the weights changed; with `measure` they come from the kept weights."
+        else "Numbers are from the record: training metrics are means over the best epoch (the last "
+        "epoch in the final stage), measured while the weights change. With `measure`, the "
+        "saved weights are measured instead."
     )
     return Diagnosis(
         name="generalisation",
@@ -110,18 +114,19 @@ def _findings(table: pd.DataFrame) -> list[str]:
     best = by_size["held_out_loss"].idxmin()
     found = [
         f"The lowest median held-out loss is {by_size['held_out_loss'].min():.4g}, with {best:,} "
-        f"weights; the sizes are {by_size.index[0]:,} to {by_size.index[-1]:,}."
+        f"weights; sizes are from {by_size.index[0]:,} to {by_size.index[-1]:,} weights."
     ]
     if table["held_out_accuracy"].notna().all():
         middle = table.groupby("size")[["held_out_accuracy", "accuracy_gap"]].median()
         top = middle["held_out_accuracy"].max()
         level = middle.index[middle["held_out_accuracy"] >= top - 0.001][0]
         found.append(
-            f"The best median held-out accuracy is {top:.4f}; from {level:,} weights on a size is "
-            "within 0.1 points of it."
+            f"The best median held-out accuracy is {top:.4f}; {level:,} weights are the smallest "
+            "size within 0.1 points of it."
         )
         found.append(
-            f"The median accuracy gap goes from {100 * middle['accuracy_gap'].iloc[0]:.2f} points "
+            f"The median accuracy gap changes from {100 * middle['accuracy_gap'].iloc[0]:.2f} "
+            "points "
             f"with {middle.index[0]:,} weights to {100 * middle['accuracy_gap'].iloc[-1]:.2f} with "
             f"{middle.index[-1]:,}."
         )

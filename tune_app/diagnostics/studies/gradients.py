@@ -1,4 +1,4 @@
-"""Gradient norms: by epoch from the record, by iteration and layer from training once more."""
+"""Gradient norms: by epoch from the record, or by step and layer from training again."""
 
 from collections.abc import Sequence
 
@@ -17,8 +17,8 @@ from tune_app.hints import hint
 def gradients_by_epoch(subjects: Sequence[Subject]) -> pd.DataFrame:
     """Return `trial`, `epoch`, `grad_norm`, `train_loss`, `val_loss` and `lr` from the record.
 
-    The norm is of the gradient of all weights, before clipping, averaged over at most 32 evenly
-    spaced steps of the epoch. Costs nothing: the search recorded it.
+    The norm is that of the gradient with respect to all weights, before clipping, averaged over at
+    most 32 evenly spaced steps of the epoch. It costs nothing, since the search recorded it.
     """
     rows = [
         {
@@ -38,10 +38,10 @@ def gradients_by_epoch(subjects: Sequence[Subject]) -> pd.DataFrame:
 def gradients_by_step(subject: Subject, *, epochs: int | None = None) -> pd.DataFrame:
     """Return `trial`, `epoch`, `step`, `loss`, `grad_norm` and `grad_norm.LAYER` for each layer.
 
-    The trial is trained again from its seed, for all of its epochs or for `epochs`. Norms are of
-    each batch's gradient, before clipping; the squares of those of the layers add up to the square
-    of the whole. `step` counts from 1 through the training; `loss` is the batch's, in training.
-    Costs a training, and a tenth of it more.
+    The trial is trained again from its seed, for all its epochs or for `epochs`. Norms are those of
+    each batch's gradient, before clipping; the squares of the layers' norms add up to the square of
+    the whole norm. `step` counts from 1 over the whole training; `loss` is the training loss of the
+    batch. This costs 1.1 times the training.
     """
     losses: list[Tensor] = []
     norms: list[Tensor] = []
@@ -57,7 +57,7 @@ def gradients_by_step(subject: Subject, *, epochs: int | None = None) -> pd.Data
         norms.append(torch.stack([nn.utils.get_total_norm(own) for own in by_layer.values()]))
 
     done = retrain(subject, epochs=epochs, watch=watch)
-    steps = len(losses) // max(len(done), 1)  # in an epoch; a last one that diverged may have less
+    steps = len(losses) // max(len(done), 1)  # per epoch; an unfinished epoch may follow
     if not done:
         raise DiagnosisError(f"trial {subject.name} diverges in its first epoch")
     each = torch.stack(norms).double().cpu()
@@ -78,12 +78,12 @@ def gradients_by_step(subject: Subject, *, epochs: int | None = None) -> pd.Data
 def diagnose_gradients(
     subjects: Sequence[Subject], *, by_step: bool = False, epochs: int | None = None
 ) -> Diagnosis:
-    """Return gradient norm and loss of trials; `by_step` trains each again."""
+    """Return gradient norms and losses of trials; with `by_step`, each is trained again."""
     by_epoch = gradients_by_epoch(subjects)
     if by_epoch["grad_norm"].isna().all():
         names = ", ".join(subject.name for subject in subjects)
         raise DiagnosisError(
-            f"no epoch of trial {names} has a gradient norm", hint=hint("train_again_by_step")
+            f"no gradient norms were recorded for {names}", hint=hint("train_again_by_step")
         )
     findings = [_course(name, own) for name, own in by_epoch.groupby("trial", sort=False)]
     figures = [epoch_figure(by_epoch, loss_unit(subjects))]
@@ -99,10 +99,10 @@ def diagnose_gradients(
         name="gradients",
         title="Gradient norms",
         method=(
-            "The Euclidean norm of the gradient of the batch's loss by all weights, before "
-            "clipping: by epoch, the mean over at most 32 evenly spaced steps, as the search "
-            "recorded it"
-            + ("; by step and layer, from training again with the same seed." if by_step else ".")
+            "The Euclidean norm of the gradient of the batch loss with respect to all weights, "
+            "before clipping. Norms by epoch are means over at most 32 evenly spaced steps, which "
+            "the search recorded."
+            + (" Norms by step come from training again with the same seed." if by_step else "")
         ),
         findings=tuple(findings),
         tables=tables,
@@ -111,7 +111,7 @@ def diagnose_gradients(
 
 
 def loss_unit(subjects: Sequence[Subject]) -> str:
-    """Return what the losses of these trials are measured in, for an axis."""
+    """Return the unit of the losses of these trials."""
     return "MSE" if all(subject.loss == "mse" for subject in subjects) else "nats"
 
 
@@ -119,7 +119,7 @@ def _course(name: object, own: pd.DataFrame) -> str:
     known = own.dropna(subset="grad_norm")
     first, last = known.iloc[0], known.iloc[-1]
     return (
-        f"{name}: the gradient norm goes from {first['grad_norm']:.3g} in epoch "
+        f"{name}: the gradient norm changes from {first['grad_norm']:.3g} in epoch "
         f"{first['epoch']:.0f} to {last['grad_norm']:.3g} in epoch {last['epoch']:.0f}, the "
         f"training loss from {first['train_loss']:.3g} to {last['train_loss']:.3g}."
     )

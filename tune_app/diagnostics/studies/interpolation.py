@@ -1,4 +1,4 @@
-"""Loss and accuracy on the line between two solutions."""
+"""Loss and accuracy on the line between the weights of two trials."""
 
 import copy
 from collections.abc import Sequence
@@ -28,12 +28,12 @@ def interpolate(
     *,
     alphas: Sequence[float] = ALPHAS,
 ) -> pd.DataFrame:
-    """Return `alpha`, `split`, `loss` and `accuracy` on weights (1 - alpha) first + alpha second.
+    """Return `alpha`, `split`, `loss` and `accuracy` for (1 - alpha) first + alpha second.
 
-    Both networks have one architecture and stay as they are. Where they have batch norm, its
-    statistics are recomputed at each point over the first of `splits`, the training examples.
-    After Goodfellow, Vinyals and Saxe (2015), "Qualitatively characterizing neural network
-    optimization problems", arXiv:1412.6544. Costs an evaluation for each point and split.
+    Both networks must have the same architecture; they are not changed. Batch-norm statistics are
+    recomputed at each point with the first of `splits`, the training examples. After Goodfellow,
+    Vinyals and Saxe (2015), "Qualitatively characterizing neural network optimization problems",
+    arXiv:1412.6544. Costs one evaluation for each point and split.
     """
     start, end = flat_weights(first), flat_weights(second)
     between = copy.deepcopy(first).eval()
@@ -52,15 +52,16 @@ def interpolate(
 def diagnose_interpolation(
     subjects: Sequence[Subject], *, most: int = MOST_EXAMPLES, test: bool = False
 ) -> Diagnosis:
-    """Measure the line through two trials, on at most `most` examples of each split.
+    """Measure the line through two trials on at most `most` examples of each split.
 
     Raises:
-        DiagnosisError: Not two trials, or of different architectures, or without weights.
+        DiagnosisError: There are not two trials, they have different architectures, or one has no
+            weights.
     """
     if len(subjects) != 2:
         raise DiagnosisError(
-            f"interpolate takes two trials, and there are {len(subjects)}: name the two, such as "
-            "t0001 t0002 or OTHER_SWEEP/t0001"
+            f"interpolate needs two trials, but there are {len(subjects)}: name two, such as t0001 "
+            "and t0002, or OTHER_SWEEP/t0001"
         )
     refuse_different(subjects)
     first, second = subjects
@@ -71,7 +72,9 @@ def diagnose_interpolation(
         f"{subject.full_name if first.sweep.name != second.sweep.name else subject.name}"
         + (f" ({label})" if label else "")
         for subject, label in zip(
-            subjects, distinguishing_labels([own.trial.parameters for own in subjects]), strict=True
+            subjects,
+            distinguishing_labels([each.trial.parameters for each in subjects]),
+            strict=True,
         )
     ]
     counts = ", ".join(f"{len(examples):,} {examples.split}" for examples in splits)
@@ -84,9 +87,10 @@ def diagnose_interpolation(
         name="interpolate",
         title=f"Between {first.name} and {second.name}",
         method=(
-            "Loss and accuracy on weights (1 - α)a + αb, α from -1 to 2 in steps of 0.05, where a "
-            f"is {labels[0]} and b is {labels[1]} (Goodfellow et al. 2015, arXiv:1412.6544); "
-            f"on {counts} examples.{norms}"
+            "Loss and accuracy with the weights (1 - α)a + αb, for α from -1 to 2 in steps of "
+            "0.05, "
+            f"where a is {labels[0]} and b is {labels[1]} (Goodfellow et al. 2015, "
+            f"arXiv:1412.6544), on {counts} examples.{norms}"
         ),
         findings=tuple(_finding(str(split), own) for split, own in table.groupby("split")),
         tables={"interpolate": table},
@@ -95,10 +99,11 @@ def diagnose_interpolation(
 
 
 def barrier(losses: pd.Series) -> float:
-    """Return how far the loss rises between 0 and 1 above the straight line between its ends.
+    """Return the largest height of the loss above the straight line from alpha = 0 to alpha = 1.
 
-    `losses` by alpha. The error barrier of Frankle et al. (2020), "Linear Mode Connectivity and
-    the Lottery Ticket Hypothesis", arXiv:1912.05671, whose line is the mean of both ends.
+    `losses` is indexed by alpha. After the error barrier of Frankle et al. (2020), "Linear Mode
+    Connectivity and the Lottery Ticket Hypothesis", arXiv:1912.05671, who take the mean of both
+    ends instead of the line.
     """
     inside = losses[(losses.index >= 0) & (losses.index <= 1)]
     alphas = inside.index.to_numpy(dtype=float)
@@ -113,9 +118,9 @@ def _finding(split: str, own: pd.DataFrame) -> str:
         f"at most {barrier(losses):.3g} above the line between them; it is lowest, "
         f"{losses.min():.4g}, at α = {losses.idxmin():g}"
     )
-    # Flatness as width: how much of the sampled line stays close to each end.
+    # The loss beyond both ends shows how flat the solutions are along this line.
     return (
-        f"{found}. Half a step out, it is {losses.loc[-0.5]:.3g} at α = -0.5 and "
+        f"{found}. Beyond the ends, it is {losses.loc[-0.5]:.3g} at α = -0.5 and "
         f"{losses.loc[1.5]:.3g} at α = 1.5."
     )
 

@@ -1,4 +1,4 @@
-"""What a network sees: its first layer, its answers, and how far its confidence holds."""
+"""The behaviour of a classifier: its first layer, predictions, errors and calibration."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from tune_app.diagnostics.workbench import Subject, refuse_regression
 from tune_app.errors import DiagnosisError
 from tune_app.report.figures.frame import ReportFigure
 from tune_app.report.figures.networks.confusion import count_confusion, surest_errors
-from tune_app.report.figures.networks.network_figures import network_figures
+from tune_app.report.figures.networks.network_figures import FigureRequest, network_figures
 from tune_app.report.figures.networks.trial_network import (
     Answers,
     network_outputs,
@@ -31,7 +31,7 @@ ERRORS_LISTED = 100
 
 @dataclass(frozen=True)
 class Claims:
-    """What a classifier answered, and how far that can be believed."""
+    """The predictions of a classifier, their calibration, and its accuracy by class."""
 
     name: str  # of the trial
     split: str
@@ -42,7 +42,7 @@ class Claims:
     by_class: pd.DataFrame  # see calibration.accuracy_by_class
 
     def figures(self) -> tuple[ReportFigure, ReportFigure]:
-        """Return the reliability diagram, and the accuracy of each class."""
+        """Return the reliability diagram and the accuracy of each class."""
         return (
             calibration_figure(
                 self.bins, self.error, name=f"calibration-{self.name}", split=self.split
@@ -52,14 +52,14 @@ class Claims:
 
 
 def network_claims(subject: Subject) -> Claims:
-    """Return what a classifier answered, by one evaluation, or as it was kept.
+    """Return the predictions of a classifier and their calibration.
 
-    A search's trial is measured on the validation examples; of one of the final stage the answers
-    that it gave in its test are read. The test split is not.
+    A search trial is evaluated on the validation examples. For a trial of the final stage, the
+    recorded predictions of its test are used; the test split is not read.
 
     Raises:
-        DiagnosisError: A regression, or its weights were not kept.
-        EnvironmentalError: Weights, answers or data are gone.
+        DiagnosisError: The trial is a regression, or its weights were not saved.
+        EnvironmentalError: Weights, predictions or data are missing.
     """
     refuse_regression(subject, "network")
     labels, answers = _answers(subject)
@@ -76,33 +76,35 @@ def network_claims(subject: Subject) -> Claims:
 
 
 def diagnose_network(subjects: Sequence[Subject]) -> Diagnosis:
-    """Show one classifier as the report does, with its calibration and each class's accuracy.
+    """Show one classifier as in a report, with its calibration and the accuracy by class.
 
-    A search's trial is measured on the validation examples; of one of the final stage the answers
-    that it gave in its test are read, and with images the test split, which is recorded.
+    A search trial is evaluated on the validation examples. For a trial of the final stage, the
+    recorded predictions of its test are used; if inputs are images, the test split is read to show
+    them, which is noted in the record.
 
     Raises:
-        DiagnosisError: A regression, or not one trial.
-        StorageError: The weights, or the answers, are gone.
+        DiagnosisError: There is not exactly one trial, or it is a regression.
+        StorageError: The weights or the predictions are missing.
     """
     if len(subjects) != 1:
-        raise DiagnosisError(f"network shows one trial, and there are {len(subjects)}; name one")
+        raise DiagnosisError(f"network needs one trial, but there are {len(subjects)}: name one")
     (subject,) = subjects
-    bench, trial = subject.bench, subject.trial
+    bench = subject.bench
     claims = network_claims(subject)
     labels, answers, by_class = claims.labels, claims.answers, claims.by_class
     classes = subject.sweep.resolved.classes
     left_out: list[str] = []
-    figures = network_figures(
+    request = FigureRequest(
         bench.store,
         subject.sweep,
-        trial,
+        subject.trial,
         bench.data_root,
         on_test_reading=lambda why: note_test_reading(
             bench.store, subject.sweep.name, f"diagnose: {why}"
         ),
         on_left_out=left_out.append,
     )
+    figures = network_figures(request)
     is_right = labels == answers.predicted
     confusion = count_confusion(labels, answers.predicted, classes)
     surest = surest_errors(labels, answers, ERRORS_LISTED)
@@ -110,19 +112,19 @@ def diagnose_network(subjects: Sequence[Subject]) -> Diagnosis:
     row, column = confusion.worst()
     return Diagnosis(
         name="network",
-        title=f"What trial {subject.name} sees",
+        title=f"Behaviour of trial {subject.name}",
         method=(
-            f"The answers to the {len(labels):,} examples of the {claims.split} split. "
-            "Calibration by 15 equal ranges of confidence (Guo et al. 2017, arXiv:1706.04599); "
-            "intervals are Wilson's, of 95 %."
+            f"The predictions for the {len(labels):,} examples of the {claims.split} split. "
+            "Calibration uses 15 equal ranges of confidence (Guo et al. 2017, arXiv:1706.04599); "
+            "intervals are 95 % Wilson intervals."
         ),
         findings=(
-            f"{is_right.mean():.2%} are right; the mean confidence is "
+            f"{is_right.mean():.2%} are correct; the mean confidence is "
             f"{answers.confidence.mean(dtype=float):.2%}, the expected calibration error "
             f"{100 * claims.error:.2f} points.",
-            f"The class known least is {worst['class']}: {worst['accuracy']:.1%} "
-            f"({worst['accuracy_low']:.1%} to {worst['accuracy_high']:.1%}); "
-            f"{confusion.percent[row, column]:.1f} % of {classes[row]} are taken for "
+            f"The class with the lowest accuracy is {worst['class']}: {worst['accuracy']:.1%} "
+            f"({worst['accuracy_low']:.1%} to {worst['accuracy_high']:.1%}). The most frequent "
+            f"error: {confusion.percent[row, column]:.1f} % of {classes[row]} are classified as "
             f"{classes[column]}.",
         ),
         tables={

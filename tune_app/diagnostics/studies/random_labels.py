@@ -1,4 +1,4 @@
-"""Memorisation: the same training on true and on random labels."""
+"""Memorisation: the same training with true and with random labels."""
 
 from collections.abc import Sequence
 
@@ -21,55 +21,55 @@ def recorded_epochs(subject: Subject) -> pd.DataFrame:
 
 
 def random_label_epochs(subject: Subject, *, epochs: int | None = None) -> pd.DataFrame:
-    """Return the columns of `recorded_epochs` of the trial trained again on random labels.
+    """Train a trial again on random labels and return the columns of `recorded_epochs`.
 
-    Same seed, same examples, same settings; the labels of the training and of the validation
-    examples are shuffled among themselves, so that nothing but the single example is left to
-    learn. Costs a training.
+    Seed, examples and settings stay the same; the labels of the training and of the validation
+    examples are shuffled separately, so that the network can only memorise single examples. This
+    costs one training.
     """
     return _table(subject, "random", retrain(subject, epochs=epochs, random_labels=True))
 
 
 def diagnose_random_labels(subjects: Sequence[Subject], *, epochs: int | None = None) -> Diagnosis:
-    """Compare a trial with the same on random labels, which is trained now, or is the second one.
+    """Compare a trial with the same training on random labels: the second trial, or a new one.
 
     After Zhang, Bengio, Hardt, Recht and Vinyals (2017), "Understanding deep learning requires
     rethinking generalization", arXiv:1611.03530.
 
     Raises:
-        DiagnosisError: A regression, other than one or two trials, or two that differ in more
-            than their labels.
+        DiagnosisError: The trial is a regression, there are more than two trials, or two trials
+            differ in more than their labels.
     """
     refuse_regression(subjects[0], "random_labels")
     if len(subjects) > 2:
         raise DiagnosisError(
-            f"random_labels takes one trial, which it trains again on random labels, or two, of "
-            f"which one did; got {len(subjects)}"
+            f"random_labels needs one trial, which it trains again on random labels, or two "
+            f"trials, one with true and one with random labels; there are {len(subjects)}"
         )
     refuse_different(subjects)
     parts = [recorded_epochs(subject) for subject in subjects]
     if len(subjects) == 1:
         if parts[0]["labels"].iloc[0] == "random":
             raise DiagnosisError(
-                f"sweep '{subjects[0].sweep.name}' trained on random labels; name the same trial "
-                "on true labels, alone or as a second one: OTHER_SWEEP/t0001"
+                f"sweep '{subjects[0].sweep.name}' trained on random labels; name the trial with "
+                "true labels instead, or as a second one: OTHER_SWEEP/t0001"
             )
         parts.append(random_label_epochs(subjects[0], epochs=epochs))
     table = pd.concat(parts, ignore_index=True)
     if table["labels"].nunique() < 2:
         raise DiagnosisError(
-            f"trials {subjects[0].full_name} and {subjects[1].full_name} both learnt "
-            f"{table['labels'].iloc[0]} labels; name one, or one of each"
+            f"trials {subjects[0].full_name} and {subjects[1].full_name} were both trained on "
+            f"{table['labels'].iloc[0]} labels; name one with true and one with random labels"
         )
     chance = 1 / subjects[0].sweep.resolved.outputs
     return Diagnosis(
         name="random_labels",
         title="True and random labels",
         method=(
-            "The same network, trained in the same way on the same examples, once with their "
-            "labels and once with these shuffled (Zhang et al. 2017, arXiv:1611.03530). What "
-            "falls on random labels is learnt by heart. Training metrics are means over each "
-            "epoch, while the weights changed."
+            "The same network is trained in the same way on the same examples, once with their "
+            "true and once with shuffled labels (Zhang et al. 2017, arXiv:1611.03530). If the loss "
+            "on random labels decreases, the network memorises examples. Training metrics are "
+            "means over each epoch, measured while the weights change."
         ),
         findings=tuple(_finding(labels, own, chance) for labels, own in table.groupby("labels")),
         tables={"random_labels": table},
@@ -89,7 +89,7 @@ def _table(subject: Subject, labels: str, epochs: Sequence[object]) -> pd.DataFr
 def _finding(labels: object, own: pd.DataFrame, chance: float) -> str:
     first, last = own.iloc[0], own.iloc[-1]
     text = (
-        f"On {labels} labels the training loss goes from {first['train_loss']:.3g} to "
+        f"On {labels} labels the training loss changes from {first['train_loss']:.3g} to "
         f"{last['train_loss']:.3g} (accuracy {last['train_accuracy']:.1%})"
     )
     if pd.notna(last["val_loss"]):

@@ -1,4 +1,4 @@
-"""Where a search space does harm, and where it ends too soon."""
+"""Values of a search space that always fail, and ends of ranges that are too narrow."""
 
 import math
 from collections.abc import Sequence
@@ -16,21 +16,22 @@ from tune_app.results.tables.layout import value_text
 
 FAILED_STATUSES = ("diverged", "failed", "timeout")
 FEWEST_FAILED = 3
-FEWEST_BEST, BEST_SHARE = 5, 0.1  # as PED-ANOVA takes them
-EDGE_SHARE = 0.1  # of a continuous range, at either end
+FEWEST_BEST, BEST_SHARE = 5, 0.1  # the best trials, as in PED-ANOVA
+EDGE_SHARE = 0.1  # the part of a continuous range that counts as each of its ends
 SIGNIFICANCE = 0.05
 
 
 def always_failing(trials: Sequence[TrialRecord], config: SweepConfig) -> pd.DataFrame:
     """Return the values of single parameters with which every trial failed.
 
-    Columns: `parameter`, `where` ("above 0.03", "below 2", "= sgd"), `failed`, `of` (both counts
-    there, equal), `failed_elsewhere`, `of_elsewhere`, `p_value`, and `statuses`. Failed are the
-    statuses diverged, failed and timeout. Of a number the longest run from either end of its range
-    in which nothing but failures lies, bounded by the nearest trial that did not fail; of others a
-    value. Listed from three failures on, where Fisher's exact test, one-sided, says that failing
-    there as often as elsewhere has a probability of 5 % or less, divided by the number of
-    parameters that vary (Bonferroni).
+    Columns: `parameter`, `where` ("above 0.03", "below 2", "= sgd"), `failed` and `of` (the number
+    of trials there, all of which failed), `failed_elsewhere`, `of_elsewhere`, `p_value`, and
+    `statuses`. The statuses diverged, failed and timeout count as failures.
+
+    For numbers, `where` is the longest part at either end of the range in which all trials failed,
+    up to the nearest trial that did not fail. For other parameters it is a single value. A row
+    needs three failures, and a one-sided Fisher's exact test against equal failure rates must give
+    at most 5 %, divided by the number of parameters that vary (Bonferroni).
     """
     ended = [
         trial
@@ -43,7 +44,9 @@ def always_failing(trials: Sequence[TrialRecord], config: SweepConfig) -> pd.Dat
         for where, there in _regions(name, config.space[name], own):
             elsewhere = [trial for trial in own if trial not in there]
             bad = sum(trial.status in FAILED_STATUSES for trial in elsewhere)
-            # All of `there` among the failures, drawn without replacement: a hypergeometric tail.
+            # If failures were independent of this parameter, which trials fail would be a random
+            # choice among all. The probability that the choice contains all of `there` is the
+            # hypergeometric tail C(failures, there) / C(trials, there).
             p_value = math.comb(bad + len(there), len(there)) / math.comb(len(own), len(there))
             rows.append(
                 {
@@ -69,7 +72,7 @@ def always_failing(trials: Sequence[TrialRecord], config: SweepConfig) -> pd.Dat
 def _regions(
     name: str, parameter: Parameter, trials: Sequence[TrialRecord]
 ) -> list[tuple[str, list[TrialRecord]]]:
-    """Return the parts of a parameter's values in which at least three trials, and all, failed."""
+    """Return the parts of a parameter's values in which all trials failed, at least three."""
     if isinstance(parameter, Choice):
         found = []
         for value in parameter.values:
@@ -82,7 +85,7 @@ def _regions(
         ordered = sorted(trials, key=lambda trial: sign * trial.parameters[name])
         survivor = next((trial for trial in ordered if not _failed(trial)), None)
         if survivor is None:
-            continue  # everything failed: no matter of this parameter
+            continue  # everything failed, whatever the value of this parameter
         bound = survivor.parameters[name]
         there = [trial for trial in ordered if sign * (trial.parameters[name] - bound) < 0]
         if len(there) >= FEWEST_FAILED:
@@ -103,15 +106,17 @@ def _plain(value: Any) -> Any:
 
 
 def edges(trials: Sequence[TrialRecord], config: SweepConfig, budget: int | None) -> pd.DataFrame:
-    """Return the ends of ranges at which a budget's best trials crowd: where to widen the space.
+    """Return ends of ranges at which the best trials of a budget accumulate: ranges to widen.
 
     Columns: `budget`, `parameter`, `end` ("low", "high"), `value` (of that end), `best_there`,
-    `best`, `all_there`, `all` (counts), `expected` (share that lies there by chance), `p_value`.
-    The best are the tenth, and at least 5, of the trials with a result drawn for the budget. At an
-    end is the last value of what can be listed, numeric choices included, or the outer tenth of a
-    range, on its own scale. Listed where at least half of the best lie there, a larger share than
-    of all, and an exact binomial test, one-sided, gives 5 % or less; unless no value lies beyond,
-    as below a dropout of 0.
+    `best`, `all_there`, `all` (counts), `expected` (the share at that end by chance), `p_value`.
+    The best trials are a tenth, at least 5, of the trials with a result of that budget. The end of
+    a range is its outer tenth, on the scale of the parameter; the end of whole numbers or numeric
+    choices is the last value.
+
+    A row needs at least half of the best trials at that end, a larger share than that of all
+    trials, and at most 5 % in a one-sided exact binomial test. Ends beyond which no value is valid
+    are left out, such as a dropout of 0.
     """
     metric, mode = config.objective.metric, config.objective.mode
     drawn = [trial for trial in trials if trial.budget == budget]
@@ -154,7 +159,7 @@ def edges(trials: Sequence[TrialRecord], config: SweepConfig, budget: int | None
 
 
 def _ends(parameter: Parameter) -> tuple[float, float] | None:
-    """Return the smallest and the largest value; None of values without an order."""
+    """Return the smallest and the largest value; None for values without an order."""
     if isinstance(parameter, IntRange | FloatRange):
         return (parameter.low, parameter.high) if parameter.high > parameter.low else None
     numbers = [
@@ -168,7 +173,7 @@ def _ends(parameter: Parameter) -> tuple[float, float] | None:
 
 
 def _goes_on(model: str, name: str, low: float, high: float, end: str) -> bool:
-    """Tell whether a parameter can take a value a little beyond this end of its range."""
+    """Tell whether a value slightly beyond this end of the range would be valid."""
     whole = isinstance(low, int) and isinstance(high, int)
     step = 1 if whole else 0.05 * min(high - low, abs(low if end == "low" else high) or 1.0)
     try:
@@ -191,7 +196,7 @@ def _is_at(parameter: Parameter, value: float, end: str) -> bool:
 
 
 def _binomial_tail(successes: int, trials: int, share: float) -> float:
-    """Return the probability of so many successes or more."""
+    """Return the probability of at least that many successes."""
     return sum(
         math.comb(trials, count) * share**count * (1 - share) ** (trials - count)
         for count in range(successes, trials + 1)

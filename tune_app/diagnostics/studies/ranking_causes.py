@@ -1,4 +1,4 @@
-"""Why this ranking: what always fails, which edges the best lie at, what more trials may bring."""
+"""Causes of a ranking: important parameters, values that fail, narrow ranges; and the outlook."""
 
 import math
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from tune_app.results.tables.layout import value_text
 from tune_app.results.tables.trial_row import TrialRow
 from tune_app.results.tables.trial_table import objective_of, table_budgets, trial_rows
 
-FEWEST_TRIALS = 10  # to look ahead from
+FEWEST_TRIALS = 10  # with fewer trials, the chance of improving is not estimated
 MORE_TRIALS, IMPROVEMENT = 50, 0.001
 
 
@@ -30,17 +30,20 @@ def chance_of_improving(
 ) -> float:
     """Return the chance that `more` trials improve the best of `scores` by `by` or more.
 
-    Looks back: had the search stopped after k of its n trials, would the rest have improved by
-    that much? k is chosen so that the rest is to k as `more` is to n, rounded, and the answer is
-    averaged over all orders of the trials, exactly: of the t trials less than `by` from the best,
-    none may be among the first k, C(n - t, k) / C(n, k). Takes the trials as alike, whatever the
-    sampler learnt on the way, and what was twice as hard to find as no harder than before, so it
-    is rather too high for a random search and too low for one that goes on learning. Improvements
-    are of the recorded values: of those on few examples many are noise.
+    The estimate assumes that the order of trials does not matter, although the sampler learns
+    during a search, and that a further improvement is as likely as a past one. It is therefore too
+    high for a random search, and too low for a search that still learns. Improvements are those of
+    recorded values, of which many are noise if they were measured on few examples.
 
     >>> chance_of_improving([0.90, 0.85, 0.80, 0.70], "max", more=4)
     0.5
     """
+    # The past is used as a model of the future: had the search ended after the first k of its n
+    # trials, would the other n - k have improved the best by `by`? To ask for the same relative
+    # extension, k is chosen so that (n - k) / k = more / n, that is k = n² / (n + more).
+    # The answer is averaged over all orders of the trials. The others improve by `by` exactly if
+    # none of the t trials within `by` of the best is among the first k. Of the C(n, k) sets of
+    # first trials, C(n - t, k) contain none of them.
     count = len(scores)
     sign = 1 if mode == "max" else -1
     best = max(sign * score for score in scores)
@@ -50,12 +53,12 @@ def chance_of_improving(
 
 
 def outlook(rows: Sequence[TrialRow], sweep: SweepRecord, examples: int | None) -> pd.DataFrame:
-    """Return for each budget the chance that 50 more trials improve by 0.1 points.
+    """Return the chance for each budget that 50 more trials improve the best by 0.1 points.
 
-    Columns: `budget`, `trials` (with a result, that fit it), `best`, `near_best` (trials within
+    Columns: `budget`, `trials` (that fit it and have a result), `best`, `near_best` (trials within
     `improvement` of it), `more_trials`, `improvement`, `chance` (None with fewer than 10 trials),
-    and `noise`: the standard error of the best, of an accuracy on `examples` validation examples.
-    The improvement of a loss is a thousandth of its best value.
+    and `noise` (the standard error of the best accuracy on `examples` validation examples). For a
+    loss, the improvement is a thousandth of its best value.
     """
     metric, mode = objective_of(sweep)
     found = []
@@ -88,11 +91,15 @@ def outlook(rows: Sequence[TrialRow], sweep: SweepRecord, examples: int | None) 
 def importance_table(found: Sequence[Importance]) -> pd.DataFrame:
     """Return `method`, `budget`, `trials`, `parameter`, `share` and `note`, a row for each share.
 
-    Methods and budgets without shares have one row, whose `note` says why.
+    Methods and budgets without shares have one row with the reason in `note`.
     """
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, object]] = []
     for one in found:
-        shared = {"method": one.method, "budget": one.budget, "trials": one.trials}
+        shared: dict[str, object] = {
+            "method": one.method,
+            "budget": one.budget,
+            "trials": one.trials,
+        }
         rows += [{**shared, "parameter": name, "share": one.shares[name]} for name in one.shares]
         rows += [
             {**shared, "parameter": name, "note": f"left out: {why}"}
@@ -106,7 +113,7 @@ def importance_table(found: Sequence[Importance]) -> pd.DataFrame:
 def diagnose_ranking(
     store: Store, sweep: SweepRecord, importance: Sequence[Importance]
 ) -> Diagnosis:
-    """Say why a sweep's ranking is what it is; `importance` comes from who may use Optuna.
+    """Explain the ranking of a sweep. `importance` comes from the caller, since it needs Optuna.
 
     Raises:
         DiagnosisError: No trial has a result.
@@ -120,8 +127,10 @@ def diagnose_ranking(
             hint=hint("list_trials", sweep=sweep.name),
         )
     failing = always_failing(trials, config)
-    crowded = [edges(trials, config, budget) for budget in table_budgets(sweep)]
-    at_edges = pd.concat([own for own in crowded if len(own)] or crowded[:1], ignore_index=True)
+    by_budget = [edges(trials, config, budget) for budget in table_budgets(sweep)]
+    # pandas warns about empty tables in a concatenation; one keeps the columns if all are empty.
+    filled = [table for table in by_budget if len(table)]
+    at_edges = pd.concat(filled or by_budget[:1], ignore_index=True)
     chances = outlook(rows, sweep, sweep.resolved.validation_count or None)
     figures: list[ReportFigure] = []
     if any(one.shares for one in importance):
@@ -130,13 +139,13 @@ def diagnose_ranking(
         figures.append(slice_figure(rows, sweep))
     return Diagnosis(
         name="ranking",
-        title=f"Why this ranking: {sweep.name}",
+        title=f"Causes of the ranking of {sweep.name}",
         method=(
-            "Importance within each budget, by fANOVA and PED-ANOVA; values with which every "
-            "trial failed (Fisher's exact test, Bonferroni); ends of ranges where half of a "
-            "budget's best trials lie (exact binomial test); and the chance that 50 more trials "
-            "improve by 0.1 points, from what the later part of the trials, in any order, added "
-            "to the earlier."
+            "The importance of parameters within each budget (fANOVA and PED-ANOVA); values with "
+            "which all trials failed (Fisher's exact test with Bonferroni's correction); ends of "
+            "ranges with at least half of a budget's best trials (exact binomial test); and the "
+            "chance that 50 more trials improve the best by 0.1 points, estimated from the "
+            "improvements by later trials, averaged over all orders of the trials."
         ),
         findings=(
             *_importance_findings(importance),
@@ -152,8 +161,8 @@ def diagnose_ranking(
         },
         figures=tuple(figures),
         cautions=(
-            "Importances and edges of fewer than 50 trials in a budget are hints. The chance takes "
-            "trials as alike in any order.",
+            "With fewer than 50 trials in a budget, importances and ends of ranges are only hints. "
+            "The chance assumes that the order of trials does not matter.",
         ),
     )
 
@@ -167,31 +176,33 @@ def _importance_findings(found: Sequence[Importance]) -> list[str]:
     for one in found:
         if one.method == "fanova" and one.shares:
             shares = ", ".join(f"{name} {share:.0%}" for name, share in [*one.shares.items()][:3])
-            texts.append(f"What mattered{_place(one.budget)} ({one.trials} trials): {shares}.")
+            texts.append(
+                f"Most important parameters{_place(one.budget)} ({one.trials} trials): {shares}."
+            )
     return texts
 
 
 def _failing_findings(table: pd.DataFrame) -> list[str]:
     if table.empty:
-        return ["No value of a single parameter always failed."]
+        return ["No parameter has a value with which all trials failed."]
     return [
-        f"{row.parameter} {row.where} {_ended(row.statuses)} {row.failed} of {row.of} (elsewhere "
-        f"{row.failed_elsewhere} of {row.of_elsewhere} failed, p = {row.p_value:.2g})."
+        f"{row.parameter} {row.where}: {row.failed} of {row.of} trials {_ended(row.statuses)} "
+        f"(elsewhere {row.failed_elsewhere} of {row.of_elsewhere} failed, p = {row.p_value:.2g})."
         for row in table.itertuples()
     ]
 
 
-def _ended(statuses: Any) -> str:
+def _ended(statuses: object) -> str:
     return {"diverged": "diverged", "timeout": "timed out"}.get(str(statuses), "failed")
 
 
 def _edge_findings(table: pd.DataFrame) -> list[str]:
     if table.empty:
-        return ["The best trials do not crowd at an end of any range."]
+        return ["The best trials do not accumulate at the end of any range."]
     return [
-        f"Widen {row.parameter}{_place(row.budget)}: {row.best_there} of the {row.best} best lie "
-        f"at its {row.end} end, {value_text(row.value)}; {row.all_there} of all {row.all} do, and "
-        f"by chance {row.expected:.0%} would (p = {row.p_value:.2g})."
+        f"Widen {row.parameter}{_place(row.budget)}: {row.best_there} of the {row.best} best "
+        f"trials are at its {row.end} end, {value_text(row.value)}, but only {row.all_there} of "
+        f"all {row.all}; by chance {row.expected:.0%} would be there (p = {row.p_value:.2g})."
         for row in table.itertuples()
     ]
 
@@ -203,7 +214,9 @@ def _outlook_findings(table: pd.DataFrame) -> list[str]:
         step = f"{100 * by:g} points" if row["noise"] is not None else f"{by:.2g}"
         if pd.isna(row["chance"]):
             texts.append(
-                f"{row['trials']} trials{_place(row['budget'])} are too few to look ahead."
+                f"{row['trials']} trials{_place(row['budget'])} are too few to estimate the chance "
+                "of "
+                "an improvement."
             )
             continue
         text = (
@@ -211,6 +224,6 @@ def _outlook_findings(table: pd.DataFrame) -> list[str]:
             f"{_place(row['budget'])} by {step} is about {row['chance']:.0%}"
         )
         if row["noise"] is not None:
-            text += f"; the standard error of one such accuracy is {100 * row['noise']:.2g} points"
+            text += f"; the standard error of the best accuracy is {100 * row['noise']:.2g} points"
         texts.append(f"{text}.")
     return texts

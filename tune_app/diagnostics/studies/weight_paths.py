@@ -1,4 +1,4 @@
-"""Paths of the weights: how trainings moved, seen in two dimensions."""
+"""Paths of the weights: how trainings move, projected onto two dimensions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from tune_app.diagnostics.workbench import Subject, refuse_different
 from tune_app.errors import DiagnosisError
 from tune_app.hints import hint
 
-MOST_NUMBERS = 100_000_000  # kept epochs x weights: PCA takes four copies, 3 GB in float64
+MOST_NUMBERS = 100_000_000  # saved epochs × weights: PCA needs four copies in float64, 3 GB
 PLANE_EXAMPLES = 2_000
 PLANE_POINTS = 25  # on each side
 WHOLE = "whole network"
@@ -24,53 +24,54 @@ WHOLE = "whole network"
 
 @dataclass(frozen=True)
 class KeptPaths:
-    """The weights that trainings of one architecture kept, a row for each kept epoch."""
+    """The saved weights of trainings of one architecture, with a row for each saved epoch."""
 
     subjects: tuple[Subject, ...]
     points: pd.DataFrame  # trial, epoch, accuracy, loss
     weights: NDArray[np.float32]  # (rows, weights)
-    layers: dict[str, slice]  # of a row
+    layers: dict[str, slice]  # the part of a row that belongs to each layer
 
 
 @dataclass(frozen=True)
 class Projection:
-    """Weights in the plane of their first two principal components."""
+    """Weights projected onto the plane of their first two principal components."""
 
     points: NDArray[np.float64]  # (rows, 2)
-    shares: NDArray[np.float64]  # (2,): of the variance
+    shares: NDArray[np.float64]  # (2,): shares of the variance
     center: NDArray[np.float64]  # (weights,)
     axes: NDArray[np.float64]  # (2, weights), orthonormal
 
 
 def read_paths(subjects: Sequence[Subject]) -> KeptPaths:
-    """Read the weights that each trial kept every so many epochs.
+    """Read the weights that each trial saved during training.
 
-    `accuracy` and `loss` are those that the record has of the epoch: of the validation examples,
-    or, where there are none, of the training.
+    `accuracy` and `loss` are the recorded results of the epoch on the validation examples, or on
+    the training examples if there is no validation.
 
     Raises:
-        DiagnosisError: Different architectures, no kept weights, or more than memory holds.
+        DiagnosisError: Architectures differ, or there are too few or too many saved weights.
     """
     refuse_different(subjects)
     files = [(subject, subject.kept_weights()) for subject in subjects]
-    kept = sum(len(own) for _, own in files)
+    kept = sum(len(paths) for _, paths in files)
     size = subjects[0].plan.weights
     if kept * size > MOST_NUMBERS:
         raise DiagnosisError(
-            f"{kept} kept epochs of {size:,} weights are too many numbers to hold at a time; name "
-            "fewer trials"
+            f"{kept} saved epochs of {size:,} weights do not fit into memory (at most "
+            f"{MOST_NUMBERS:,} numbers); name fewer trials"
         )
     if kept < 3:
         raise DiagnosisError(
-            f"two dimensions take three kept epochs at least, and there are {kept}; name more "
-            "trials, or keep weights more often",
+            f"a plane needs at least three saved epochs, but there are {kept}; name more trials, "
+            "or "
+            "save weights more often",
             hint=hint("keep_weights", every=1),
         )
     rows, vectors = [], []
-    for subject, own in files:
+    for subject, paths in files:
         epochs = subject.bench.store.epochs(subject.sweep.name, subject.name)
         measured = {epoch.epoch: epoch for epoch in epochs}
-        for epoch, path in own.items():
+        for epoch, path in paths.items():
             network = subject.network_at(path)
             vectors.append(flat_weights(network).cpu().numpy())
             at = measured[epoch]
@@ -85,10 +86,15 @@ def read_paths(subjects: Sequence[Subject]) -> KeptPaths:
 
 
 def project(weights: NDArray[np.float32]) -> Projection:
-    """Return rows of weights in the plane in which they vary most, by PCA (scikit-learn's).
+    """Project rows of weights onto the plane in which they vary most, by scikit-learn's PCA.
 
-    Costs min(rows, weights)² x max(rows, weights) operations.
+    Costs min(rows, weights)² × max(rows, weights) operations.
     """
+    # Each row is a point in a space with one dimension for each weight. The first principal
+    # component is the direction along which all points, of all trainings together, have the
+    # largest variance, and the second is the direction with the largest variance perpendicular to
+    # it. Both pass through the mean of the points, `center`. Projecting onto them loses the least
+    # variance; `shares` says how much of it remains. The sign of each direction is arbitrary.
     from sklearn.decomposition import PCA
 
     found = PCA(n_components=2, svd_solver="full").fit(weights.astype(np.float64))
@@ -109,9 +115,9 @@ def loss_on_plane(
 ) -> pd.DataFrame:
     """Return `x`, `y` and the training `loss` on a grid over the plane of whole networks.
 
-    On `most` of the training examples; the square that holds the paths, and a tenth more.
-    After Li, Xu, Taylor, Studer and Goldstein (2018), "Visualizing the Loss Landscape of Neural
-    Nets", arXiv:1712.09913, section 7.2. Batch-norm statistics are recomputed at each point over
+    The grid is the square of `plane_sides`; the loss is that of `most` training examples. After
+    Li, Xu, Taylor, Studer and Goldstein (2018), "Visualizing the Loss Landscape of Neural
+    Nets", arXiv:1712.09913, section 7.2. Batch-norm statistics are recomputed at each point with
     these examples. Costs points² evaluations.
     """
     examples = subject.examples("train", most)
@@ -121,6 +127,7 @@ def loss_on_plane(
     rows = []
     for y in sides[:, 1]:
         for x in sides[:, 0]:
+            # The weights of the whole network at this point of the plane.
             vector = projection.center + x * projection.axes[0] + y * projection.axes[1]
             set_weights(network, torch.from_numpy(vector).float().to(subject.bench.device))
             recompute_batch_norm(network, examples)
@@ -131,7 +138,7 @@ def loss_on_plane(
 def diagnose_paths(
     subjects: Sequence[Subject], *, layer: str | None = None, contours: bool = False
 ) -> Diagnosis:
-    """Project the trainings together: the whole network, and `layer`, the first one if left out."""
+    """Project trainings onto one plane: the whole network, and one layer (default: the first)."""
     kept = read_paths(subjects)
     if layer is not None and layer not in kept.layers:
         raise DiagnosisError(
@@ -149,7 +156,7 @@ def diagnose_paths(
             plane = loss_on_plane(kept.subjects[0], found)
         panels.append(Panel(name, numbers, (float(found.shares[0]), float(found.shares[1])), plane))
         findings.append(
-            f"{name}: the axes hold {found.shares[0]:.1%} and {found.shares[1]:.1%} of the "
+            f"{name}: the axes contain {found.shares[0]:.1%} and {found.shares[1]:.1%} of the "
             f"variance. {_ends(numbers)}"
         )
     saved = {
@@ -170,13 +177,13 @@ def diagnose_paths(
         name="paths",
         title="Paths of the weights",
         method=(
-            "The weights kept along each training, projected together onto their first two "
-            "principal components (scikit-learn's PCA of all rows, centred, not scaled): the whole "
-            f"network, and the layer {chosen}. "
-            + ("Batch-norm statistics are no weights and are left out. " if norms else "")
+            "The weights saved during all trainings are projected onto their first two principal "
+            "components (scikit-learn's PCA of all rows, centred, not scaled), for the whole "
+            f"network and for the layer {chosen}. "
+            + ("Batch-norm statistics are not weights and are left out. " if norms else "")
             + (
-                f"Contours: the training loss on that plane, on {PLANE_EXAMPLES:,} examples at most"
-                " (Li et al. 2018, arXiv:1712.09913)."
+                f"Contours show the training loss on that plane for at most {PLANE_EXAMPLES:,} "
+                "examples (Li et al. 2018, arXiv:1712.09913)."
                 if plane is not None
                 else ""
             )
@@ -188,15 +195,16 @@ def diagnose_paths(
 
 
 def _ends(numbers: pd.DataFrame) -> str:
-    """Say how far trainings end from each other, beside how far each went."""
+    """Return a sentence on the distances that trainings moved, and between their ends."""
     trials = numbers.groupby("trial", sort=False)
     last = trials[["x", "y"]].last().to_numpy()
     first = trials[["x", "y"]].first().to_numpy()
     went = float(np.linalg.norm(last - first, axis=1).mean())
     if len(last) < 2:
-        return f"The training went {went:.3g} in this plane."
+        return f"The training moved {went:.3g} in this plane."
     pairs = np.linalg.norm(last[:, None] - last[None], axis=-1)
     apart = float(pairs[np.triu_indices(len(last), 1)].mean())
     return (
-        f"In this plane trainings went {went:.3g} on average, and their ends are {apart:.3g} apart."
+        f"In this plane, trainings moved {went:.3g} on average; the mean distance between their "
+        f"ends is {apart:.3g}."
     )

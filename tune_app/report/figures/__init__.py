@@ -1,1 +1,1 @@
-"""Figures: numbers first, then ink."""
+"""Figures: functions that compute their numbers, and functions that draw these."""

@@ -1,4 +1,4 @@
-"""Axes of weights, metrics and parameters: where they begin and end, and what their ticks say."""
+"""Axes of weights, metrics and parameters: their ranges, ticks and labels; and legends."""
 
 import math
 from collections.abc import Sequence
@@ -22,8 +22,8 @@ from tune_app.results.tables.trial_row import TrialRow
 from tune_app.results.tables.trial_table import objective_of
 
 _CHARACTERS_PER_INCH = 15  # of a legend
-_HANDLE_WIDTH = 8  # characters: a legend's handle, and the room around it
-_FENCE = 3.0  # interquartile ranges: farther out, Tukey (1977) calls a value "far out"
+_HANDLE_WIDTH = 8  # characters: a legend's handle and the space around it
+_FENCE = 3.0  # interquartile ranges: Tukey (1977) calls values beyond this fence "far out"
 _WORDS = {"val": "validation", "train": "training", "test": "test"}
 
 
@@ -48,13 +48,13 @@ def metric_label(metric: str, sweep: SweepRecord) -> str:
 
 
 def is_log_metric(metric: str, values: Sequence[float]) -> bool:
-    """Tell whether a metric is drawn on a logarithmic axis: losses are, while above 0."""
+    """Tell whether a metric has a logarithmic axis: losses do, if all of them are above 0."""
     return metric.endswith("loss") and all(value > 0 for value in values)
 
 
 @dataclass(frozen=True)
 class MetricRange:
-    """The values of a metric that an axis shows, from `low` to `high`; on a `log` scale or not."""
+    """The values of a metric that an axis shows, from `low` to `high`, both included."""
 
     low: float
     high: float
@@ -66,7 +66,7 @@ class MetricRange:
         return value < self.low if self.mode == "max" else value > self.high
 
     def with_values(self, values: Sequence[float]) -> "MetricRange":
-        """Return the range in which these values are shown too."""
+        """Return the range extended to include these values."""
         return replace(self, low=min(self.low, *values), high=max(self.high, *values))
 
 
@@ -75,9 +75,9 @@ def metric_range(
 ) -> MetricRange:
     """Return the range of `values` that an axis should show.
 
-    All, but for those far worse than the bulk: more than `fence` interquartile ranges (of the
-    logarithms with `log`) beyond the worse quartile. One network that learnt nothing would
-    squeeze all others into a line.
+    Values that are much worse than most are left out: more than `fence` interquartile ranges (of
+    the logarithms with `log`) beyond the worse quartile. Otherwise one network that learnt nothing
+    would squeeze all others into a line. Good values are always shown, however far they stand out.
     """
     scaled = np.log10(values) if log else np.asarray(values, dtype=float)
     low, high = np.quantile(scaled, [0.25, 0.75])
@@ -93,13 +93,16 @@ def log_ticks(low: float, high: float, most: int = 6) -> list[float]:
     >>> log_ticks(8_000, 130_000)
     [10000.0, 20000.0, 50000.0, 100000.0]
     """
+    # From dense to sparse sets of digits, take the first that gives between 2 and `most` ticks. On
+    # an axis of many decades even one tick per decade is too many: then keep every second or third
+    # decade. On an axis of less than a decade no set may give two: then use evenly spaced ticks.
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for digits in ((1, 1.5, 2, 3, 4, 5, 6, 8), (1, 2, 5), (1, 3), (1,)):
         ticks = [digit * 10.0**power for power in powers for digit in digits]
         within = [tick for tick in ticks if low <= tick <= high]
         if 2 <= len(within) <= most:
             return within
-    if len(within) > most:  # more decades than ticks
+    if len(within) > most:
         return within[:: -(-len(within) // most)]
     return [
         float(tick)
@@ -109,7 +112,7 @@ def log_ticks(low: float, high: float, most: int = 6) -> list[float]:
 
 
 def set_log_axis(axis: XAxis | YAxis, low: float, high: float, *, most: int = 6) -> None:
-    """Make an axis logarithmic from `low` to `high`, and a little beyond, with round ticks."""
+    """Make an axis logarithmic, with a margin beyond `low` and `high`, and with round ticks."""
     room = max((high / low) ** 0.06, 1.02)
     low, high = low / room, high * room
     axis.axes.set(**{f"{axis.axis_name}scale": "log", f"{axis.axis_name}lim": (low, high)})
@@ -119,7 +122,7 @@ def set_log_axis(axis: XAxis | YAxis, low: float, high: float, *, most: int = 6)
 
 
 def set_metric_axis(axis: XAxis | YAxis, metric: str, shown: MetricRange) -> None:
-    """Scale an axis to a range of a metric, and a little beyond; accuracies end at 1."""
+    """Scale an axis to a range of a metric with a margin; the axis of an accuracy ends at 1."""
     if shown.log:
         set_log_axis(axis, shown.low, shown.high)
         return
@@ -131,20 +134,21 @@ def set_metric_axis(axis: XAxis | YAxis, metric: str, shown: MetricRange) -> Non
 
 
 def legend_below(figure: Figure, handles: Sequence[Any], labels: Sequence[str]) -> None:
-    """Set a legend under a figure's axes, in as many columns as its labels leave room for."""
+    """Draw a legend below a figure's axes, in as many columns as fit."""
     if not labels:
         return
     widths = [max(map(len, label.split("\n"))) + _HANDLE_WIDTH for label in labels]
     room = figure.get_figwidth() * _CHARACTERS_PER_INCH
     for columns in range(len(labels), 0, -1):
-        # A legend fills its columns one after the other, the first ones with one more.
+        # Matplotlib fills a legend column by column. Where entries do not divide evenly, the
+        # first columns get one more, as `array_split` does.
         if sum(max(column) for column in np.array_split(widths, columns)) <= room:
             break
     figure.legend(handles, labels, loc="outside lower left", ncols=columns)
 
 
 def draw_hidden(axes: Axes, places: Sequence[float], shown: MetricRange, color: str) -> None:
-    """Draw arrowheads at the edge of the upright axis for what lies beyond it, at `places`."""
+    """Draw arrowheads at the edge of the vertical axis for hidden values, at these x positions."""
     bottom, top = axes.get_ylim()
     axes.scatter(
         places,
@@ -158,23 +162,23 @@ def draw_hidden(axes: Axes, places: Sequence[float], shown: MetricRange, color: 
 
 
 def hidden_marker(shown: MetricRange) -> Any:
-    """Return the arrowhead that points to what is hidden."""
+    """Return the marker of an arrowhead that points towards hidden values."""
     return CARETDOWN if shown.mode == "max" else CARETUP
 
 
 def point_area(points: int) -> float:
-    """Return the area of each of so many points, in square typographic points."""
+    """Return the area of each point in a figure of that many, in square typographic points."""
     return 26.0 if points <= 100 else 12.0
 
 
 def slant_ticks(axes: Axes) -> None:
-    """Turn the labels of the lower axis, so that long ones do not overlap."""
+    """Rotate the labels of the horizontal axis so that long ones do not overlap."""
     for text in axes.get_xticklabels():
         text.set(rotation=35, ha="right", rotation_mode="anchor")
 
 
 def grid_shape(panels: int, most_columns: int) -> tuple[int, int]:
-    """Return the lines and columns of a grid of panels: few lines, then few holes.
+    """Return the lines and columns of a grid of panels: as few lines, then as few gaps as possible.
 
     >>> grid_shape(9, 4), grid_shape(8, 4), grid_shape(5, 4), grid_shape(2, 4)
     ((3, 3), (2, 4), (2, 3), (1, 2))
@@ -184,10 +188,7 @@ def grid_shape(panels: int, most_columns: int) -> tuple[int, int]:
 
 
 def panel_grid(figure: Figure, panels: int, most_columns: int) -> list[Axes]:
-    """Return axes in a grid with one scale in common, ticks and labels on its outer sides only.
-
-    The lowest panel of a column has its labels also where the last line is not full.
-    """
+    """Return a grid of axes with a common vertical scale and labels on its left side only."""
     lines, columns = grid_shape(panels, most_columns)
     grid = figure.subplots(lines, columns, sharey=True, squeeze=False)
     for axes in grid[:, 1:].flat:
@@ -198,7 +199,7 @@ def panel_grid(figure: Figure, panels: int, most_columns: int) -> list[Axes]:
 
 
 def shorten(text: str, longest: int) -> str:
-    """Return `text` in at most so many characters, its middle left out where it is longer.
+    """Return `text` in at most `longest` characters; the middle of a longer text is left out.
 
     >>> shorten("1024-512-256-128", 11)
     '1024-…6-128'
@@ -211,14 +212,14 @@ def shorten(text: str, longest: int) -> str:
 
 @dataclass(frozen=True)
 class ParameterScale:
-    """Where a parameter's values lie on an axis: numbers from `low` to `high`, or categories."""
+    """The positions of a parameter's values on an axis: numbers, or categories at 0, 1, 2, ..."""
 
     name: str
     low: float
     high: float
     log: bool = False
     step: float | None = None
-    values: tuple[Any, ...] = ()  # the categories, at 0, 1, 2, ...
+    values: tuple[Any, ...] = ()  # the categories
 
     @property
     def categories(self) -> list[str]:
@@ -226,14 +227,14 @@ class ParameterScale:
         return [value_text(value, self.name) or "none" for value in self.values]
 
     def place(self, value: Any) -> float:
-        """Return where `value` lies, in the axis' own units."""
+        """Return the position of `value` in the units of the axis."""
         if not self.values:
             return float(value)
         frozen = freeze(value)
-        return float(next(i for i, own in enumerate(self.values) if same(frozen, own)))
+        return float(next(i for i, other in enumerate(self.values) if same(frozen, other)))
 
     def share(self, place: float) -> float:
-        """Return how far along the axis a place is, from 0 to 1."""
+        """Return a position as a share of the axis, from 0 at its low to 1 at its high end."""
         if self.low == self.high:
             return 0.5
         if self.log:
@@ -242,11 +243,11 @@ class ParameterScale:
 
     @property
     def steps(self) -> int | None:
-        """The number of steps from low to high; None where values lie anywhere between."""
+        """The number of steps from low to high; None for a continuous range."""
         return None if self.step is None else round((self.high - self.low) / self.step)
 
     def ticks(self, most: int = 6) -> tuple[list[float], list[str]]:
-        """Return the places of ticks, and their texts."""
+        """Return the positions and the texts of at most `most` ticks."""
         if self.values:
             return [float(index) for index in range(len(self.values))], self.categories
         if self.log:
@@ -257,6 +258,7 @@ class ParameterScale:
             locator = MaxNLocator(
                 most - 1, integer=(self.step or 0.5) % 1 == 0, steps=[1, 2, 2.5, 5, 10]
             )
+            # Rounding may put a tick at an end of the range just outside it.
             edge = 1e-9 * (self.high - self.low)
             places = [
                 float(place)
@@ -267,9 +269,9 @@ class ParameterScale:
 
 
 def parameter_scales(rows: Sequence[TrialRow], sweep: SweepRecord) -> list[ParameterScale]:
-    """Return the scales of the parameters that differ between these trials, in the file's order.
+    """Return scales of the parameters whose values differ between these trials, in file order.
 
-    A sweep with several budgets has `budget` for its first one.
+    With several budgets, the first scale is that of `budget`.
     """
     space = sweep.sweep_config.space
     scales = []
@@ -284,7 +286,7 @@ def parameter_scales(rows: Sequence[TrialRow], sweep: SweepRecord) -> list[Param
 
 
 def parameter_value(row: TrialRow, name: str) -> Any:
-    """Return the value that a trial has of a parameter, or its budget; None without."""
+    """Return a trial's value of a parameter, or its `budget`; None if it has none."""
     return row.budget if name == "budget" else row.parameters.get(name)
 
 

@@ -1,4 +1,4 @@
-"""A figure of a report: drawn in either theme, saved as files, or set into a page."""
+"""A figure of a report, which can be drawn in two themes, saved in files, or put into a page."""
 
 import io
 import re
@@ -14,17 +14,17 @@ from tune_app.report.figures.style import Theme, styled
 
 _SCREEN_DPI = 96
 _ID = re.compile(r'(\bid="|\bxlink:href="#|\bhref="#|url\(#)')
-# Nothing that changes from one run to the next, nor points elsewhere.
+# Dates and versions would make equal figures differ; links would load things from elsewhere.
 _NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
 
 @dataclass(frozen=True, repr=False)
 class ReportFigure:
-    """A figure and its words; `draw` holds the numbers, and is called within `styled`."""
+    """A figure with its words. `draw` contains the numbers and must be called within `styled`."""
 
     name: str  # file stem: "pareto", "learning-curves-20k"
     title: str
-    caption: str  # what is seen and what was computed
+    caption: str  # explains what is shown and how it was computed
     draw: Callable[[Theme], Figure]
 
     def render(self, theme: Theme = Theme.LIGHT) -> Figure:
@@ -36,7 +36,7 @@ class ReportFigure:
         return f"<figure {self.name}>"
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return what a notebook shows: a PNG of twice the pixels, and the caption as its text."""
+        """Return a PNG in double resolution for notebooks, with the caption as alternative text."""
         with styled(Theme.LIGHT):
             drawn = self.draw(Theme.LIGHT)
             out = io.BytesIO()
@@ -54,9 +54,9 @@ def save(
     formats: Sequence[str] = ("svg", "png"),
     themes: Sequence[str] = ("light",),
 ) -> list[Path]:
-    """Write a figure as `pareto.svg`, `pareto-dark.svg` and the like; return the paths.
+    """Write a figure to files such as `pareto.svg` and `pareto-dark.svg`; return the paths.
 
-    Each has its theme's background. The same numbers give the same bytes.
+    Files have the background of their theme. Equal numbers give equal bytes.
     """
     folder.mkdir(parents=True, exist_ok=True)
     written = []
@@ -73,10 +73,10 @@ def save(
 
 
 def to_svg(figure: ReportFigure, theme: str = Theme.LIGHT) -> str:
-    """Return an `<svg>` element for a page: no background, texts as outlines, title inside.
+    """Return an `<svg>` element for a page: transparent, with texts as outlines and a title.
 
-    Its ids begin with the figure's name and theme, so those of several figures do not clash.
-    The same numbers give the same text.
+    Its ids begin with the figure's name and theme, so that ids of several figures do not clash.
+    Equal numbers give equal text.
     """
     theme = Theme(theme)
     out = io.StringIO()

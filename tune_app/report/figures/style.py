@@ -1,8 +1,8 @@
-"""How figures look: two themes, colours that colour-blind readers can tell apart, marks, labels.
+"""The look of figures: two themes, colours for colour-blind readers, marks, and labels.
 
-Colours come with a marker and a line style of their own, so that a figure also reads in grey.
-The colours of series are those of Okabe and Ito (2008), "Color Universal Design"; what has an
-order (budgets) takes its colours from viridis, darker or lighter in that order.
+Each colour has its own marker and line style, so that figures can also be read in grey. The
+colours of series are those of Okabe and Ito (2008), "Color Universal Design"; series with an order
+(budgets) take their colours from viridis, which gets lighter in that order.
 """
 
 import threading
@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 
 from tune_app.results.tables.layout import value_text
 
-WIDTH = 7.0  # inches: a page's text, and what a screen shows without scrolling
+WIDTH = 7.0  # inches: the width of a page's text, which also fits on a screen
 _LOCK = threading.RLock()
 
 
@@ -33,7 +33,7 @@ class Colors:
     muted: str  # axes, notes
     grid: str
     series: tuple[str, ...]
-    ordered: tuple[float, float]  # the part of viridis that stands out from the background
+    ordered: tuple[float, float]  # the range of viridis that contrasts with the background
 
 
 _COLORS = {
@@ -66,7 +66,7 @@ _HATCHES = ("", "////", "\\\\\\\\", "xxxx", "----", "++++")
 
 
 class Theme(StrEnum):
-    """Light or dark; a theme is its name, so "dark" will do."""
+    """Light or dark. A theme equals its name, so "dark" can be passed as well."""
 
     LIGHT = "light"
     DARK = "dark"
@@ -78,7 +78,7 @@ class Theme(StrEnum):
 
 @dataclass(frozen=True)
 class SeriesMark:
-    """How one of several series is drawn; any two of a figure differ without their colours."""
+    """The look of one of several series; two series of a figure differ even without colours."""
 
     color: str
     marker: str
@@ -87,13 +87,13 @@ class SeriesMark:
 
 
 def series_mark(index: int, theme: Theme) -> SeriesMark:
-    """Return the look of the series `index`, from 0, among things without an order."""
+    """Return the look of series `index`, from 0, for series without an order."""
     colors = theme.colors.series
     return _mark(index, colors[index % len(colors)])
 
 
 def ordered_marks(count: int, theme: Theme) -> list[SeriesMark]:
-    """Return the looks of `count` series that have an order, such as budgets."""
+    """Return the looks of `count` series with an order, such as budgets."""
     low, high = theme.colors.ordered
     viridis = matplotlib.colormaps["viridis"]
     places = [low + (high - low) * index / max(1, count - 1) for index in range(count)]
@@ -101,7 +101,7 @@ def ordered_marks(count: int, theme: Theme) -> list[SeriesMark]:
 
 
 def merit_colors(theme: Theme, mode: str) -> Colormap:
-    """Return colours for values of an objective: the better one, the more it stands out."""
+    """Return colours for values of an objective; better values contrast more with the page."""
     low, high = theme.colors.ordered
     worst, best = (high, low) if theme == Theme.LIGHT else (low, high)
     ends = (worst, best) if mode == "max" else (best, worst)
@@ -109,7 +109,7 @@ def merit_colors(theme: Theme, mode: str) -> Colormap:
 
 
 def _mark(index: int, color: str) -> SeriesMark:
-    # Lists of different lengths: no two of the first 55 marks agree in marker and line.
+    # 11 markers and 5 lines have no common divisor, so that the first 55 marks all differ.
     return SeriesMark(
         color=color,
         marker=_MARKERS[index % len(_MARKERS)],
@@ -120,9 +120,9 @@ def _mark(index: int, color: str) -> SeriesMark:
 
 @contextmanager
 def styled(theme: Theme) -> Iterator[None]:
-    """Draw within in the look of `theme`, whatever the settings outside; these come back.
+    """Use the look of `theme` within the block; afterwards the previous settings are restored.
 
-    Matplotlib's settings are one for the whole process, so threads take turns.
+    Matplotlib's settings are global to the process, so that threads must wait for each other.
     """
     colors = theme.colors
     with _LOCK, matplotlib.rc_context():
@@ -146,7 +146,7 @@ def styled(theme: Theme) -> Iterator[None]:
                 "grid.color": colors.grid,
                 "grid.linewidth": 0.7,
                 "text.color": colors.ink,
-                "text.parse_math": False,  # names with dollars are names
+                "text.parse_math": False,  # dollar signs in names are not mathematics
                 "xtick.color": colors.muted,
                 "ytick.color": colors.muted,
                 "xtick.labelcolor": colors.ink,
@@ -160,12 +160,11 @@ def styled(theme: Theme) -> Iterator[None]:
                 "legend.title_fontsize": 8,
                 "hatch.color": colors.background,
                 "hatch.linewidth": 0.8,
-                "font.family": "DejaVu Sans",  # the one that matplotlib brings along
+                "font.family": "DejaVu Sans",  # the font that comes with matplotlib
                 "font.size": 9,
                 "savefig.facecolor": "auto",
                 "savefig.dpi": 200,
-                # Texts as outlines look the same wherever they are shown, and nothing overlaps
-                # there that did not here.
+                # Outlines look the same on every machine, whichever fonts it has.
                 "svg.fonttype": "path",
                 "svg.hashsalt": "tune-app",
             }
@@ -174,12 +173,12 @@ def styled(theme: Theme) -> Iterator[None]:
 
 
 def new_figure(height: float, *, width: float = WIDTH) -> Figure:
-    """Return an empty figure of so many inches; to be called, and filled, within `styled`."""
+    """Return an empty figure of that size in inches. To be called and filled within `styled`."""
     return Figure(figsize=(width, height))
 
 
 def short_number(value: float) -> str:
-    """Return a number as an axis shows it: weights in thousands and millions.
+    """Return a number for an axis, with k for thousands and M for millions.
 
     >>> [short_number(value) for value in (784, 10_000, 12_500, 1_500_000, 0.25)]
     ['784', '10k', '12.5k', '1.5M', '0.25']
@@ -190,10 +189,10 @@ def short_number(value: float) -> str:
     return f"{value:.4g}"
 
 
-def distinguishing_labels(items: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return for each of `items` the values in which they differ, and nothing else.
+def distinguishing_labels(items: Sequence[Mapping[str, object]]) -> list[str]:
+    """Return a label for each of `items` that contains only the values in which they differ.
 
-    A name that an item lacks is left out there. Items that do not differ are numbered.
+    Names that an item lacks are left out of its label. Equal items get numbers.
 
     >>> distinguishing_labels([{"optimizer": "adam", "epochs": 3}, {"optimizer": "sgd"}])
     ['optimizer adam, epochs 3', 'optimizer sgd']
@@ -212,16 +211,16 @@ def distinguishing_labels(items: Sequence[Mapping[str, Any]]) -> list[str]:
     return labels
 
 
-def _distinct(name: str, items: Sequence[Mapping[str, Any]]) -> set[str]:
-    # 0 and 0.0 are one value, True and 1 are two.
+def _distinct(name: str, items: Sequence[Mapping[str, object]]) -> set[str]:
+    # 0 and 0.0 are the same value, but True and 1 are not.
     return {
         repr(float(value) if type(value) is int else value)
         for value in (item.get(name) for item in items)
     }
 
 
-def _texts(name: str, items: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the values of a name, rounded where they still differ then."""
+def _texts(name: str, items: Sequence[Mapping[str, object]]) -> list[str]:
+    """Return the values of a name as texts, rounded if the rounded values still differ."""
     values = [item.get(name) for item in items]
     rounded = [value_text(value, name) for value in values]
     if len(set(rounded)) == len(_distinct(name, items)):

@@ -149,5 +149,5 @@ def _rungs(rows: Sequence[TrialRow], record: SweepRecord) -> dict[str, list[dict
     return {
         budget_key(budget): [dict(vars(rung)) for rung in rungs]
         for budget, rungs in numbers.items()
-        if any(rung.came for rung in rungs)
+        if any(rung.reached for rung in rungs)
     }

@@ -185,7 +185,7 @@ class Worker:
     ) -> tuple[list[ReportFigure], list[str]]:
         from tune_app.diagnostics.quick import quick_figures
         from tune_app.diagnostics.workbench import Subject, Workbench
-        from tune_app.report.figures.networks.network_figures import network_figures
+        from tune_app.report.figures.networks.network_figures import FigureRequest, network_figures
 
         def make() -> tuple[list[ReportFigure], list[str]]:
             record = self.store.get_sweep(sweep)
@@ -193,7 +193,7 @@ class Worker:
             left_out: list[str] = []
             # Nobody to note a reading: the test split stays closed.
             made = network_figures(
-                self.store, record, own, self.data_root, on_left_out=left_out.append
+                FigureRequest(self.store, record, own, self.data_root, on_left_out=left_out.append)
             )
             subject = Subject(Workbench(self.store, self.data_root), record, own)
             made += quick_figures(subject, on_left_out=left_out.append)

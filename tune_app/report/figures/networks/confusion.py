@@ -1,8 +1,7 @@
-"""Where a classifier errs: the confusion matrix, and the errors it was surest of."""
+"""The confusion matrix of a classifier, and its most confident errors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from matplotlib.colors import to_rgb
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from tune_app.data.source import Array
 from tune_app.report.figures.frame import ReportFigure
 from tune_app.report.figures.networks.images import image_grid, percent_text, short_name
-from tune_app.report.figures.networks.trial_network import Answers
+from tune_app.report.figures.networks.trial_network import AnsweredImages, Answers
 from tune_app.report.figures.style import WIDTH, Theme, new_figure
 
 MOST_NUMBERED = 20  # classes; with more, cells are too small for numbers
@@ -21,14 +20,14 @@ MOST_NAMED = 50
 
 @dataclass(frozen=True)
 class Confusion:
-    """How often each class, a row, was taken for each class, a column."""
+    """The counts of predicted classes (columns) for each true class (rows)."""
 
     classes: tuple[str, ...]
     counts: NDArray[np.int64]  # (K, K)
 
     @property
     def percent(self) -> NDArray[np.float64]:
-        """Per cent of the row, so that each row adds up to 100; NaN for a class without examples.
+        """Counts in per cent of their row; NaN for a class without examples.
 
         >>> Confusion(("cat", "dog"), np.array([[3, 1], [0, 2]])).percent.tolist()
         [[75.0, 25.0], [0.0, 100.0]]
@@ -41,34 +40,34 @@ class Confusion:
         return float(np.trace(self.counts) / self.counts.sum())
 
     def worst(self) -> tuple[int, int]:
-        """Return the pair, true and predicted class, with the largest per cent of errors."""
+        """Return the true and the predicted class of the most frequent error in per cent."""
         errors = np.where(np.eye(len(self.classes)) > 0, -1, np.nan_to_num(self.percent))
         row, column = np.unravel_index(int(errors.argmax()), errors.shape)
         return int(row), int(column)
 
 
 def count_confusion(labels: Array, predicted: Array, classes: Sequence[str]) -> Confusion:
-    """Count pairs of true and predicted class, int64 (N,) each."""
+    """Count the pairs of true and predicted classes, int64 (N,) each."""
     size = len(classes)
     pairs = np.bincount(labels * size + predicted, minlength=size * size)
     return Confusion(tuple(classes), pairs.reshape(size, size))
 
 
 def confusion_figure(confusion: Confusion, *, name: str, split: str) -> ReportFigure:
-    """Return the matrix in per cent by row; `split` names the examples, as "validation"."""
+    """Return the matrix in per cent of rows; `split` is "validation" or "test"."""
     total = int(confusion.counts.sum())
     right = int(np.trace(confusion.counts))
     caption = (
-        f"Per cent of each true class that was predicted as each class, on the {total:,} examples "
-        f"of the {split} split; a row adds up to 100, an empty cell is 0. {right:,} of "
-        f"{total:,} are right ({100 * confusion.accuracy:.2f} %). Right answers and errors have a "
-        "colour each; that of errors is full at the most frequent one."
+        f"The predictions for each true class in per cent, on the {total:,} examples of the "
+        f"{split} split. Rows add up to 100; empty cells are 0. {right:,} of {total:,} predictions "
+        f"are correct ({100 * confusion.accuracy:.2f} %). Correct predictions and errors have "
+        "different colours; the most frequent error has the strongest."
     )
     row, column = confusion.worst()
     if confusion.counts[row, column] and row != column:
         caption += (
             f" The most frequent error: {confusion.percent[row, column]:.1f} % of "
-            f"{confusion.classes[row]} are taken for {confusion.classes[column]}."
+            f"{confusion.classes[row]} are classified as {confusion.classes[column]}."
         )
     return ReportFigure(
         name,
@@ -103,15 +102,15 @@ def _draw_confusion(confusion: Confusion, theme: Theme) -> Figure:
     examples = confusion.counts.sum(1)[ticks]
     font = 8 if size <= MOST_NUMBERED else 5.5
     is_short = max(map(len, names)) <= 4 and size <= MOST_NUMBERED
-    slanted: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+    slanted: dict[str, object] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
     axes.set_xticks(ticks, names, fontsize=font, **({} if is_short else slanted))
     counted = [f"{name} ({count:,})" for name, count in zip(names, examples, strict=True)]
     axes.set_yticks(ticks, counted, fontsize=font)
-    axes.set(xlabel="predicted class", ylabel="true class (its examples)")
+    axes.set(xlabel="predicted class", ylabel="true class (examples)")
     axes.tick_params(length=0)
     axes.grid(False)
     edges = np.arange(size + 1) - 0.5
-    between: dict[str, Any] = {"color": theme.colors.background, "linewidth": 10 / size}
+    between: dict[str, object] = {"color": theme.colors.background, "linewidth": 10 / size}
     axes.hlines(edges, edges[0], edges[-1], **between)
     axes.vlines(edges, edges[0], edges[-1], **between)
     for spine in axes.spines.values():
@@ -120,7 +119,10 @@ def _draw_confusion(confusion: Confusion, theme: Theme) -> Figure:
 
 
 def _cell_colors(percent: NDArray[np.float64], theme: Theme) -> NDArray[np.float64]:
-    """Return (K, K, 3): right answers in one colour, errors, next to the worst, in another."""
+    """Return RGB colours (K, K, 3): one hue for correct predictions, another for errors.
+
+    The strength of an error's colour is relative to the most frequent error.
+    """
     colors = theme.colors
     empty = (np.array(to_rgb(colors.background)) + to_rgb(colors.grid)) / 2
     is_right = np.eye(len(percent), dtype=bool)
@@ -131,33 +133,28 @@ def _cell_colors(percent: NDArray[np.float64], theme: Theme) -> NDArray[np.float
 
 
 def _readable_on(color: Array) -> str:
-    """Return black or white, whichever has more contrast (WCAG 2 relative luminance)."""
+    """Return black or white, whichever contrasts more with `color` (WCAG 2)."""
+    # WCAG's contrast of two luminances is (brighter + 0.05) / (darker + 0.05). Black (0) contrasts
+    # more than white (1) where (luminance + 0.05) / 0.05 exceeds 1.05 / (luminance + 0.05).
     linear = np.where(color[:3] <= 0.04045, color[:3] / 12.92, ((color[:3] + 0.055) / 1.055) ** 2.4)
     luminance = float(linear @ (0.2126, 0.7152, 0.0722))
     return "#000000" if (luminance + 0.05) ** 2 > 0.05 * 1.05 else "#ffffff"
 
 
 def surest_errors(labels: Array, answers: Answers, count: int) -> list[int]:
-    """Return the examples predicted wrongly with the most confidence, the surest first.
+    """Return at most `count` wrongly classified examples, the most confident first.
 
-    At most `count`; equal confidences keep the data set's order.
+    Examples with equal confidence keep the order of the data set.
     """
     wrong = np.flatnonzero(labels != answers.predicted)
     order = np.argsort(-answers.confidence[wrong], kind="stable")
     return [int(example) for example in wrong[order[:count]]]
 
 
-def errors_figure(
-    images: Array,
-    labels: Array,
-    answers: Answers,
-    classes: Sequence[str],
-    *,
-    name: str,
-    split: str,
-    count: int = 24,
-) -> ReportFigure | None:
-    """Return a grid of the images, of (N, C, H, W), most confidently wrong; None without errors."""
+def errors_figure(examples: AnsweredImages, *, name: str, count: int = 24) -> ReportFigure | None:
+    """Return a grid of the most confidently misclassified images; None without errors."""
+    images, labels, answers = examples.images, examples.labels, examples.answers
+    classes, split = examples.classes, examples.split
     rows = surest_errors(labels, answers, count)
     if not rows:
         return None
@@ -176,8 +173,8 @@ def errors_figure(
 
     which = f"The {len(rows)} of" if len(rows) < wrong else "All"
     caption = (
-        f"{which} {wrong:,} wrongly classified images of the {split} split ({len(labels):,} "
-        "examples), those that the network was surest of first. Above an image is its true "
-        "class; below, what was predicted and the softmax probability of that."
+        f"{which} {wrong:,} misclassified images of the {split} split ({len(labels):,} examples), "
+        "the most confident errors first. The true class is above each image; the predicted class "
+        "and its softmax probability are below."
     )
     return ReportFigure(name, f"Most confident errors ({split} split)", caption, draw)

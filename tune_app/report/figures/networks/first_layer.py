@@ -1,4 +1,4 @@
-"""What the first layer looks for: its weights as templates, filters, or a heat map."""
+"""The weights of the first layer, drawn as templates, filters or a heat map."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,35 +21,35 @@ from tune_app.report.figures.networks.images import (
 from tune_app.report.figures.style import WIDTH, Theme
 
 MOST_UNITS = 60
-# Blue over grey to yellow, and darker to lighter: its two sides differ in black and white too.
+# From dark blue over grey to light yellow: the two signs differ in black and white, too.
 SCALE = "cividis"
 
 
 @dataclass(frozen=True)
 class FirstLayer:
-    """The weights of the units of the first layer that has any.
+    """The weights of the units of the first layer with weights.
 
-    Of a convolution a unit is a filter; of a linear layer that is the whole network, a class.
+    A unit of a convolution is a filter. If the network has only a linear layer, a unit is a class.
     """
 
     kind: str  # conv, linear
     weights: Array  # float32 (units, C, H, W), or (units, features)
-    units: tuple[int, ...]  # which of the layer's `total` these are
+    units: tuple[int, ...]  # their indices among the `total` units of the layer
     total: int
-    classes: tuple[str, ...]  # of the units, where they are classes
+    classes: tuple[str, ...]  # the names of the units if they are classes, else empty
 
     @property
     def limit(self) -> float:
-        """The ends of the colour scale, whose middle is 0: 1 % of the weights are beyond."""
+        """The end of the colour scale, whose middle is 0; 1 % of the weights are beyond it."""
         return float(np.quantile(np.abs(self.weights), 0.99)) or 1.0
 
 
 def first_layer(
     plan: NetworkPlan, weights: Mapping[str, Tensor], classes: Sequence[str], most: int = MOST_UNITS
 ) -> FirstLayer:
-    """Return the units of the first layer with the largest norms, the largest first.
+    """Return the units of the first layer with the largest norms, in descending order.
 
-    Classes keep their own order. `weights` is the network's state dict.
+    Units that are classes keep the order of the classes. `weights` is the network's state dict.
     """
     layer = next(layer for layer in plan.layers if layer.weights)
     part = "linear" if layer.kind == "linear" else "conv"
@@ -72,27 +72,32 @@ def first_layer(
 
 
 def first_layer_figure(layer: FirstLayer, *, name: str) -> ReportFigure:
-    """Return the weights as an image for each unit, or a heat map where inputs are no images."""
+    """Return an image of the weights of each unit, or a heat map if inputs are not images."""
     if layer.weights.ndim == 2:
         what, draw = "weights", _draw_heat_map
-        shown = "A column for each unit of the first layer, a row for each input."
+        shown = "Each column is a unit of the first layer, each row an input."
     elif layer.kind == "conv":
         what, draw = "filters", _draw_tiles
         shown = "Each square is a filter of the first convolution."
     else:
         what, draw = "weights as templates", _draw_tiles
         unit = "class" if layer.classes else "unit of the first layer"
-        shown = f"Each square holds the weights of one {unit}, a pixel's weight in its place."
+        shown = f"Each square shows the weights of one {unit} at the positions of their pixels."
     count = len(layer.units)
     if count < layer.total:
-        shown += f" The {count} of {layer.total} with the largest norm, the largest first."
+        shown += (
+            f" The {count} of {layer.total} with the largest norms are shown, in descending order."
+        )
     elif not layer.classes:
-        shown += f" All {count}, the largest norm first."
-    ends = f"{-layer.limit:.2g} and {layer.limit:.2g}, beyond which lies 1 % of the weights"
+        shown += f" All {count} are shown, in descending order of their norms."
+    ends = f"{-layer.limit:.2g} and {layer.limit:.2g}; 1 % of the weights are beyond them"
     if _is_colored(layer):
-        scale = f"Red, green and blue are these channels' weights: grey is 0, the ends are {ends}."
+        scale = (
+            "Red, green and blue are the weights of these channels: grey is 0, the ends are "
+            f"{ends}."
+        )
     else:
-        scale = f"One scale for all: its middle is 0, its ends are {ends}."
+        scale = f"All share one scale: its middle is 0, its ends are {ends}."
     return ReportFigure(
         name,
         f"First-layer {what}",
@@ -129,10 +134,10 @@ def _draw_tiles(layer: FirstLayer, theme: Theme) -> Figure:
 
 
 def _tile(layer: FirstLayer, unit: Array) -> Array:
-    """Return a unit's weights, (C, H, W), as pixels: colours (H, W, 3), or weights (H, C·W)."""
+    """Return the weights of a unit, (C, H, W), as RGB pixels or, without colours, as (H, C·W)."""
     if _is_colored(layer):
         return np.moveaxis(0.5 + unit / (2 * layer.limit), 0, 2).clip(0, 1)
-    return np.concatenate(list(unit), axis=1)  # channels that make no colour: side by side
+    return np.concatenate(list(unit), axis=1)  # channels side by side
 
 
 def _draw_heat_map(layer: FirstLayer, theme: Theme) -> Figure:
@@ -161,7 +166,7 @@ def _scale(layer: FirstLayer) -> Normalize:
 
 
 def _draw_scale(axes: Axes, layer: FirstLayer, theme: Theme) -> None:
-    """Fill `axes` with the colour scale."""
+    """Draw the colour scale into `axes`."""
     heights = np.linspace(-layer.limit, layer.limit, 256)[:, None]
     axes.imshow(
         heights,

@@ -1,4 +1,4 @@
-"""Images in a figure, each at its place."""
+"""Draw images in a figure at exact positions."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -26,8 +26,8 @@ def image_grid(
 ) -> Figure:
     """Return a figure of images, (N, C, H, W), six in a row, each with lines of text.
 
-    Its heading is above; below are its `notes`, of which every image has as many. What these
-    lines are, `note_names`, stands at the left of each row.
+    Each image has a heading above and `notes` below, the same number for every image.
+    `note_names` at the left of each row explain the notes.
     """
     columns = 6
     rows = -(-len(images) // columns)
@@ -52,28 +52,28 @@ def image_grid(
 
 
 def blank_figure(height: float) -> Figure:
-    """Return a figure of the page's width whose parts are placed by hand."""
+    """Return a figure of the page's width without automatic layout."""
     figure = new_figure(height)
     figure.set_layout_engine("none")
     return figure
 
 
 def place_axes(figure: Figure, x: float, y: float, width: float, height: float) -> Axes:
-    """Add axes; all in inches, `x` and `y` from the top left corner."""
+    """Add axes. All values are in inches; `x` and `y` start at the top left corner."""
     across, down = figure.get_size_inches()
     return figure.add_axes((x / across, 1 - (y + height) / down, width / across, height / down))
 
 
 def write(figure: Figure, x: float, y: float, text: str, **look: Any) -> None:
-    """Write a text whose top is at `y`; in inches, from the top left corner."""
+    """Write a text with its top at `y`. Positions are in inches from the top left corner."""
     across, down = figure.get_size_inches()
     figure.text(x / across, 1 - y / down, text, va="top", **look)
 
 
 def draw_image(axes: Axes, image: Array) -> None:
-    """Draw an image, (C, H, W): in colour where it has three channels, else its first in grey.
+    """Draw an image, (C, H, W), in colour if it has three channels, else its first one in grey.
 
-    Bytes are shown as they are, other values from their smallest to their largest.
+    Bytes are shown unchanged; other values are scaled from the smallest to the largest.
     """
     pixels = np.moveaxis(image[:3], 0, 2) if len(image) >= 3 else image[0]
     if pixels.dtype != np.uint8:
@@ -83,13 +83,13 @@ def draw_image(axes: Axes, image: Array) -> None:
 
 
 def show_pixels(axes: Axes, pixels: Array, **options: Any) -> None:
-    """Draw pixels without axes; each stays a sharp square, in a vector format too."""
+    """Draw pixels without axes and without smoothing, in vector formats too."""
     axes.imshow(pixels, interpolation="none", **options)
     axes.axis("off")
 
 
 def short_name(name: str) -> str:
-    """Return a class's name at the length that fits.
+    """Return a class name, shortened if it does not fit.
 
     >>> short_name("a very long class name")
     'a very long …'
@@ -98,7 +98,7 @@ def short_name(name: str) -> str:
 
 
 def percent_text(share: float, decimals: int = 1) -> str:
-    """Return a probability in per cent, never rounded to certainty.
+    """Return a probability in per cent that is never rounded to 100 %.
 
     >>> percent_text(0.9321), percent_text(0.99999), percent_text(0.997, decimals=0)
     ('93.2 %', '>99.9 %', '>99 %')

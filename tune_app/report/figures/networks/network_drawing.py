@@ -1,4 +1,4 @@
-"""A drawing of a network: a row for each layer, with its shape and what it costs."""
+"""Draw a network: a row for each layer with its shape, weights and multiply-adds."""
 
 from dataclasses import dataclass
 from math import log2
@@ -24,20 +24,20 @@ BAR = 0.6
 
 @dataclass(frozen=True)
 class LayerRow:
-    """What is said of a layer. The input is the first row."""
+    """A row of the drawing: a layer, or the input."""
 
     name: str
     kind: str  # "separable convolution 3 × 3"
-    details: str  # what follows it: "batch norm, relu, max pool"
-    shape: Shape  # of its result
+    details: str  # what follows the layer: "batch norm, relu, max pool"
+    shape: Shape  # of its output
     weights: int
     macs: int
-    color: int | None  # of the theme's series; None for what has no weights
-    skip: bool  # its input is added to its result
+    color: int | None  # index of the theme's series colour; None for a layer without weights
+    skip: bool  # its input is added to its output
 
 
 def network_rows(plan: NetworkPlan) -> list[LayerRow]:
-    """Return the rows of a network's drawing, the input's first."""
+    """Return the rows of a network's drawing; the first is the input."""
     start = LayerRow("input", "", "", plan.input_shape, 0, 0, None, False)
     return [start, *map(_layer_row, plan.layers)]
 
@@ -75,18 +75,19 @@ def _layer_row(layer: LayerPlan) -> LayerRow:
 
 
 def network_figure(plan: NetworkPlan, *, name: str) -> ReportFigure:
-    """Return the drawing of a network, with the weights and multiply-adds of each layer."""
+    """Return the drawing of a network with the weights and multiply-adds of each layer."""
     title = f"The network: {plan.weights:,} weights, {_short(plan.macs)} multiply-adds per input"
     caption = (
-        "Each layer's result, from the input down, and what it costs. A plate is channels of "
-        "pixels: its sides grow with those of the image, its thickness with the logarithm of the "
-        "number of channels; a bar is a list of numbers, its length grows with the logarithm of "
-        "how many. Lines under the weights are their share of the network's."
+        "The output of each layer, from the input at the top, with its weights and multiply-adds. "
+        "A plate stands for channels of pixels: its sides are proportional to those of the image, "
+        "and its thickness grows with the logarithm of the number of channels. A bar stands for a "
+        "list of numbers; its length grows with the logarithm of their count. Lines under the "
+        "weights show their share of all weights."
     )
     if any(layer.pool != "none" for layer in plan.layers):
-        caption += " Pools are of 2 × 2 pixels."
+        caption += " Pooling uses 2 × 2 pixels."
     if any(layer.skip for layer in plan.layers):
-        caption += " An arrow is a skip: a layer's input is added to its result."
+        caption += " An arrow is a skip connection: the input of a layer is added to its output."
     return ReportFigure(name, title, caption, lambda theme: _draw(plan, theme))
 
 
@@ -94,24 +95,26 @@ def _draw(plan: NetworkPlan, theme: Theme) -> Figure:
     rows = network_rows(plan)
     height = TOP + ROW * (len(rows) + 1)
     figure = blank_figure(height)
-    axes = figure.add_axes((0, 0, 1, 1))  # its units are inches, from the top left corner
+    axes = figure.add_axes((0, 0, 1, 1))  # in units of inches from the top left corner
     axes.set(xlim=(0, WIDTH), ylim=(height, 0))
     axes.axis("off")
     muted, ink, line = theme.colors.muted, theme.colors.ink, theme.colors.grid
     for x, text, side in (
         (NAME, "layer", "left"),
-        (SHAPE, "result", "left"),
+        (SHAPE, "output", "left"),
         (WEIGHTS, "weights", "right"),
         (MACS, "multiply-adds", "right"),
     ):
         axes.text(x, TOP - 0.14, text, ha=side, va="center", fontsize=8, color=muted)
     axes.plot([NAME, MACS], [TOP, TOP], color=muted, linewidth=0.8)
-    widest = max(max(row.shape[1:]) for row in rows if len(row.shape) == 3) if _is_cnn(rows) else 1
-    longest = max(row.shape[0] for row in rows if len(row.shape) == 1)
+    largest = _Largest(
+        side=max((max(row.shape[1:]) for row in rows if len(row.shape) == 3), default=1),
+        length=max(row.shape[0] for row in rows if len(row.shape) == 1),
+    )
     before = 0.0
     for index, row in enumerate(rows):
         y = TOP + ROW * (index + 0.5)
-        half = _draw_result(axes, row, y, widest, longest, theme)
+        half = _draw_output(axes, row, y, largest, theme)
         if row.skip:
             _draw_skip(axes, y, before, half, theme)
         before = half
@@ -152,29 +155,33 @@ def _draw(plan: NetworkPlan, theme: Theme) -> Figure:
 
 
 def _short(count: int) -> str:
-    """Return a count to three digits: 49.4k."""
+    """Return a count with three digits: 49.4k."""
     digits = f"{count:.3g}"
     return short_number(float(digits))
 
 
-def _is_cnn(rows: list[LayerRow]) -> bool:
-    return any(len(row.shape) == 3 for row in rows)
+@dataclass(frozen=True)
+class _Largest:
+    """The largest outputs of a network, which are drawn with the full width."""
+
+    side: int  # of an image, in pixels
+    length: int  # of a list of numbers
 
 
-def _draw_result(
-    axes: Axes, row: LayerRow, y: float, widest: int, longest: int, theme: Theme
-) -> float:
-    """Draw a plate of pixels, or a bar of numbers, at height `y`; return half its width."""
+def _draw_output(axes: Axes, row: LayerRow, y: float, largest: _Largest, theme: Theme) -> float:
+    """Draw a plate of pixels or a bar of numbers at height `y`; return half its width."""
     colors = theme.colors
     face = colors.muted if row.color is None else colors.series[row.color]
     edge: dict[str, Any] = {"edgecolor": colors.background, "linewidth": 0.7, "joinstyle": "round"}
     if len(row.shape) == 1:
-        half = WIDEST / 2 * (0.08 + 0.92 * log2(row.shape[0] + 1) / log2(longest + 1))
+        half = WIDEST / 2 * (0.08 + 0.92 * log2(row.shape[0] + 1) / log2(largest.length + 1))
         corners = [(CENTER + x, y + z) for x, z in _rectangle(half, 0.06)]
         axes.add_patch(Polygon(corners, facecolor=face, **edge))
         return half
     channels, *sides = row.shape
-    across, deep = (0.08 + 0.92 * side / widest for side in reversed(sides))
+    across, deep = (0.08 + 0.92 * side / largest.side for side in reversed(sides))
+    # A plate is drawn in oblique projection, with a top, a front and a right face. Its depth runs
+    # to the upper right by `slant` and `rise`, and it is centred on the column of drawings.
     half, slant, rise = WIDEST / 2 * 0.82 * across, 0.28 * deep, 0.2 * deep
     thick = 0.02 + 0.013 * log2(channels)
     left, right = CENTER - half - slant / 2, CENTER + half - slant / 2
@@ -194,6 +201,7 @@ def _draw_result(
         ),
     )
     for corners, strength in faces:
+        # An opaque face first, so that nothing behind a translucent one shines through.
         axes.add_patch(Polygon(corners, facecolor=colors.background, **edge))
         axes.add_patch(Polygon(corners, facecolor=face, alpha=strength, **edge))
     return half + slant / 2
@@ -205,7 +213,7 @@ def _rectangle(half_width: float, half_height: float) -> list[tuple[float, float
 
 
 def _draw_skip(axes: Axes, y: float, before: float, half: float, theme: Theme) -> None:
-    """Draw an arrow from the plate above, `before` half as wide, to the one at `y`."""
+    """Draw an arrow from the plate above to the plate at `y`, given half of both widths."""
     arrow = FancyArrowPatch(
         (CENTER - before - 0.03, y - ROW + 0.04),
         (CENTER - half - 0.03, y + 0.02),

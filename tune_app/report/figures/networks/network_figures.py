@@ -1,4 +1,4 @@
-"""Every figure that shows a trial's network, from what the record and the data root hold."""
+"""All figures of a trial's network, from the record, the saved weights and the data."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -31,6 +31,7 @@ from tune_app.report.figures.networks.predictions import (
     predictions_figure,
 )
 from tune_app.report.figures.networks.trial_network import (
+    AnsweredImages,
     Answers,
     initial_network,
     network_outputs,
@@ -43,19 +44,24 @@ from tune_app.report.figures.style import distinguishing_labels
 from tune_app.report.trial_model import trial_model
 from tune_app.results.store import Store, SweepRecord, TrialRecord
 
-Say = Callable[[str], None]
+Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class _Subject:
-    """Whose figures are made, and where what they need is."""
+class FigureRequest:
+    """A trial whose network is drawn, the location of its data, and whom to notify.
+
+    Images of the test split are drawn only with `on_test_reading`, which is called with the reason
+    after that split was read: the caller notes it in the record. `on_left_out` is called with the
+    name of each figure that cannot be drawn, and the reason.
+    """
 
     store: Store
     sweep: SweepRecord
     trial: TrialRecord
     data_root: Path
-    on_test_reading: Say | None
-    on_left_out: Say
+    on_test_reading: Tell | None = None
+    on_left_out: Tell = lambda _text: None
 
     @property
     def split(self) -> str:
@@ -66,56 +72,46 @@ class _Subject:
 
     @contextmanager
     def leaving_out(self, figures: str) -> Iterator[None]:
-        """Tell of `figures` that what they need cannot be read, in place of raising that."""
+        """Report that `figures` cannot be drawn, instead of raising an error of their data."""
         try:
             yield
         except (EnvironmentalError, FunctionError, SpaceError) as error:
             self.on_left_out(f"{figures} of trial {self.trial.trial_id}: {error.text}")
 
 
-def network_figures(
-    store: Store,
-    sweep: SweepRecord,
-    trial: TrialRecord,
-    data_root: Path,
-    *,
-    on_test_reading: Say | None = None,
-    on_left_out: Say = lambda _text: None,
-) -> list[ReportFigure]:
-    """Return the figures of a trial's network: all that fit its data and can be made.
+def network_figures(request: FigureRequest) -> list[ReportFigure]:
+    """Return all figures of a trial's network that suit its data and can be drawn.
 
-    Those of a search trial show the validation split, and the test split is not opened. Those
-    of the final stage show what the network answered in its test; with images where
-    `on_test_reading` is given, which is called when the test split was read, with what for: the
-    caller writes that down. What could not be made is told to `on_left_out`, with the reason.
+    Figures of a search trial show the validation split, and the test split is not read. Figures
+    of a trial of the final stage show its recorded predictions for the test split.
     """
-    subject = _Subject(store, sweep, trial, data_root, on_test_reading, on_left_out)
+    sweep, trial = request.sweep, request.trial
     figures = []
     network = None
-    if not is_function(sweep.model):  # of whose parts nothing is known
-        figures.append(network_figure(trial_plan(sweep, trial), name=subject.name("network")))
-    with subject.leaving_out("what the trained weights show"):
-        network = trained_network(store, sweep, trial)
+    if not is_function(sweep.model):  # the layers of user code are not known
+        figures.append(network_figure(trial_plan(sweep, trial), name=request.name("network")))
+    with request.leaving_out("figures of the trained weights"):
+        network = trained_network(request.store, sweep, trial)
         if not is_function(sweep.model):
             plan = trial_plan(sweep, trial)
             layer = first_layer(plan, network.state_dict(), sweep.resolved.classes)
-            figures.append(first_layer_figure(layer, name=subject.name("first-layer")))
+            figures.append(first_layer_figure(layer, name=request.name("first-layer")))
     if not sweep.resolved.is_regression:
-        return figures + _answer_figures(subject, network)
+        return figures + _answer_figures(request, network)
     if network is not None and sweep.resolved.input_shape == (1,):
-        with subject.leaving_out("fitted function"):
-            figures.append(_before_and_after(subject, network))
+        with request.leaving_out("fitted function"):
+            figures.append(_before_and_after(request, network))
     return figures
 
 
 def fitted_functions(
     store: Store, trials: Sequence[TrialRecord], data_root: Path, *, name: str = "fitted-functions"
 ) -> ReportFigure:
-    """Return the functions that several trials fitted to one data set of a single input.
+    """Return the functions that several trials fitted to the same data set with one input.
 
     Raises:
-        StorageError: A trial's weights are not there.
-        DataMissingError, DataError: The data set is not there, or is not what was trained on.
+        StorageError: The weights of a trial are missing.
+        DataMissingError, DataError: The data set is missing, or differs from that of the training.
     """
     sweeps = [store.get_sweep(trial.sweep) for trial in trials]
     data = _search_data(sweeps[0], data_root)
@@ -128,93 +124,90 @@ def fitted_functions(
 
 
 @dataclass(frozen=True)
-class _Shown:
-    """The examples of a split, and what the network answered to them."""
+class _AnsweredSplit:
+    """The labels of a split and the predictions of the network for them."""
 
     labels: Array
     answers: Answers
-    images: Array | None  # (N, C, H, W); None where inputs are no images, or cannot be read
+    images: Array | None  # (N, C, H, W); None if inputs are not images, or cannot be read
 
 
-def _answer_figures(subject: _Subject, network: nn.Module | None) -> list[ReportFigure]:
-    """Return what shows a classifier's answers: confusions, surest errors, first predictions."""
+def _answer_figures(request: FigureRequest, network: nn.Module | None) -> list[ReportFigure]:
+    """Return a classifier's confusion matrix, most confident errors, and first predictions."""
     figures: list[ReportFigure] = []
-    sweep, split = subject.sweep, subject.split
+    sweep, split = request.sweep, request.split
     classes = sweep.resolved.classes
-    with subject.leaving_out(f"answers to the {split} split"):
-        shown = _test_split(subject) if split == "test" else _validation_split(subject, network)
-        if shown is None:
+    with request.leaving_out(f"predictions for the {split} split"):
+        found = _test_split(request) if split == "test" else _validation_split(request, network)
+        if found is None:
             return figures
-        labels, answers, images = shown.labels, shown.answers, shown.images
-        confusion = count_confusion(labels, answers.predicted, classes)
-        figures.append(confusion_figure(confusion, name=subject.name("confusion"), split=split))
-        if images is None:
+        confusion = count_confusion(found.labels, found.answers.predicted, classes)
+        figures.append(confusion_figure(confusion, name=request.name("confusion"), split=split))
+        if found.images is None:
             return figures
-        errors = errors_figure(
-            images, labels, answers, classes, name=subject.name("errors"), split=split
-        )
+        examples = AnsweredImages(split, classes, found.images, found.labels, found.answers)
+        errors = errors_figure(examples, name=request.name("errors"))
         if errors is not None:
             figures.append(errors)
         if network is not None:
-            rows = first_of_each_class(labels, FIRST_IMAGES)
-            model = trial_model(subject.store, sweep)
-            before = initial_network(sweep, subject.trial, model)
-            figures.append(
-                predictions_figure(
-                    images[rows],
-                    labels[rows],
-                    to_answers(network_outputs(before, images[rows], sweep)),
-                    to_answers(network_outputs(network, images[rows], sweep)),
-                    classes,
-                    name=subject.name("predictions"),
-                    split=split,
-                )
-            )
+            figures.append(_first_predictions(request, network, examples))
     return figures
 
 
-def _validation_split(subject: _Subject, network: nn.Module | None) -> _Shown | None:
+def _first_predictions(
+    request: FigureRequest, network: nn.Module, examples: AnsweredImages
+) -> ReportFigure:
+    rows = first_of_each_class(examples.labels, FIRST_IMAGES)
+    images, sweep = examples.images[rows], request.sweep
+    untrained = initial_network(sweep, request.trial, trial_model(request.store, sweep))
+    before = to_answers(network_outputs(untrained, images, sweep))
+    after = to_answers(network_outputs(network, images, sweep))
+    shown = replace(examples, images=images, labels=examples.labels[rows], answers=after)
+    return predictions_figure(shown, before, name=request.name("predictions"))
+
+
+def _validation_split(request: FigureRequest, network: nn.Module | None) -> _AnsweredSplit | None:
     if network is None:
         return None
-    data = _search_data(subject.sweep, subject.data_root)
-    answers = to_answers(network_outputs(network, data.x_val, subject.sweep))
-    return _Shown(data.y_val, answers, data.x_val if data.x_val.ndim == 4 else None)
+    data = _search_data(request.sweep, request.data_root)
+    answers = to_answers(network_outputs(network, data.x_val, request.sweep))
+    return _AnsweredSplit(data.y_val, answers, data.x_val if data.x_val.ndim == 4 else None)
 
 
-def _test_split(subject: _Subject) -> _Shown:
-    labels, answers = test_answers(subject.store, subject.trial)
+def _test_split(request: FigureRequest) -> _AnsweredSplit:
+    labels, answers = test_answers(request.store, request.trial)
     images = None
-    if len(subject.sweep.resolved.input_shape) == 3 and subject.on_test_reading is not None:
-        with subject.leaving_out("images of the test split"):
-            images = _test_images(subject, labels, subject.on_test_reading)
-    return _Shown(labels, answers, images)
+    if len(request.sweep.resolved.input_shape) == 3 and request.on_test_reading is not None:
+        with request.leaving_out("images of the test split"):
+            images = _test_images(request, labels, request.on_test_reading)
+    return _AnsweredSplit(labels, answers, images)
 
 
-def _test_images(subject: _Subject, labels: Array, on_test_reading: Say) -> Array:
-    config = subject.sweep.sweep_config
-    images, labels_now = load_test_data(config.dataset, subject.data_root)
-    on_test_reading(f"figures of trial {subject.trial.trial_id}")
+def _test_images(request: FigureRequest, labels: Array, on_test_reading: Tell) -> Array:
+    config = request.sweep.sweep_config
+    images, labels_now = load_test_data(config.dataset, request.data_root)
+    on_test_reading(f"figures of trial {request.trial.trial_id}")
     if not np.array_equal(labels, labels_now):
-        raise DataError(f"the test split of {subject.sweep.dataset} is not the one of the test")
+        raise DataError(f"the test split of {request.sweep.dataset} has changed since the test")
     return images
 
 
 def _search_data(sweep: SweepRecord, data_root: Path) -> SearchData:
     data = load_search_data(sweep.sweep_config.dataset, data_root)
     if data.digest != sweep.resolved.data_digest:
-        raise DataError(f"{data.name} is not what sweep '{sweep.name}' was trained on")
+        raise DataError(f"{data.name} has changed since sweep '{sweep.name}' was trained on it")
     return data
 
 
-def _before_and_after(subject: _Subject, network: nn.Module) -> ReportFigure:
-    sweep = subject.sweep
-    data = _search_data(sweep, subject.data_root)
-    first = initial_network(sweep, subject.trial, trial_model(subject.store, sweep))
+def _before_and_after(request: FigureRequest, network: nn.Module) -> ReportFigure:
+    sweep = request.sweep
+    data = _search_data(sweep, request.data_root)
+    first = initial_network(sweep, request.trial, trial_model(request.store, sweep))
     before = _curve("before training", first, sweep, data)
     after = _curve("after training", network, sweep, data)
     return fitted_figure(
         _fitted(data, [replace(before, is_trained=False), after]),
-        name=subject.name("fitted-function"),
+        name=request.name("fitted-function"),
         title="Fitted function before and after training",
     )
 

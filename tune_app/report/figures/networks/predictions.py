@@ -1,4 +1,4 @@
-"""What training did: predictions before and after it, and the functions that were fitted."""
+"""Predictions before and after training, and the functions that regressions fitted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,39 +10,32 @@ from tune_app.data.sets import SearchData
 from tune_app.data.source import Array
 from tune_app.report.figures.frame import ReportFigure
 from tune_app.report.figures.networks.images import image_grid, percent_text, short_name
-from tune_app.report.figures.networks.trial_network import Answers
+from tune_app.report.figures.networks.trial_network import AnsweredImages, Answers
 from tune_app.report.figures.style import Theme, new_figure, series_mark
 
 FIRST_IMAGES = 12
 CURVE_POINTS = 501
-# Sets whose points are so dense and exact that they are drawn as a line.
+# These data sets consist of exact points of a formula, so densely that a line is drawn.
 FORMULAS = {"sinc": "sin(5πx) / (5πx)", "sin": "sin(5πx)"}
 
 
 def first_of_each_class(labels: Array, count: int) -> list[int]:
-    """Return the first example of each class in turn, then the second of each, up to `count`.
+    """Return up to `count` examples: the first of each class, then the second of each, ...
 
     >>> first_of_each_class(np.array([0, 0, 0, 1, 1, 2]), 5)
     [0, 3, 5, 1, 4]
     """
-    place = np.empty(len(labels), dtype=np.int64)  # of an example among those of its class
+    place = np.empty(len(labels), dtype=np.int64)  # the position of an example within its class
     for label in np.unique(labels):
         of_class = np.flatnonzero(labels == label)
         place[of_class] = np.arange(len(of_class))
     return [int(row) for row in np.lexsort((labels, place))[:count]]
 
 
-def predictions_figure(
-    images: Array,
-    labels: Array,
-    before: Answers,
-    after: Answers,
-    classes: Sequence[str],
-    *,
-    name: str,
-    split: str,
-) -> ReportFigure:
-    """Return images, (N, C, H, W), with what was predicted for them before and after training."""
+def predictions_figure(examples: AnsweredImages, before: Answers, *, name: str) -> ReportFigure:
+    """Return images with their predictions before training and after it, from `examples`."""
+    images, labels, after = examples.images, examples.labels, examples.answers
+    classes, split = examples.classes, examples.split
     truths = [classes[label] for label in labels]
 
     def draw(theme: Theme) -> Figure:
@@ -56,9 +49,9 @@ def predictions_figure(
         int((answers.predicted == labels).sum()) for answers in (before, after)
     )
     caption = (
-        f"The first images of each class of the {split} split. Above an image is its true class; "
-        "below, what the network predicted before its training and after it, with the softmax "
-        f"probability. Right before: {right_before} of {len(labels)}; after: {right_after}."
+        f"The first images of each class in the {split} split. The true class is above each image; "
+        "the predictions before and after training, with their softmax probabilities, are below. "
+        f"Correct before training: {right_before} of {len(labels)}; after training: {right_after}."
     )
     return ReportFigure(
         name, f"Predictions before and after training ({split} split)", caption, draw
@@ -76,7 +69,7 @@ def _verdict(
 
 @dataclass(frozen=True)
 class FunctionCurve:
-    """A function that a network computes, at the points of `FittedFunctions`."""
+    """The function that a network computes, at the points of `FittedFunctions`."""
 
     label: str
     y: Array  # float (P,)
@@ -91,7 +84,7 @@ class FunctionCurve:
 
 @dataclass(frozen=True)
 class FittedFunctions:
-    """Functions of one number, and the examples that they were fitted to."""
+    """Functions of one input, and the examples that they were fitted to."""
 
     data: str
     x: Array  # float32 (P,), evenly spaced
@@ -101,7 +94,7 @@ class FittedFunctions:
 
 
 def curve_examples(data: SearchData) -> tuple[Array, Array]:
-    """Return the training and validation examples of one input, by x; float32 (E,) each."""
+    """Return the training and validation examples, sorted by x; float32 (E,) each."""
     x = np.concatenate([data.x_train, data.x_val])[:, 0]
     y = np.concatenate([data.y_train, data.y_val])[:, 0]
     order = np.argsort(x, kind="stable")
@@ -109,18 +102,18 @@ def curve_examples(data: SearchData) -> tuple[Array, Array]:
 
 
 def curve_points(example_x: Array) -> Array:
-    """Return the x, float32 (P,), at which functions are drawn."""
+    """Return the x values, float32 (P,), at which functions are drawn."""
     return np.linspace(example_x[0], example_x[-1], CURVE_POINTS, dtype=np.float32)
 
 
 def fitted_figure(fitted: FittedFunctions, *, name: str, title: str) -> ReportFigure:
-    """Return the functions beside the truth, and below them how far they are from it."""
+    """Return a figure of the functions with the true one and, below, their errors."""
     trained = [curve for curve in fitted.curves if curve.is_trained]
     parts = ", ".join(f"{curve.label} {curve.mse:.2g}" for curve in fitted.curves)
     truth = FORMULAS.get(fitted.data, "the examples")
     caption = (
-        f"Above, the function that each network computes beside {truth}; below, its "
-        "difference from the truth"
+        f"Above: the function that each network computes, with {truth}. Below: its "
+        "difference from the true values"
         + ("" if len(trained) == len(fitted.curves) else " after training")
         + f". Mean squared error on the {len(fitted.example_x):,} training and validation "
         f"examples: {parts}."
@@ -138,7 +131,7 @@ def _draw_fitted(fitted: FittedFunctions, theme: Theme) -> Figure:
             color=theme.colors.ink,
             linewidth=3.5,
             alpha=0.35,
-            label=f"{FORMULAS[fitted.data]}, the truth",
+            label=f"true: {FORMULAS[fitted.data]}",
         )
     else:
         above.plot(

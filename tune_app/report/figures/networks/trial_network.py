@@ -1,5 +1,6 @@
-"""A trial's network before and after its training, and what it answers."""
+"""The network of a trial before and after training, and its predictions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from zipfile import BadZipFile
 
@@ -23,14 +24,25 @@ from tune_app.training.evaluate import predict
 
 @dataclass(frozen=True)
 class Answers:
-    """What a network says to N examples."""
+    """The predictions of a network for N examples."""
 
     predicted: Array  # int64 (N,)
     confidence: Array  # float32 (N,): the softmax probability of the predicted class
 
 
+@dataclass(frozen=True)
+class AnsweredImages:
+    """Labelled images of a split, and the predictions of a network for them."""
+
+    split: str  # validation or test
+    classes: Sequence[str]
+    images: Array  # (N, C, H, W)
+    labels: Array  # int64 (N,)
+    answers: Answers
+
+
 def trial_plan(sweep: SweepRecord, trial: TrialRecord, model: Model | None = None) -> NetworkPlan:
-    """Return the plan of a trial's network; `model` is that of `trial_model`."""
+    """Return the plan of a trial's network; `model` comes from `trial_model`."""
     return plan_network(
         model or sweep.model, TrialConfig.from_json(sweep.model, trial.config), *_ends(sweep)
     )
@@ -39,9 +51,9 @@ def trial_plan(sweep: SweepRecord, trial: TrialRecord, model: Model | None = Non
 def initial_network(
     sweep: SweepRecord, trial: TrialRecord, model: Model | None = None
 ) -> nn.Module:
-    """Return the network that the trial began with: its seed draws the same weights again.
+    """Return the network with the weights that the trial's seed initialised.
 
-    `model` is that of `trial_model`, needed where a function of one's own builds the networks.
+    `model` comes from `trial_model`; it is needed if user code builds the networks.
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(trial.seed)
@@ -51,27 +63,27 @@ def initial_network(
 
 
 def trained_weights(store: Store, trial: TrialRecord) -> dict[str, Tensor]:
-    """Return the state dict of a trial's best epoch; of the final stage, of its last one.
+    """Return the state dict of a trial's best epoch, or of the last one in the final stage.
 
     Raises:
-        StorageError: It was pruned, or is gone, or is of another epoch.
+        StorageError: The weights were pruned, are missing, or belong to another epoch.
     """
     path = store.checkpoint_path(trial)
     if path is None or trial.best_epoch is None:
         raise StorageError(f"trial {trial.trial_id} has no weights")
     if not path.exists():
-        raise StorageError(f"the weights of trial {trial.trial_id} are gone from {path}")
+        raise StorageError(f"the weights of trial {trial.trial_id} are missing from {path}")
     weights, meta = load_weights(path)
     if meta["epoch"] != trial.best_epoch:
         raise StorageError(
-            f"the weights of trial {trial.trial_id} are of epoch {meta['epoch']}, "
-            "which was not recorded: the sweep was interrupted"
+            f"the weights of trial {trial.trial_id} are from epoch {meta['epoch']}, "
+            "which was not recorded because the sweep was interrupted"
         )
     return weights
 
 
 def trained_network(store: Store, sweep: SweepRecord, trial: TrialRecord) -> nn.Module:
-    """Return the network that the trial ended with.
+    """Return the trained network of a trial.
 
     Raises what `trained_weights` and `trial_model` raise.
     """
@@ -81,9 +93,9 @@ def trained_network(store: Store, sweep: SweepRecord, trial: TrialRecord) -> nn.
 
 
 def network_outputs(network: nn.Module, x: Array, sweep: SweepRecord) -> Tensor:
-    """Return what a network of the sweep gives for inputs as the data set holds them.
+    """Return the outputs of a network of the sweep for inputs as they are in the data set.
 
-    Float (N, outputs): logits, or a regression's values.
+    The result is float (N, outputs): logits, or the values of a regression.
     """
     inputs = torch.tensor(np.ascontiguousarray(x))
     mean, std = sweep.resolved.mean, sweep.resolved.std
@@ -92,23 +104,23 @@ def network_outputs(network: nn.Module, x: Array, sweep: SweepRecord) -> Tensor:
 
 
 def to_answers(outputs: Tensor) -> Answers:
-    """Return the classes that logits, (N, classes), predict."""
+    """Return the predictions of logits, (N, classes)."""
     confidence, predicted = outputs.softmax(1).max(1)
     return Answers(predicted.numpy(), confidence.numpy())
 
 
 def test_answers(store: Store, trial: TrialRecord) -> tuple[Array, Answers]:
-    """Return the labels of the test split, and what a final trial's network answered in its test.
+    """Return the labels of the test split, and the recorded predictions of a final trial.
 
     Raises:
-        StorageError: It was not kept, or cannot be read.
+        StorageError: The predictions are missing or cannot be read.
     """
     path = store.kept_folder(trial) / TEST_FILE
     try:
         with np.load(path) as kept:
             return kept["labels"], Answers(kept["predicted"], kept["confidence"])
     except (OSError, ValueError, KeyError, BadZipFile) as error:
-        raise StorageError(f"the answers in {path} cannot be read: {error}") from error
+        raise StorageError(f"the predictions in {path} cannot be read: {error}") from error
 
 
 def _ends(sweep: SweepRecord) -> tuple[tuple[int, ...], int]:

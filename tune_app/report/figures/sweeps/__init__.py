@@ -1,1 +1,1 @@
-"""Figures of a sweep and of several sweeps."""
+"""Figures of one sweep, and of several sweeps together."""

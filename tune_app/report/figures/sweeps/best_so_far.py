@@ -1,4 +1,4 @@
-"""Best so far: how a search went on, against trials, epochs and seconds."""
+"""The best result so far during a search, against trials, epochs and training time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,22 +32,21 @@ _LABELS = {
 
 @dataclass(frozen=True)
 class ProgressNumbers:
-    """What a search had spent, and the best it had found, after each of its trials.
+    """The cost and the best result of a search after each of its trials.
 
-    `best` has a curve for each ranked table, None until a trial with a result fits it.
+    `best` has a curve for each budget, with None until a trial with a result fits that budget.
     """
 
     trials: tuple[int, ...]
-    epochs: tuple[int, ...]  # of all trials so far
-    seconds: tuple[float, ...]  # likewise: on several workers more than went by
+    epochs: tuple[int, ...]  # summed over all trials so far
+    seconds: tuple[float, ...]  # likewise: with several workers more than the elapsed time
     best: dict[int | None, tuple[float | None, ...]]
 
 
 def progress_numbers(rows: Sequence[TrialRow], sweep: SweepRecord) -> ProgressNumbers:
-    """Return the running best under each budget, over the trials in the order they ended.
+    """Return the best result so far for each budget, over the trials in the order they ended.
 
-    Every trial counts as spent, whatever it was drawn for and came to; it can be the best where
-    it is ranked.
+    The cost includes every trial, also those of other budgets and those without a result.
     """
     metric, mode = objective_of(sweep)
     ended = [row for row in rows if row.stage == "search" and not row.status.is_under_way]
@@ -69,16 +68,16 @@ def _score(row: TrialRow, metric: str, budget: int | None) -> float | None:
 
 
 def progress_figure(rows: Sequence[TrialRow], sweep: SweepRecord) -> ReportFigure:
-    """Return the best so far against trials, epochs and seconds."""
+    """Return a figure of the best result so far against trials, epochs and training time."""
     numbers = progress_numbers(rows, sweep)
     label = metric_label(objective_of(sweep)[0], sweep)
     lines = ", with a line for each budget" if sweep.budgets else ""
     return ReportFigure(
         "best-so-far",
         "Best so far",
-        f"The best {label.split(' (')[0]} that the search had found{lines}, against what all of"
-        " its trials had spent by then, those without a result included. The time is summed over"
-        " the trials; on several workers less went by.",
+        f"The best {label.split(' (')[0]} found so far{lines}, against the cost of all trials up to"
+        " that point, including trials without a result. The time is summed over the trials; with"
+        " several workers the elapsed time is shorter.",
         lambda theme: draw_progress(numbers, sweep, theme),
     )
 
@@ -107,7 +106,7 @@ def draw_progress(numbers: ProgressNumbers, sweep: SweepRecord, theme: Theme) ->
         axes.tick_params(axis="y", length=3 if axes is panels[0] else 0)
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=name != "seconds"))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
-    # Where a curve ends is always shown; where it began, unless that is far off.
+    # The end of each curve is always shown, its beginning only if it is not far off.
     curves = [[value for value in curve if value is not None] for curve in numbers.best.values()]
     taken = [value for curve in curves for value in dict.fromkeys(curve)]
     shown = metric_range(taken, mode, log=is_log_metric(metric, taken))
@@ -125,6 +124,6 @@ def draw_progress(numbers: ProgressNumbers, sweep: SweepRecord, theme: Theme) ->
 
 
 def _rises(curve: Sequence[float | None]) -> list[int]:
-    """Return where a curve, without what is None, takes a new value."""
+    """Return the indices, not counting None, at which a curve takes a new value."""
     known = [value for value in curve if value is not None]
     return [i for i, value in enumerate(known) if i == 0 or value != known[i - 1]]

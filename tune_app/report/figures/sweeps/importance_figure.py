@@ -1,4 +1,4 @@
-"""What mattered: each parameter's share, by method and budget."""
+"""The importance of the parameters, by method and budget."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from tune_app.report.figures.style import Theme, new_figure, ordered_marks
 from tune_app.results.importance_record import Importance
 
 _NAMES = {"fanova": "fANOVA", "ped-anova": "PED-ANOVA"}
-_ENOUGH_TRIALS = 50  # below, an importance is a hint
+_ENOUGH_TRIALS = 50  # with fewer trials, importances are only hints
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,11 @@ class ImportanceNumbers:
 
 
 def importance_numbers(found: Sequence[Importance]) -> ImportanceNumbers:
-    """Return what there is to draw; methods and budgets without shares are left out."""
+    """Return the shares to draw; methods and budgets without shares are left out."""
     shares: dict[str, dict[int | None, Mapping[str, float]]] = {}
-    for one in found:
-        if one.shares:
-            shares.setdefault(one.method, {})[one.budget] = one.shares
-    with_shares = [one for one in found if one.shares]
+    with_shares = [importance for importance in found if importance.shares]
+    for importance in with_shares:
+        shares.setdefault(importance.method, {})[importance.budget] = importance.shares
     return ImportanceNumbers(
         parameters=tuple(important_parameters(found)),
         budgets=tuple(dict.fromkeys(one.budget for one in with_shares)),
@@ -43,14 +42,14 @@ def importance_numbers(found: Sequence[Importance]) -> ImportanceNumbers:
 
 
 def important_parameters(found: Sequence[Importance]) -> list[str]:
-    """Return the parameters by their mean share where they have one, the largest first."""
+    """Return the parameters in descending order of their mean share."""
     names = {name for one in found for name in one.shares}
     means = {name: fmean(one.shares[name] for one in found if name in one.shares) for name in names}
     return sorted(means, key=lambda name: (-means[name], name))
 
 
 def importance_figure(found: Sequence[Importance]) -> ReportFigure:
-    """Return the shares as dots, a panel for each method."""
+    """Return a figure of the shares as dots, with a panel for each method."""
     numbers = importance_numbers(found)
     return ReportFigure(
         "parameter-importance",
@@ -62,18 +61,18 @@ def importance_figure(found: Sequence[Importance]) -> ReportFigure:
 
 def _caption(found: Sequence[Importance]) -> list[str]:
     words = {
-        "fanova": "fANOVA: the part of the variance among all trials that a parameter explains"
-        " alone.",
-        "ped-anova": "PED-ANOVA: how differently the best trials (a tenth, and at least 5) choose"
-        " a parameter.",
+        "fanova": "fANOVA: the share of the variance between trials that a parameter explains on"
+        " its own.",
+        "ped-anova": "PED-ANOVA: how much the values of a parameter in the best trials (a tenth,"
+        " at least 5) differ from those in all trials.",
     }
     drawn = [one for one in found if one.shares]
     parts = [words[method] for method in dict.fromkeys(one.method for one in drawn)]
-    parts.append("Shares add up to 100 %; a trial counts with its best epoch.")
+    parts.append("Shares add up to 100 %. Each trial counts with its best epoch.")
     fewest = min(one.trials for one in drawn)
     if fewest < _ENOUGH_TRIALS:
         budget = " of a budget" if any(one.budget for one in drawn) else ""
-        parts.append(f"There are {fewest} trials{budget}: take it as a hint.")
+        parts.append(f"With only {fewest} trials{budget}, these shares are hints.")
     for one in found:
         place = "" if one.budget is None else f" for {format_budget(one.budget)}"
         if one.reason:

@@ -1,4 +1,4 @@
-"""Learning curves: loss and accuracy by epoch, of trials and of retrained winners."""
+"""Learning curves of trials and of retrained winners: loss and accuracy by epoch."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,6 @@ from tune_app.report.figures.axes import (
 )
 from tune_app.report.figures.frame import ReportFigure
 from tune_app.report.figures.style import (
-    SeriesMark,
     Theme,
     distinguishing_labels,
     new_figure,
@@ -31,23 +30,23 @@ from tune_app.results.tables.trial_row import TrialRow
 
 METRICS = ("train_loss", "val_loss", "train_accuracy", "val_accuracy")
 _TRAIN_LINE = (0, (4, 1.5))
-_LOG_FROM = 20.0  # the largest loss over the smallest
+_LOG_FROM = 20.0  # ratio of the largest to the smallest loss from which the axis is logarithmic
 _LABEL_WIDTH = 105  # characters
-_FENCE = 6.0  # interquartile ranges: the first epochs of most curves are seen
+_FENCE = 6.0  # interquartile ranges: wide enough to show the first epochs of most curves
 
 
 @dataclass(frozen=True)
 class CurveLine:
-    """A metric by epoch: of one trial, or the mean over several."""
+    """A metric by epoch of one trial, or its mean over several trials."""
 
     epochs: tuple[int, ...]
     means: tuple[float, ...]
-    stds: tuple[float, ...] = ()  # of the sample, for each epoch; empty for one trial
+    stds: tuple[float, ...] = ()  # sample standard deviations; empty for one trial
 
 
 @dataclass(frozen=True)
 class Curves:
-    """The lines of a trial, or of a winner's replicates, by metric, and the best epoch."""
+    """The curves of a trial, or of all replicates of a winner, by metric."""
 
     label: str
     lines: Mapping[str, CurveLine]
@@ -55,9 +54,9 @@ class Curves:
 
 
 def trial_curves(store: Store, rows: Sequence[TrialRow]) -> list[Curves]:
-    """Return the curves of each trial; the labels name the parameters in which they differ.
+    """Return the curves of each trial; labels contain the parameters in which trials differ.
 
-    Epochs at which a metric was not finite are left out of its line.
+    Epochs at which a metric was not finite are left out of its curve.
     """
     labels = _trial_labels(rows)
     curves = []
@@ -70,10 +69,10 @@ def trial_curves(store: Store, rows: Sequence[TrialRow]) -> list[Curves]:
 
 
 def seed_curves(store: Store, rows: Sequence[TrialRow]) -> list[Curves]:
-    """Return the curves of each retrained winner: mean and sample standard deviation over seeds.
+    """Return the curves of each retrained winner, with mean and standard deviation over seeds.
 
-    `rows` are trials of the final stage, grouped by their source. An epoch counts where every
-    replicate has it.
+    `rows` are trials of the final stage; those with the same source are replicates of a winner.
+    A curve has only epochs that every replicate has trained.
     """
     by_source: dict[str, list[TrialRow]] = {}
     for row in rows:
@@ -119,15 +118,15 @@ def learning_curves(
     name: str = "learning-curves",
     title: str = "Learning curves",
 ) -> ReportFigure:
-    """Return the curves of the trials `rows`, some seven at most."""
+    """Return the curves of the trials `rows`; more than about seven are hard to tell apart."""
     curves = trial_curves(store, rows)
-    split = "Solid lines are of the validation data, dashed ones of the training data"
+    split = "Solid lines show validation data, dashed lines training data"
     return ReportFigure(
         name,
         title,
-        f"{split}. A star marks the epoch whose weights were kept, the best one by validation."
-        " The training metrics are means over an epoch, while the weights changed, and with the"
-        " augmentation and dropout of the trial.",
+        f"{split}. A star marks the best epoch by validation, whose weights were saved. Training"
+        " metrics are means over an epoch, measured while the weights change and with the trial's"
+        " augmentation and dropout.",
         lambda theme: draw_curves(curves, sweep, theme),
     )
 
@@ -138,15 +137,15 @@ def final_curves(store: Store, sweep: SweepRecord, rows: Sequence[TrialRow]) -> 
     return ReportFigure(
         "final-curves",
         "Learning curves of the retrained winners",
-        "Training on training and validation data together, so that there is no curve of"
-        " validation: the mean over the seeds, in a band of one sample standard deviation to"
-        " either side.",
+        "Mean over the seeds, with a band of one sample standard deviation on either side. Winners"
+        " are retrained on training and validation data together, so that there is no validation"
+        " curve.",
         lambda theme: draw_curves(curves, sweep, theme),
     )
 
 
 def draw_curves(curves: Sequence[Curves], sweep: SweepRecord, theme: Theme) -> Figure:
-    """Draw the curves: the loss, and beside it the accuracy where there is one."""
+    """Draw the loss and, if there is one, the accuracy next to it."""
     kinds = [
         kind
         for kind in ("loss", "accuracy")
@@ -158,8 +157,8 @@ def draw_curves(curves: Sequence[Curves], sweep: SweepRecord, theme: Theme) -> F
     panels = figure.subplots(1, len(kinds), squeeze=False)[0]
     marks = [series_mark(index, theme) for index in range(len(curves))]
     for axes, kind in zip(panels, kinds, strict=True):
-        for index, (curve, mark) in enumerate(zip(curves, marks, strict=True)):
-            _draw_curve(axes, curve, kind, mark, index, theme)
+        for index, curve in enumerate(curves):
+            _draw_curve(axes, curve, kind, index, theme)
         _scale(axes, curves, kind)
         label = metric_label(f"val_{kind}", sweep).removeprefix("validation ")
         axes.set(xlabel="epoch", ylabel=label)
@@ -171,7 +170,7 @@ def draw_curves(curves: Sequence[Curves], sweep: SweepRecord, theme: Theme) -> F
 
 
 def _wrap(label: str) -> str:
-    """Return a label in lines that end between two parameters."""
+    """Break a label into lines between two parameters."""
     lines = [""]
     for part in label.split(", "):
         longer = f"{lines[-1]}, {part}" if lines[-1] else part
@@ -184,7 +183,7 @@ def _wrap(label: str) -> str:
 
 
 def _kind_legend(figure: Figure, curves: Sequence[Curves], theme: Theme) -> None:
-    """Say above the panels what kinds of lines there are."""
+    """Draw a legend of the kinds of lines above the panels."""
     muted = theme.colors.muted
     handles, labels = [], []
     if any("val_loss" in curve.lines for curve in curves):
@@ -199,15 +198,16 @@ def _kind_legend(figure: Figure, curves: Sequence[Curves], theme: Theme) -> None
         figure.legend(handles, labels, loc="outside upper left", ncols=len(labels))
 
 
-def _draw_curve(
-    axes: Axes, curve: Curves, kind: str, mark: SeriesMark, index: int, theme: Theme
-) -> None:
+def _draw_curve(axes: Axes, curve: Curves, kind: str, index: int, theme: Theme) -> None:
+    """Draw the curves of one trial, the trial `index` of the figure."""
+    mark = series_mark(index, theme)
     alone = f"val_{kind}" not in curve.lines
     for split in ("train", "val"):
         line = curve.lines.get(f"{split}_{kind}")
         if line is None:
             continue
         is_main = split == "val" or alone
+        # Seven markers on each line, at other epochs than those of the other trials' lines.
         every = max(1, len(line.epochs) // 7)
         axes.plot(
             line.epochs,
@@ -238,7 +238,7 @@ def _draw_curve(
 
 
 def _scale(axes: Axes, curves: Sequence[Curves], kind: str) -> None:
-    """Leave first epochs that are far off out of sight; losses that fall far get a log axis."""
+    """Scale the vertical axis: logarithmic for losses that fall a lot, else without outliers."""
     lines = [line for curve in curves for metric, line in curve.lines.items() if kind in metric]
     values = [mean for line in lines for mean in line.means]
     if kind == "loss" and min(values) > 0 and max(values) > _LOG_FROM * min(values):

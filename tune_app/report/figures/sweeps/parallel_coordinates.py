@@ -1,4 +1,4 @@
-"""Parallel coordinates: every trial as a line through the parameters that it was drawn with."""
+"""Parallel coordinates: each trial is a line through the values of its parameters."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,23 +29,23 @@ from tune_app.results.store import SweepRecord
 from tune_app.results.tables.trial_row import TrialRow
 from tune_app.results.tables.trial_table import objective_of
 
-MISSING = -0.14  # where a trial without a parameter crosses its axis
+MISSING = -0.14  # the height at which a trial without a parameter crosses its axis
 _BEST_SHARE, _MOST_BEST = 0.1, 10
 _MOST_TICKS = 12
 
 
 @dataclass(frozen=True)
 class ParallelNumbers:
-    """Where each trial crosses each axis, from 0 to 1, or at MISSING; the best trial first."""
+    """The heights, 0 to 1 or MISSING, at which each trial crosses each axis; best trial first."""
 
     scales: tuple[ParameterScale, ...]
     heights: tuple[tuple[float, ...], ...]  # a row for each trial
     values: tuple[float, ...]  # the objective
-    best: int  # so many of them are drawn on top
+    best: int  # the number of best trials that are drawn on top
 
 
 def parallel_numbers(rows: Sequence[TrialRow], sweep: SweepRecord) -> ParallelNumbers:
-    """Return the lines of the trials that have a result, through what varies between them."""
+    """Return the lines of the trials with a result through the parameters that vary."""
     metric, _ = objective_of(sweep)
     ranked = scored_rows(rows, sweep)
     scales = parameter_scales(ranked, sweep)
@@ -65,7 +65,7 @@ def _height(row: TrialRow, scale: ParameterScale) -> float:
 
 
 def parallel_figure(rows: Sequence[TrialRow], sweep: SweepRecord) -> ReportFigure:
-    """Return the parallel coordinates of a search."""
+    """Return a figure of the parallel coordinates of a search."""
     numbers = parallel_numbers(rows, sweep)
     metric, mode = objective_of(sweep)
     label = metric_label(metric, sweep)
@@ -73,9 +73,9 @@ def parallel_figure(rows: Sequence[TrialRow], sweep: SweepRecord) -> ReportFigur
     return ReportFigure(
         "parallel-coordinates",
         "Parallel coordinates",
-        f"A line for each trial with a result, coloured by {label.split(' (')[0]}; the best"
+        f"Each line is a trial with a result, coloured by {label.split(' (')[0]}; the best"
         f" {'one is' if numbers.best == 1 else f'{numbers.best} are'} drawn thick and on top."
-        + (" A line runs below an axis where the trial does not have that parameter." * unused),
+        + (" A line passes below an axis if the trial does not have that parameter." * unused),
         lambda theme: draw_parallel(numbers, label, mode, theme),
     )
 
@@ -113,7 +113,7 @@ def draw_parallel(numbers: ParallelNumbers, label: str, mode: str, theme: Theme)
 
 
 def _draw_axes(axes: Axes, numbers: ParallelNumbers, theme: Theme) -> None:
-    """Draw an upright line for each parameter, its ticks on its right, its name under it."""
+    """Draw a vertical line for each parameter, with ticks on its right and its name below."""
     count = len(numbers.scales)
     longest = max(6, int(105 / count))
     outline = [withStroke(linewidth=2, foreground=theme.colors.background)]

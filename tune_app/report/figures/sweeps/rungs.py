@@ -1,4 +1,4 @@
-"""Where trials were stopped: how many came by each rung, and how many went on."""
+"""The rungs of a search: how many trials reached each one, were stopped there, or continued."""
 
 import re
 from collections.abc import Sequence
@@ -22,20 +22,20 @@ _REASON = re.compile(r"rung (\d+): ")
 
 @dataclass(frozen=True)
 class Rung:
-    """What became of the trials that reached an epoch at which a rung stands."""
+    """The number of trials that reached the epoch of a rung, and how they continued."""
 
     epoch: int
-    came: int
-    stopped: int  # here
-    ended: int  # here, but for another reason
-    went_on: int
+    reached: int
+    stopped: int  # by the scheduler at this rung
+    ended: int  # at this epoch for another reason
+    continued: int
 
 
 def rung_numbers(rows: Sequence[TrialRow], sweep: SweepRecord) -> dict[int | None, list[Rung]]:
-    """Return the rungs, lowest first, for the trials drawn for each budget.
+    """Return the rungs of the trials of each budget, in ascending order.
 
-    They stand where the scheduler sets them (`grace * reduction^k` epochs, below all epochs), and
-    where a trial was stopped. Empty for a search that stops no trials.
+    Rungs are at the scheduler's epochs (`grace * reduction^k`, below the number of epochs), and at
+    every epoch where a trial was stopped. The result is empty without early stopping.
     """
     config = sweep.sweep_config
     if config.scheduler.type == "none":
@@ -53,28 +53,28 @@ def rung_numbers(rows: Sequence[TrialRow], sweep: SweepRecord) -> dict[int | Non
 
 
 def stopped_at(row: TrialRow) -> int | None:
-    """Return the rung that stopped a trial, as its `stop_reason` says; None if none did."""
+    """Return the rung at which a trial was stopped, from its `stop_reason`, or None."""
     found = _REASON.match(row.stop_reason or "") if row.status == "stopped" else None
     return int(found.group(1)) if found else None
 
 
 def _rung(rows: Sequence[TrialRow], epoch: int) -> Rung:
-    came = [row for row in rows if row.epochs >= epoch]
-    stopped = sum(stopped_at(row) == epoch for row in came)
-    went_on = sum(row.epochs > epoch and stopped_at(row) != epoch for row in came)
-    return Rung(epoch, len(came), stopped, len(came) - stopped - went_on, went_on)
+    reached = [row for row in rows if row.epochs >= epoch]
+    stopped = sum(stopped_at(row) == epoch for row in reached)
+    continued = sum(row.epochs > epoch and stopped_at(row) != epoch for row in reached)
+    return Rung(epoch, len(reached), stopped, len(reached) - stopped - continued, continued)
 
 
 def rung_figure(rows: Sequence[TrialRow], sweep: SweepRecord) -> ReportFigure:
-    """Return a bar for each rung, a panel for each budget."""
+    """Return a figure with a bar for each rung and a panel for each budget."""
     numbers = rung_numbers(rows, sweep)
-    saved = f" That saved {sweep.epochs_saved:,} epochs." if sweep.epochs_saved else ""
-    panels = ", by the budget that they were drawn for" if len(numbers) > 1 else ""
+    saved = f" Stopping saved {sweep.epochs_saved:,} epochs." if sweep.epochs_saved else ""
+    panels = ", by budget" if len(numbers) > 1 else ""
     return ReportFigure(
         "rungs",
         "Where trials were stopped",
-        "How many trials came by each rung, how many of them were stopped there for being behind"
-        f" the others, and how many went on{panels}.{saved}",
+        "How many trials reached each rung, how many were stopped there because others were better,"
+        f" and how many continued{panels}.{saved}",
         lambda theme: draw_rungs(numbers, theme),
     )
 
@@ -85,7 +85,7 @@ def draw_rungs(numbers: dict[int | None, list[Rung]], theme: Theme) -> Figure:
     panels = panel_grid(figure, len(numbers), _COLUMNS)
     blue, orange = theme.colors.series[:2]
     parts = {
-        "went on": ("went_on", blue, ""),
+        "continued": ("continued", blue, ""),
         "ended otherwise": ("ended", theme.colors.muted, "xxxx"),
         "stopped": ("stopped", orange, "////"),
     }
@@ -113,8 +113,8 @@ def draw_rungs(numbers: dict[int | None, list[Rung]], theme: Theme) -> Figure:
         axes.set_xticks(list(places), [str(rung.epoch) for rung in rungs])
         for place, rung in zip(places, rungs, strict=True):
             axes.annotate(
-                str(rung.came),
-                (place, rung.came),
+                str(rung.reached),
+                (place, rung.reached),
                 (0, 2),
                 textcoords="offset points",
                 ha="center",

@@ -1,4 +1,4 @@
-"""Accuracy against what it costs, weights or training time, with the Pareto front."""
+"""Draw the objective against weights or training time, with the Pareto front."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -35,13 +35,13 @@ from tune_app.results.tables.trial_row import TrialRow
 
 
 def pareto_figure(rows: Sequence[TrialRow], sweep: SweepRecord) -> ReportFigure:
-    """Return the metric against weights."""
+    """Return a figure of the metric against weights."""
     numbers = scatter_numbers(rows, sweep, "weights")
     return _figure(numbers, sweep, "pareto", "against weights", "with at most as many weights")
 
 
 def time_figure(rows: Sequence[TrialRow], sweep: SweepRecord) -> ReportFigure:
-    """Return the metric against training time."""
+    """Return a figure of the metric against training time."""
     numbers = scatter_numbers(rows, sweep, "seconds")
     return _figure(numbers, sweep, "training-time", "against training time", "in at most that time")
 
@@ -49,7 +49,7 @@ def time_figure(rows: Sequence[TrialRow], sweep: SweepRecord) -> ReportFigure:
 def comparison_figure(
     sweeps: Sequence[tuple[SweepRecord, Sequence[TrialRow]]], cost: str
 ) -> ReportFigure:
-    """Return the metric of several sweeps with one objective against one of COSTS."""
+    """Return a figure of several sweeps with the same objective against one of COSTS."""
     numbers = compared_numbers(sweeps, cost)
     words = {
         "weights": ("comparison-weights", "against weights", "with at most as many weights"),
@@ -65,20 +65,20 @@ def _figure(
     many = bool(numbers.series) and not numbers.front
     caption = [
         f"The {label.split(' (')[0]} of each trial at its best epoch; hollow marks are trials"
-        f" that ended early. The {'steps lead' if many else 'step line leads'} over the trials"
-        f" that no other beats {rule}{' in its own sweep' if many else ''}."
+        f" that ended early. The step {'lines connect' if many else 'line connects'} the trials"
+        f" for which no trial{' of the same sweep' if many else ''} is better {rule}."
     ]
     if numbers.retrained:
         seeds = sorted({winner.seeds for winner in numbers.retrained})
         counted = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
         caption.append(
-            "Stars are the winners, retrained on training and validation data and measured on"
-            f" the test split: mean and sample standard deviation over {counted} seeds."
+            "Stars are winners that were retrained on training and validation data and measured on"
+            f" the test split, with mean and sample standard deviation over {counted} seeds."
         )
     if numbers.cost == "seconds":
-        caption.append("The time is that of all epochs that a trial trained.")
+        caption.append("Training time includes all epochs of a trial.")
     if numbers.unranked:
-        caption.append(f"Trials without a result, left out: {numbers.unranked}.")
+        caption.append(f"Trials without a result are left out ({numbers.unranked}).")
     return ReportFigure(
         name,
         f"{label.split(' (')[0].capitalize()} {against}",
@@ -128,7 +128,7 @@ def draw_scatter(numbers: ScatterNumbers, label: str, theme: Theme) -> Figure:
 
 
 def _scale(axes: Axes, numbers: ScatterNumbers, label: str) -> MetricRange:
-    """Set both axes; return what the upright one shows."""
+    """Scale both axes; return the range of the vertical one."""
     costs = [point.cost for point in numbers.points]
     costs += [winner.cost for winner in numbers.retrained]
     if numbers.cost == "weights":
@@ -139,7 +139,7 @@ def _scale(axes: Axes, numbers: ScatterNumbers, label: str) -> MetricRange:
         values += [winner.mean - (winner.std or 0), winner.mean + (winner.std or 0)]
     shown = metric_range(values, numbers.mode, log=is_log_metric(numbers.metric, values))
     set_metric_axis(axes.yaxis, numbers.metric, shown)
-    if numbers.retrained:  # both splits are in it
+    if numbers.retrained:  # then the axis shows results of both splits
         label = label.replace("validation ", "")
     axes.set(xlabel=COSTS[numbers.cost], ylabel=label)
     return shown

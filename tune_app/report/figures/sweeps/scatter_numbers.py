@@ -1,4 +1,4 @@
-"""Accuracy against what it costs, weights or training time: the numbers, without their ink."""
+"""Compute the numbers of a figure of the objective against weights or training time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,16 +28,16 @@ class Point:
 class Retrained:
     """A winner of the search, retrained: its test metric over the seeds."""
 
-    source: str  # the search trial
-    cost: float  # the mean over the seeds
+    source: str  # the id of the search trial
+    cost: float  # mean over the seeds
     mean: float
-    std: float | None  # of the sample; None with one seed
+    std: float | None  # sample standard deviation; None with one seed
     seeds: int
 
 
 @dataclass(frozen=True)
 class Series:
-    """The trials that share a mark."""
+    """The trials that are drawn with the same mark."""
 
     label: str
     points: tuple[Point, ...]
@@ -47,7 +47,7 @@ class Series:
 
 @dataclass(frozen=True)
 class ScatterNumbers:
-    """What a scatter of values against costs shows. `front` is that of all series together."""
+    """The numbers of a scatter plot. `front` is the Pareto front of all series together."""
 
     cost: str  # a key of COSTS
     metric: str
@@ -69,7 +69,7 @@ class ScatterNumbers:
 
 
 def scatter_numbers(rows: Sequence[TrialRow], sweep: SweepRecord, cost: str) -> ScatterNumbers:
-    """Return each trial's metric and cost ("weights" or "seconds"), a series for each budget."""
+    """Return the metric and the cost, "weights" or "seconds", of the trials, by budget."""
     metric, mode = objective_of(sweep)
     ranked = [row for row in scored_rows(rows, sweep) if _has_cost(row, cost)]
     budgets = sorted({row.budget for row in ranked}, key=lambda budget: budget or 0)
@@ -97,7 +97,7 @@ def scatter_numbers(rows: Sequence[TrialRow], sweep: SweepRecord, cost: str) -> 
 def compared_numbers(
     sweeps: Sequence[tuple[SweepRecord, Sequence[TrialRow]]], cost: str
 ) -> ScatterNumbers:
-    """Return the numbers of several sweeps with one objective, a series and a front for each."""
+    """Return the numbers of sweeps with the same objective: a series and a front for each."""
     parts = [scatter_numbers(rows, sweep, cost) for sweep, rows in sweeps]
     return ScatterNumbers(
         cost=cost,

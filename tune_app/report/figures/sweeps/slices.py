@@ -1,4 +1,4 @@
-"""Slices: the objective against each parameter by itself."""
+"""Slices: the objective against each single parameter."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,14 +34,14 @@ from tune_app.results.tables.trial_row import TrialRow
 from tune_app.results.tables.trial_table import objective_of
 
 _COLUMNS = 4
-_GOLDEN = 0.618034  # multiples of it, without their whole parts, are spread evenly
+_GOLDEN = 0.618034  # the fractional parts of its multiples are spread evenly over 0 to 1
 _CATEGORY_WIDTH = 0.5
-_SLANTED_FROM = 22  # characters of all categories, each as long as the longest
+_SLANTED_FROM = 22  # characters that fit below an axis; longer labels are slanted
 
 
 @dataclass(frozen=True)
 class SlicePoint:
-    """A trial at its parameter's value, in the units of the parameter's axis."""
+    """A trial with the position of its parameter value on the axis."""
 
     place: float
     value: float
@@ -52,14 +52,14 @@ class SlicePoint:
 
 @dataclass(frozen=True)
 class Slice:
-    """The trials that have one parameter."""
+    """The trials that have a certain parameter."""
 
     scale: ParameterScale
     points: tuple[SlicePoint, ...]
 
 
 def slice_numbers(rows: Sequence[TrialRow], sweep: SweepRecord) -> list[Slice]:
-    """Return a slice for each parameter that varies between the trials with a result."""
+    """Return a slice for each parameter that varies between trials with a result."""
     metric, _ = objective_of(sweep)
     ranked = scored_rows(rows, sweep)
     slices = []
@@ -82,15 +82,15 @@ def slice_numbers(rows: Sequence[TrialRow], sweep: SweepRecord) -> list[Slice]:
 
 
 def slice_figure(rows: Sequence[TrialRow], sweep: SweepRecord) -> ReportFigure:
-    """Return a small panel for each parameter that varies."""
+    """Return a figure with a panel for each parameter that varies."""
     slices = slice_numbers(rows, sweep)
     label = metric_label(objective_of(sweep)[0], sweep)
     return ReportFigure(
         "slices",
         "One parameter at a time",
         f"The {label.split(' (')[0]} of each trial against each parameter that varied; hollow marks"
-        " are trials that ended early. The other parameters vary too: a pattern here is a hint, not"
-        " an effect. Within a category, and around a whole number, marks are spread sideways.",
+        " are trials that ended early. A pattern is only a hint of an effect, since the other"
+        " parameters vary too. Marks of a category or whole number are spread horizontally.",
         lambda theme: draw_slices(slices, sweep, theme),
     )
 
@@ -146,7 +146,10 @@ def _draw_points(
 
 
 def _sideways(point: SlicePoint, scale: ParameterScale) -> float:
-    """Return a shift that depends on the trial's number alone."""
+    """Return a horizontal shift that depends only on the trial's number.
+
+    A random shift would make the figure differ from run to run.
+    """
     share = (point.number * _GOLDEN) % 1 - 0.5
     if scale.values:
         return share * _CATEGORY_WIDTH

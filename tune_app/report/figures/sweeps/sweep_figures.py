@@ -1,4 +1,4 @@
-"""The figures of a sweep, and of several: those that have something to show, in their order."""
+"""Choose the figures of a sweep, or of several sweeps, and their order."""
 
 from collections.abc import Sequence
 
@@ -24,10 +24,9 @@ _CURVES_WITHOUT_BUDGETS = 3
 def sweep_figures(
     store: Store, sweep: SweepRecord, importance: Sequence[Importance] | None = None
 ) -> list[ReportFigure]:
-    """Return the figures of a sweep; none for one without a result.
+    """Return the figures of a sweep; none if no trial has a result.
 
-    `importance` is what `sweep.importance.sweep_importance` found, in the caller's hands because
-    it takes Optuna.
+    `importance` comes from `sweep.search.parameter_importance`, which needs Optuna.
     """
     rows = trial_rows(store, sweep)
     ranked = scored_rows(rows, sweep)
@@ -40,7 +39,7 @@ def sweep_figures(
     if retrained := _retrained_winners(sweep, rows):
         figures.append(final_curves(store, sweep, retrained))
     figures.append(progress_figure(rows, sweep))
-    if any(any(rung.came for rung in rungs) for rungs in rung_numbers(rows, sweep).values()):
+    if any(any(rung.reached for rung in rungs) for rungs in rung_numbers(rows, sweep).values()):
         figures.append(rung_figure(rows, sweep))
     found = importance or []
     if any(one.shares for one in found):
@@ -56,7 +55,7 @@ def sweep_figures(
 
 
 def comparison_figures(store: Store, sweeps: Sequence[SweepRecord]) -> list[ReportFigure]:
-    """Return the figures of several sweeps together; none where their objectives differ.
+    """Return figures that compare several sweeps; none if their objectives differ.
 
     Sweeps without a result are left out.
     """
@@ -69,7 +68,7 @@ def comparison_figures(store: Store, sweeps: Sequence[SweepRecord]) -> list[Repo
 
 
 def _best_curves(store: Store, sweep: SweepRecord, rows: Sequence[TrialRow]) -> ReportFigure:
-    """Return the curves of each budget's best trial; of the best three without budgets."""
+    """Return the learning curves of the best trial of each budget, or of the best three trials."""
     tables = {budget: ranked_rows(rows, sweep, budget) for budget in table_budgets(sweep)}
     if sweep.budgets:
         best = [table[0] for table in tables.values() if table]
@@ -82,7 +81,7 @@ def _best_curves(store: Store, sweep: SweepRecord, rows: Sequence[TrialRow]) -> 
 
 
 def _retrained_winners(sweep: SweepRecord, rows: Sequence[TrialRow]) -> list[TrialRow]:
-    """Return the final trials of each budget's first winner; of the first three without budgets."""
+    """Return the replicates of each budget's first winner, or of the first three winners."""
     winners = sweep.final.get("winners", {})
     count = 1 if sweep.budgets else _CURVES_WITHOUT_BUDGETS
     shown = {source for sources in winners.values() for source in sources[:count]}
