@@ -55,13 +55,13 @@ def test_without_a_format_the_rest_is_written_and_what_is_missing_is_noted(sweep
     assert done.exit_code == 0
     note = done.stderr
     assert note.startswith("note: torch.export cannot trace the network, which predict.py, ")
-    assert note.endswith("The weights and everything else are there\n")
+    assert note.endswith("All other files, including the weights, are written\n")
     assert note.count("\n") == 1
     names = {path.name for path in (tmp_path / "net").iterdir()}
     assert {"weights.pt", "config.yaml", "metrics.json", "code", "README.md"} <= names
     assert not {"predict.py", "network.pt2", "network.onnx"} & names
     card = (tmp_path / "net" / "README.md").read_text(encoding="utf-8")
-    assert "torch.export cannot trace this network: there is no predict.py" in card
+    assert "torch.export cannot trace this network, so there is no predict.py" in card
     assert evaluate_export(tmp_path / "net", tmp_path).agrees
 
 

@@ -63,7 +63,7 @@ def test_a_network_is_shown_with_its_tables_and_the_reports_figures(bench):
 
 
 def test_one_classifier_is_shown_at_a_time(bench):
-    with pytest.raises(DiagnosisError, match="network shows one trial, and there are 2; name one"):
+    with pytest.raises(DiagnosisError, match="network needs one trial, but there are 2: name one"):
         diagnose_network(bench.subjects("images"))
     with pytest.raises(DiagnosisError, match="network needs classes"):
         diagnose_network(bench.subjects("curve", ["t0001"]))

@@ -52,7 +52,7 @@ def test_the_diagnosis_has_a_figure_for_each_trial_by_step(bench):
         *("gradients", "gradients-by-step-t0001", "gradients-by-step-t0002")
     ]
     assert isinstance(found.tables["gradients-by-step"], pd.DataFrame)
-    assert found.findings[0].startswith("t0001: the gradient norm goes from ")
+    assert found.findings[0].startswith("t0001: the gradient norm changes from ")
 
 
 def test_a_record_without_norms_says_how_to_get_them(bench):

@@ -55,8 +55,7 @@ def test_the_ends_are_the_trials_and_the_splits_are_measured_whole(bench):
         assert own["loss"] == pytest.approx(subject.trial.val_loss, rel=1e-5)
         assert own["accuracy"] == pytest.approx(subject.trial.val_accuracy)
     assert found.figures[0].caption.endswith(
-        "At α = 0 is t0001 (lr 0.01, batch_size 64), at α = 1 t0002 (lr 0.003, batch_size 256): "
-        "the vertical lines."
+        "α = 0 is t0001 (lr 0.01, batch_size 64), α = 1 is t0002 (lr 0.003, batch_size 256)."
     )
 
 
@@ -74,8 +73,8 @@ def test_other_than_two_trials_are_refused(bench, names):
     with pytest.raises(DiagnosisError) as caught:
         diagnose_interpolation(subjects)
     assert str(caught.value) == (
-        f"interpolate takes two trials, and there are {len(subjects)}: name the two, such as t0001 "
-        "t0002 or OTHER_SWEEP/t0001"
+        f"interpolate needs two trials, but there are {len(subjects)}: name two, such as t0001 "
+        "and t0002, or OTHER_SWEEP/t0001"
     )
 
 

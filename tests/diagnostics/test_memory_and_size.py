@@ -25,9 +25,11 @@ def test_random_labels_are_those_of_the_search_files_option(bench):
 def test_random_labels_take_one_classifier_or_one_of_each_kind(bench):
     with pytest.raises(DiagnosisError, match="random_labels needs classes"):
         diagnose_random_labels(bench.subjects("curve", ["t0001"]))
-    with pytest.raises(DiagnosisError, match="both learnt true labels; name one, or one of each"):
+    with pytest.raises(
+        DiagnosisError, match="both trained on true labels; name one with true and one"
+    ):
         diagnose_random_labels(bench.subjects("digits", ["t0001", "t0002"]))
-    with pytest.raises(DiagnosisError, match=r"takes one trial, .* got 3"):
+    with pytest.raises(DiagnosisError, match=r"needs one trial, .* there are 3"):
         diagnose_random_labels(bench.subjects("digits"))
 
 

@@ -67,5 +67,5 @@ def test_an_unknown_layer_is_refused_with_those_there_are(bench):
 
 
 def test_two_kept_epochs_are_too_few(bench):
-    with pytest.raises(DiagnosisError, match="take three kept epochs at least, and there are 2"):
+    with pytest.raises(DiagnosisError, match="needs at least three saved epochs, but there are 2"):
         diagnose_paths(bench.subjects("digits", ["t0001"]))

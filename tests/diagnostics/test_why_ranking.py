@@ -130,11 +130,11 @@ def test_the_answers_are_sentences_with_their_numbers(tmp_path):
     none = Importance("ped-anova", None, 3, reason="too few")
     found = diagnose_ranking(store, sweep_of(store, trials), [shares, none])
     assert found.findings == (
-        "What mattered (15 trials): lr 75%, kernel_size 25%.",
-        "lr above 0.03 diverged 9 of 9 (elsewhere 0 of 15 failed, p = 7.6e-07).",
+        "Most important parameters (15 trials): lr 75%, kernel_size 25%.",
+        "lr above 0.03: 9 of 9 trials diverged (elsewhere 0 of 15 failed, p = 7.6e-07).",
         *found.findings[2:-1],
         "The chance that 50 more trials improve the best by 0.1 points is about 80%; the standard "
-        "error of one such accuracy is 0.99 points.",
+        "error of the best accuracy is 0.99 points.",
     )
     importance = found.tables["ranking-importance"]
     assert list(importance["share"].fillna(-1)) == [0.75, 0.25, -1]

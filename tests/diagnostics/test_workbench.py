@@ -58,8 +58,8 @@ def test_a_regression_is_refused_where_classes_are_needed(bench):
     with pytest.raises(DiagnosisError) as caught:
         refuse_regression(bench.subjects("curve")[0], "network")
     assert message(caught) == (
-        "network needs classes, and sinc is a regression; gradients, curvature, interpolate and "
-        "paths work on it"
+        "network needs classes, but sinc is a regression; gradients, curvature, interpolate and "
+        "paths also work for regressions"
     )
 
 
@@ -107,7 +107,9 @@ def test_other_data_than_it_was_trained_on_is_refused(bench):
     resolved = bench.store.get_sweep("digits").resolved
     bench.store.update_sweep("digits", resolved=replace(resolved, data_digest="other"))
     (subject,) = bench.subjects("digits", ["t0001"])
-    with pytest.raises(DataError, match="digits is not what sweep 'digits' was trained on"):
+    with pytest.raises(
+        DataError, match="digits has changed since sweep 'digits' was trained on it"
+    ):
         subject.examples("train")
 
 

@@ -221,7 +221,7 @@ def test_a_folder_that_is_no_export_says_what_is_missing(tmp_path):
     with pytest.raises(ExportError) as refused:
         load_export(tmp_path)
     assert str(refused.value) == (
-        f"{tmp_path} is not a whole export: config.yaml, weights.pt, metrics.json not found; "
+        f"{tmp_path} is not a complete export: config.yaml, weights.pt, metrics.json not found; "
         f'write one with: sweep.export("{tmp_path}")'
     )
 
@@ -233,7 +233,8 @@ def test_a_search_file_that_is_no_export_says_so(folder):
     with pytest.raises(ExportError) as refused:
         load_export(folder)
     assert str(refused.value) == (
-        f"{path} is a search file, but of no exported network: it has no 'exported' section"
+        f"{path} is a search file, but not that of an exported network: it has no 'exported' "
+        "section"
     )
 
 

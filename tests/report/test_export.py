@@ -136,8 +136,8 @@ def test_arrays_of_an_early_record_may_be_bytes_or_not(store, folder):
     resolved = replace(store.get_sweep("small").resolved, input_dtype="")
     store.update_sweep("small", resolved=resolved, dataset="arrays")
     assert refusal(store, "small", folder, trial_id="t0001") == (
-        "the record of sweep 'small' is of an early version, which did not note whether its "
-        "inputs are bytes: run it anew"
+        "the record of sweep 'small' was written by an early version of tune-app, which did not "
+        "record the type of the inputs: run the sweep again"
     )
 
 
@@ -155,12 +155,12 @@ def test_the_card_says_what_the_network_is(store, folder):
     trial = export_trial(store, "small", folder, budget=3_000)
     card = (folder / "README.md").read_text()
     assert card.startswith(
-        f"# small, trial t0002\n\nA fully connected network of {trial.weights:,} weights that "
-        "learnt digits.\n"
+        f"# small, trial t0002\n\nA fully connected network with {trial.weights:,} weights, "
+        "trained on digits.\n"
     )
     for row in (
         f"| validation accuracy | {trial.val_accuracy:.4f} |",
-        "| macro-F1 | `tune-app evaluate .` measures it |",
+        "| macro-F1 | measured by `tune-app evaluate .` |",
         f"| multiply-adds per example | {trial.macs:,} |",
         f"| weights | {trial.weights:,} |",
         "| weight budget | 3,000 |",
@@ -236,7 +236,7 @@ def test_budget_and_trial_exclude_each_other(store, folder):
 
 def test_a_trial_that_failed_without_weights_is_refused(store, folder):
     assert refusal(store, "small", folder, trial_id="t0003") == (
-        "trial t0003 of sweep 'small' failed before it had any weights to keep; choose another "
+        "trial t0003 of sweep 'small' failed before any weights were saved; choose another "
         "with trial=: sweep.trials() lists them"
     )
 
@@ -246,7 +246,7 @@ def test_a_trial_that_runs_is_refused(store, folder):
     store.update_sweep("small", status="running")
     store.update_trial("small", "t0001", status="running")
     assert refusal(store, "small", folder, trial_id="t0001") == (
-        "trial t0001 of sweep 'small' is running: wait for its end; choose another with "
+        "trial t0001 of sweep 'small' is running: wait until it ends; choose another with "
         "trial=: sweep.trials() lists them"
     )
 
@@ -263,7 +263,7 @@ def test_a_trial_whose_weights_are_gone_is_refused(store, folder):
     path = store.checkpoint_path(store.get_trial("small", "t0001"))
     path.unlink()
     assert refusal(store, "small", folder, budget=1_000) == (
-        f"the weights of trial t0001 of sweep 'small' are gone from {path}; "
+        f"the weights of trial t0001 of sweep 'small' are missing from {path}; "
         "choose another with trial=: sweep.trials() lists them"
     )
 
@@ -274,8 +274,8 @@ def test_weights_of_an_epoch_that_was_not_recorded_are_refused(store, folder):
     saved = torch.load(path, weights_only=True)
     torch.save(saved | {"meta": {"epoch": 2}}, path)
     assert refusal(store, "small", folder, trial_id="t0001") == (
-        "the weights of trial t0001 of sweep 'small' are of epoch 2, which was not recorded: "
-        "the sweep was interrupted; finish the trial with: tune_app.resume(sweep); or choose "
+        "the weights of trial t0001 of sweep 'small' are from epoch 2, which was not recorded "
+        "because the sweep was interrupted; finish the trial with: tune_app.resume(sweep); or choose "
         "another with trial="
     )
 

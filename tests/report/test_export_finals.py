@@ -77,7 +77,7 @@ def test_a_final_trial_is_exported_by_its_id(store, tmp_path):
     trial = export_trial(store, "small", tmp_path / "third", trial_id="f0004")
     assert (trial.trial_id, trial.source) == ("f0004", "t0002")
     card = " ".join((tmp_path / "third" / "README.md").read_text().split())
-    assert "one of these networks, asked for by its id; not the first seed's." in card
+    assert "this network was chosen by its id and is not that of the first seed." in card
 
 
 def test_a_search_trial_is_exported_by_its_id_after_the_final_stage_too(store, tmp_path):
@@ -101,13 +101,16 @@ def test_the_card_has_the_mean_its_interval_and_how_it_was_come_by(store, tmp_pa
     (row,) = final_rows(store, store.get_sweep("small"), 1_000)
     mean, std, (low, high) = row.test_mean, row.test_std, row.test_ci95
     lines = card.splitlines()
-    assert f"| test accuracy, mean ± std of 3 seeds | {mean:.4f} ± {std:.4f} |" in lines
-    assert f"| the mean's 95 % interval | {low:.4f} to {high:.4f} |" in lines
     assert (
-        "Configuration t0001, trained again with 3 seeds: the first seed's network, whatever the "
-        "others measured on the test split."
+        f"| test accuracy, mean ± standard deviation over 3 seeds | {mean:.4f} ± {std:.4f} |"
+        in lines
+    )
+    assert f"| 95 % interval of the mean | {low:.4f} to {high:.4f} |" in lines
+    assert (
+        "Configuration t0001, retrained with 3 seeds; this is the network of the first seed, chosen "
+        "before the test split was read."
     ) in lines
-    assert "validation examples together, 1,438." in " ".join(card.split())
+    assert "all 1,438 training and validation examples." in " ".join(card.split())
 
 
 def test_the_exported_file_has_the_final_trials_epochs_and_a_final_stage(store, tmp_path):
@@ -186,7 +189,7 @@ def test_the_command_says_which_network_it_wrote(storage, tmp_path):
     assert done.stdout.splitlines() == [
         f"{target}: trial f0002, {trial.weights:,} weights, "
         f"test_accuracy {trial.test_accuracy:.4f}, test_loss {trial.test_loss:.4f}",
-        "  Configuration t0002, trained again with 3 seeds: the first seed's network, whatever "
-        "the others measured on the test split.",
+        "  Configuration t0002, retrained with 3 seeds; this is the network of the first seed, "
+        "chosen before the test split was read.",
         f"next: tune-app evaluate {target}",
     ]

@@ -44,6 +44,6 @@ def test_tensorboard_reads_every_epoch_and_every_parameter(store, tmp_path, read
 
 def test_a_folder_with_something_in_it_is_left_alone(store, tmp_path):
     (tmp_path / "kept.txt").write_text("mine")
-    with pytest.raises(ExportError, match="is there already: name a new folder"):
+    with pytest.raises(ExportError, match="is not an empty folder; pass another folder as `to`"):
         export_tensorboard(store, "small", tmp_path)
     assert [one.name for one in tmp_path.iterdir() if one.is_file()] == ["kept.txt"]

@@ -184,8 +184,8 @@ def diagnose_curvature(
 
 _METHODS = {
     "exact": "exactly from the whole Hessian in float64",
-    "lanczos": "by stochastic Lanczos quadrature (Ubaru et al. 2017) with 8 probes of 40 steps, whose "
-    "standard errors over the probes are given",
+    "lanczos": "by stochastic Lanczos quadrature (Ubaru et al. 2017) with 8 probes of 40 steps and "
+    "standard errors over the probes",
 }
 
 

@@ -95,8 +95,8 @@ def diagnose_generalisation(subjects: Sequence[Subject], *, measure: bool = Fals
     source = (
         "The saved weights are measured on training and held-out examples."
         if measure
-        else "Numbers are from the record: training metrics are means over the best epoch (the last "
-        "epoch in the final stage), measured while the weights change. With `measure`, the "
+        else "Numbers are from the record: training metrics are means over the best epoch (or the "
+        "last epoch of the final stage), measured while the weights change. With `measure`, the "
         "saved weights are measured instead."
     )
     return Diagnosis(

@@ -139,7 +139,7 @@ def diagnose_ranking(
         figures.append(slice_figure(rows, sweep))
     return Diagnosis(
         name="ranking",
-        title=f"Causes of the ranking of {sweep.name}",
+        title=f"Why this ranking: {sweep.name}",
         method=(
             "The importance of parameters within each budget (fANOVA and PED-ANOVA); values with "
             "which all trials failed (Fisher's exact test with Bonferroni's correction); ends of "

@@ -102,17 +102,18 @@ def _draw_confusion(confusion: Confusion, theme: Theme) -> Figure:
     examples = confusion.counts.sum(1)[ticks]
     font = 8 if size <= MOST_NUMBERED else 5.5
     is_short = max(map(len, names)) <= 4 and size <= MOST_NUMBERED
-    slanted: dict[str, object] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
-    axes.set_xticks(ticks, names, fontsize=font, **({} if is_short else slanted))
+    axes.set_xticks(ticks, names, fontsize=font)
+    if not is_short:
+        for label in axes.get_xticklabels():
+            label.set(rotation=45, ha="right", rotation_mode="anchor")
     counted = [f"{name} ({count:,})" for name, count in zip(names, examples, strict=True)]
     axes.set_yticks(ticks, counted, fontsize=font)
     axes.set(xlabel="predicted class", ylabel="true class (examples)")
     axes.tick_params(length=0)
     axes.grid(False)
     edges = np.arange(size + 1) - 0.5
-    between: dict[str, object] = {"color": theme.colors.background, "linewidth": 10 / size}
-    axes.hlines(edges, edges[0], edges[-1], **between)
-    axes.vlines(edges, edges[0], edges[-1], **between)
+    for draw_lines in (axes.hlines, axes.vlines):
+        draw_lines(edges, edges[0], edges[-1], color=theme.colors.background, linewidth=10 / size)
     for spine in axes.spines.values():
         spine.set_visible(False)
     return figure

@@ -224,7 +224,7 @@ def _write_cells(axes: Axes, heat_map: HeatMap, mesh: ScalarMappable, metric: st
         for i, value in enumerate(line):
             if value is None:
                 continue
-            red, green, blue, _ = mesh.to_rgba(value)
+            red, green, blue, _ = mesh.to_rgba(np.asarray(value))
             # The weights of red, green and blue in perceived brightness (ITU-R BT.601).
             is_dark = 0.3 * red + 0.59 * green + 0.11 * blue < 0.5
             text = f"{value:.3f}" if metric.endswith("accuracy") else value_text(value, metric)

@@ -17,7 +17,7 @@ import {
 const HEIGHT = 300;
 const GAP = 0.6; // between two budgets, in widths of a bar
 const OUTCOMES = [
-  { key: "went_on", className: "went", label: "continued" },
+  { key: "continued", className: "went", label: "continued" },
   { key: "ended", className: "other", label: "ended for another reason" },
   { key: "stopped", className: "stop", label: "stopped" },
 ];
@@ -51,7 +51,7 @@ export const drawRungs = (figure, data) => {
     right: 8,
   });
   const bars = budgets.flatMap(({ rungs }) => rungs);
-  const most = Math.max(...bars.map(({ came }) => came), 1);
+  const most = Math.max(...bars.map(({ reached }) => reached), 1);
   const y = new Scale({ low: 0, high: most, from: plot.bottom, to: plot.top, whole: true });
   for (const tick of y.ticks) {
     plot.add(line("gridline", plot.left, y.at(tick), plot.right, y.at(tick)));
