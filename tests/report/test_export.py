@@ -275,8 +275,8 @@ def test_weights_of_an_epoch_that_was_not_recorded_are_refused(store, folder):
     torch.save(saved | {"meta": {"epoch": 2}}, path)
     assert refusal(store, "small", folder, trial_id="t0001") == (
         "the weights of trial t0001 of sweep 'small' are from epoch 2, which was not recorded "
-        "because the sweep was interrupted; finish the trial with: tune_app.resume(sweep); or choose "
-        "another with trial="
+        "because the sweep was interrupted; finish the trial with: tune_app.resume(sweep); or "
+        "choose another with trial="
     )
 
 

@@ -107,8 +107,8 @@ def test_the_card_has_the_mean_its_interval_and_how_it_was_come_by(store, tmp_pa
     )
     assert f"| 95 % interval of the mean | {low:.4f} to {high:.4f} |" in lines
     assert (
-        "Configuration t0001, retrained with 3 seeds; this is the network of the first seed, chosen "
-        "before the test split was read."
+        "Configuration t0001, retrained with 3 seeds; this is the network of the first seed, "
+        "chosen before the test split was read."
     ) in lines
     assert "all 1,438 training and validation examples." in " ".join(card.split())
 

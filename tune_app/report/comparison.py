@@ -97,6 +97,8 @@ def comparison(store: Store, sweeps: Sequence[SweepRecord], found: Sequence[Best
 
 def _corrected(verdicts: Sequence[Verdict]) -> list[Verdict]:
     """Return the verdicts with their p-values corrected for all of them."""
+    # Each p-value is one of many tests: Holm's correction keeps the chance of any false difference
+    # at 5 % for the whole report.
     raw = [p for verdict in verdicts for p in verdict.p_values if p is not None]
     adjusted = iter(holm(raw))
     done = []

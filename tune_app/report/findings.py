@@ -179,6 +179,7 @@ def _answer_table(found: Sequence[Best], metric: str, *, several: bool) -> Grid:
         *("budget", metric, "95 % interval", "weights", "network", "trial"),
         *(["ties with"] if tested else []),
     ]
+    # One row per budget; the sweep is named if there are several, ties if there is a final stage.
     rows = []
     for best in found:
         rows.append(

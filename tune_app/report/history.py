@@ -77,6 +77,7 @@ def history(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> Section:
 
 def epochs_saved(sweep: SweepRecord, search: Sequence[TrialRecord]) -> int:
     """Return the number of epochs that trials did not train because they were stopped early."""
+    # Without a recorded number, it follows from the trials that were stopped early.
     if sweep.epochs_saved is not None:
         return sweep.epochs_saved
     stopped = (trial for trial in search if trial.status == TrialStatus.STOPPED)

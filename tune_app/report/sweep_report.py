@@ -156,6 +156,7 @@ def _draw_network(
     store: Store, sweep: SweepRecord, best: Sequence[Best], data_root: Path
 ) -> Section:
     sign = 1 if objective_of(sweep)[1] == "min" else -1
+    # A tested network has the more reliable result, even if validation prefers another one.
     tested = [network for network in best if network.tested]
     chosen = min(tested or best, key=lambda network: sign * network.score)
     trial = store.get_trial(sweep.name, chosen.tested or chosen.trial_id)

@@ -34,11 +34,11 @@ def _draw(table: pd.DataFrame, unit: str, theme: Theme) -> Figure:
     for axes, kind in zip(panels, kinds, strict=True):
         for place in (0, 1):
             axes.axvline(place, color=theme.colors.muted, linewidth=0.9)
-        for index, (_, own) in enumerate(splits):
+        for index, (_, part) in enumerate(splits):
             mark = series_mark(index, theme)
             axes.plot(
-                own["alpha"],
-                own[kind],
+                part["alpha"],
+                part[kind],
                 color=mark.color,
                 linestyle=mark.line,
                 marker=mark.marker,

@@ -28,12 +28,16 @@ def _draw(table: pd.DataFrame, chance: float, theme: Theme) -> Figure:
     figure = new_figure(3.4)
     losses, accuracies = figure.subplots(1, 2)
     handles, labels = [], []
-    for index, (name, own) in enumerate(table.groupby("labels", sort=False)):
+    for index, (name, part) in enumerate(table.groupby("labels", sort=False)):
         mark = series_mark(index, theme)
         for axes, kind in ((losses, "loss"), (accuracies, "accuracy")):
-            axes.plot(own["epoch"], own[f"val_{kind}"], color=mark.color, linewidth=1.6)
+            axes.plot(part["epoch"], part[f"val_{kind}"], color=mark.color, linewidth=1.6)
             axes.plot(
-                own["epoch"], own[f"train_{kind}"], color=mark.color, linestyle=_TRAIN_LINE, lw=1.3
+                part["epoch"],
+                part[f"train_{kind}"],
+                color=mark.color,
+                linestyle=_TRAIN_LINE,
+                lw=1.3,
             )
         handles.append(Line2D([], [], color=mark.color))
         labels.append(f"{name} labels")

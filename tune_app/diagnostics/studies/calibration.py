@@ -24,15 +24,15 @@ def reliability(confidence: Array, is_right: Array, *, bins: int = BINS) -> pd.D
     place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
     rows = []
     for index in np.unique(place):
-        own = place == index
-        count, accuracy = int(own.sum()), float(is_right[own].mean())
+        inside = place == index
+        count, accuracy = int(inside.sum()), float(is_right[inside].mean())
         low, high = wilson_interval(accuracy, count)
         rows.append(
             {
                 "low": float(edges[index]),
                 "high": float(edges[index + 1]),
                 "examples": count,
-                "confidence": float(confidence[own].mean(dtype=np.float64)),
+                "confidence": float(confidence[inside].mean(dtype=np.float64)),
                 "accuracy": accuracy,
                 "accuracy_low": low,
                 "accuracy_high": high,
@@ -62,8 +62,8 @@ def accuracy_by_class(labels: Array, predicted: Array, classes: Sequence[str]) -
     """
     rows = []
     for index, name in enumerate(classes):
-        own = labels == index
-        count, right = int(own.sum()), int((own & (predicted == index)).sum())
+        members = labels == index
+        count, right = int(members.sum()), int((members & (predicted == index)).sum())
         if not count:
             continue
         low, high = wilson_interval(right / count, count)

@@ -54,7 +54,7 @@ def gradients_by_step(subject: Subject, *, epochs: int | None = None) -> pd.Data
                 by_layer.setdefault(name.partition(".")[0], []).append(weight.grad)
         layers[:] = list(by_layer)
         losses.append(loss)
-        norms.append(torch.stack([nn.utils.get_total_norm(own) for own in by_layer.values()]))
+        norms.append(torch.stack([nn.utils.get_total_norm(part) for part in by_layer.values()]))
 
     done = retrain(subject, epochs=epochs, watch=watch)
     steps = len(losses) // max(len(done), 1)  # per epoch; an unfinished epoch may follow
@@ -85,7 +85,7 @@ def diagnose_gradients(
         raise DiagnosisError(
             f"no gradient norms were recorded for {names}", hint=hint("train_again_by_step")
         )
-    findings = [_course(name, own) for name, own in by_epoch.groupby("trial", sort=False)]
+    findings = [_course(name, part) for name, part in by_epoch.groupby("trial", sort=False)]
     figures = [epoch_figure(by_epoch, loss_unit(subjects))]
     tables = {"gradients": by_epoch}
     if by_step:
@@ -93,8 +93,8 @@ def diagnose_gradients(
             [gradients_by_step(subject, epochs=epochs) for subject in subjects], ignore_index=True
         )
         tables["gradients-by-step"] = every
-        for name, own in every.groupby("trial", sort=False):
-            figures.append(step_figure(own.dropna(axis=1), str(name), loss_unit(subjects)))
+        for name, part in every.groupby("trial", sort=False):
+            figures.append(step_figure(part.dropna(axis=1), str(name), loss_unit(subjects)))
     return Diagnosis(
         name="gradients",
         title="Gradient norms",
@@ -115,8 +115,8 @@ def loss_unit(subjects: Sequence[Subject]) -> str:
     return "MSE" if all(subject.loss == "mse" for subject in subjects) else "nats"
 
 
-def _course(name: object, own: pd.DataFrame) -> str:
-    known = own.dropna(subset="grad_norm")
+def _course(name: object, part: pd.DataFrame) -> str:
+    known = part.dropna(subset="grad_norm")
     first, last = known.iloc[0], known.iloc[-1]
     return (
         f"{name}: the gradient norm changes from {first['grad_norm']:.3g} in epoch "

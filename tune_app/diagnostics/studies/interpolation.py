@@ -92,7 +92,7 @@ def diagnose_interpolation(
             f"where a is {labels[0]} and b is {labels[1]} (Goodfellow et al. 2015, "
             f"arXiv:1412.6544), on {counts} examples.{norms}"
         ),
-        findings=tuple(_finding(str(split), own) for split, own in table.groupby("split")),
+        findings=tuple(_finding(str(split), part) for split, part in table.groupby("split")),
         tables={"interpolate": table},
         figures=(interpolation_figure(table, labels, _unit(first)),),
     )
@@ -111,8 +111,8 @@ def barrier(losses: pd.Series) -> float:
     return float((inside.to_numpy() - line).max())
 
 
-def _finding(split: str, own: pd.DataFrame) -> str:
-    losses = own.set_index("alpha")["loss"]
+def _finding(split: str, part: pd.DataFrame) -> str:
+    losses = part.set_index("alpha")["loss"]
     found = (
         f"{split}: the loss is {losses.loc[0.0]:.4g} at α = 0, {losses.loc[1.0]:.4g} at α = 1 and "
         f"at most {barrier(losses):.3g} above the line between them; it is lowest, "

@@ -71,7 +71,7 @@ def diagnose_random_labels(subjects: Sequence[Subject], *, epochs: int | None = 
             "on random labels decreases, the network memorises examples. Training metrics are "
             "means over each epoch, measured while the weights change."
         ),
-        findings=tuple(_finding(labels, own, chance) for labels, own in table.groupby("labels")),
+        findings=tuple(_finding(labels, part, chance) for labels, part in table.groupby("labels")),
         tables={"random_labels": table},
         figures=(random_labels_figure(table, chance),),
     )
@@ -86,8 +86,8 @@ def _table(subject: Subject, labels: str, epochs: Sequence[object]) -> pd.DataFr
     return pd.DataFrame(rows)
 
 
-def _finding(labels: object, own: pd.DataFrame, chance: float) -> str:
-    first, last = own.iloc[0], own.iloc[-1]
+def _finding(labels: object, part: pd.DataFrame, chance: float) -> str:
+    first, last = part.iloc[0], part.iloc[-1]
     text = (
         f"On {labels} labels the training loss changes from {first['train_loss']:.3g} to "
         f"{last['train_loss']:.3g} (accuracy {last['train_accuracy']:.1%})"

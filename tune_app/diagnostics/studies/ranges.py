@@ -40,14 +40,14 @@ def always_failing(trials: Sequence[TrialRecord], config: SweepConfig) -> pd.Dat
     ]
     rows = []
     for name in config.space.varied:
-        own = [trial for trial in ended if name in trial.parameters]
-        for where, there in _regions(name, config.space[name], own):
-            elsewhere = [trial for trial in own if trial not in there]
+        having = [trial for trial in ended if name in trial.parameters]
+        for where, there in _regions(name, config.space[name], having):
+            elsewhere = [trial for trial in having if trial not in there]
             bad = sum(trial.status in FAILED_STATUSES for trial in elsewhere)
             # If failures were independent of this parameter, which trials fail would be a random
             # choice among all. The probability that the choice contains all of `there` is the
             # hypergeometric tail C(failures, there) / C(trials, there).
-            p_value = math.comb(bad + len(there), len(there)) / math.comb(len(own), len(there))
+            p_value = math.comb(bad + len(there), len(there)) / math.comb(len(having), len(there))
             rows.append(
                 {
                     "parameter": name,

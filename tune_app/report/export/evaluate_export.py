@@ -123,6 +123,7 @@ def evaluate_export(directory: str | Path, data_root: Path) -> Evaluation:
     export = load_export(directory)
     split = _load_split(export, directory, data_root)
     on_gpu = export.metrics.get("device") == "cuda"
+    # Kernels of CPU and GPU round differently: use the kind of device that trained the network.
     device = pick_device() if on_gpu else torch.device("cpu")
     files, f1 = [], None
     with _threads(export.config.resources.cpus_per_trial) as threads:
@@ -160,6 +161,7 @@ def _load_split(export: LoadedExport, directory: Path, data_root: Path) -> _Spli
     if export.metrics.get("split") != "test":
         x, y = data.x_val, data.y_val
         return _Split("validation", torch.from_numpy(x), torch.from_numpy(y), data.digest)
+    # Noted before the data are read: a reading must never be missing from the file.
     _note_reading(directory / READINGS_FILE, origin)
     x, y = load_test_data(config, data_root)
     return _Split("test", torch.from_numpy(x), torch.from_numpy(y), data.digest)

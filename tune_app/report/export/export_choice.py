@@ -54,6 +54,7 @@ def pick_trial(
             hint=hint("choose_network", names=names),
         )
     limit = limits[0] if budget is None else budget
+    # After a final stage its winner is exported, else the best trial of the search.
     winner = choose_export(final_rows(store, sweep, limit))
     if winner is not None and winner.first_seed_trial is not None:
         trial = store.get_trial(sweep.name, winner.first_seed_trial)

@@ -35,6 +35,7 @@ def pick_networks(
             choices[budget_folder(limit)] = pick_trial(store, sweep, budget=limit)
         except ExportError as error:
             refusals.append(error)
+    # A budget that the caller named must have a network; of all budgets some may have none.
     if refusals and (budgets or not choices):
         raise refusals[0]
     return choices

@@ -154,6 +154,7 @@ def weights_digest(weights: Mapping[str, Tensor]) -> str:
     total = hashlib.sha256()
     for name in sorted(weights):
         tensor = weights[name].detach().cpu().contiguous()
+        # Names, types and shapes too: equal bytes in another order are other weights.
         total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)} ".encode())
         total.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
     return total.hexdigest()

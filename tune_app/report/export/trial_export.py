@@ -85,6 +85,7 @@ def write_export(
     weights = _best_weights(store, choice.trial)
     config = to_search_file(choice)
     text = dump_sweep(config)
+    # The file must describe exactly this network: reading it back compares every parameter.
     if parse_sweep(text, source=CONFIG_FILE) != config:
         raise AssertionError(f"{CONFIG_FILE} would differ when it is read again")
     origin = config.exported
@@ -150,6 +151,7 @@ def _beside(directory: Path) -> Iterator[Path]:
     """
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
+        # In the same folder as the export, because files can only be renamed within a file system.
         unfinished = Path(tempfile.mkdtemp(prefix=".export-", dir=directory.resolve().parent))
         try:
             yield unfinished

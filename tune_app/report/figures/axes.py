@@ -79,6 +79,7 @@ def metric_range(
     the logarithms with `log`) beyond the worse quartile. Otherwise one network that learnt nothing
     would squeeze all others into a line. Good values are always shown, however far they stand out.
     """
+    # Quartiles ignore a few extreme values, unlike mean and deviation, which these would inflate.
     scaled = np.log10(values) if log else np.asarray(values, dtype=float)
     low, high = np.quantile(scaled, [0.25, 0.75])
     reach = fence * (high - low)
@@ -113,6 +114,7 @@ def log_ticks(low: float, high: float, most: int = 6) -> list[float]:
 
 def set_log_axis(axis: XAxis | YAxis, low: float, high: float, *, most: int = 6) -> None:
     """Make an axis logarithmic, with a margin beyond `low` and `high`, and with round ticks."""
+    # On a logarithmic axis a margin of 6 % of the length is this factor; 2 % where low equals high.
     room = max((high / low) ** 0.06, 1.02)
     low, high = low / room, high * room
     axis.axes.set(**{f"{axis.axis_name}scale": "log", f"{axis.axis_name}lim": (low, high)})
@@ -206,6 +208,7 @@ def shorten(text: str, longest: int) -> str:
     """
     if len(text) <= longest:
         return text
+    # The beginning and the end of a name say most: "1024-512-…-128", or the last part of a path.
     head = longest // 2
     return f"{text[:head]}…{text[len(text) - (longest - head - 1) :]}"
 

@@ -84,7 +84,9 @@ def to_svg(figure: ReportFigure, theme: str = Theme.LIGHT) -> str:
         drawn = figure.draw(theme)
         drawn.savefig(out, format="svg", transparent=True, metadata=_NO_METADATA)
     text = out.getvalue()
+    # Without the XML declaration and doctype, which are not allowed within an HTML page.
     text = text[text.index("<svg") :]
     text = _ID.sub(rf"\g<1>{figure.name}-{theme}-", text)
+    # The title goes first into the element: screen readers announce it as the name of the image.
     opening, rest = text.split(">", 1)
     return f'{opening} role="img"><title>{escape(figure.title)}</title>{rest}'

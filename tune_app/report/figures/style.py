@@ -103,6 +103,7 @@ def ordered_marks(count: int, theme: Theme) -> list[SeriesMark]:
 def merit_colors(theme: Theme, mode: str) -> Colormap:
     """Return colours for values of an objective; better values contrast more with the page."""
     low, high = theme.colors.ordered
+    # On a light page dark colours stand out, on a dark page light ones.
     worst, best = (high, low) if theme == Theme.LIGHT else (low, high)
     ends = (worst, best) if mode == "max" else (best, worst)
     return ListedColormap(matplotlib.colormaps["viridis"](np.linspace(*ends, 256)))

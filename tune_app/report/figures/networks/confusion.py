@@ -41,6 +41,7 @@ class Confusion:
 
     def worst(self) -> tuple[int, int]:
         """Return the true and the predicted class of the most frequent error in per cent."""
+        # -1 on the diagonal: a correct prediction must never be the maximum.
         errors = np.where(np.eye(len(self.classes)) > 0, -1, np.nan_to_num(self.percent))
         row, column = np.unravel_index(int(errors.argmax()), errors.shape)
         return int(row), int(column)
@@ -49,6 +50,7 @@ class Confusion:
 def count_confusion(labels: Array, predicted: Array, classes: Sequence[str]) -> Confusion:
     """Count the pairs of true and predicted classes, int64 (N,) each."""
     size = len(classes)
+    # Each pair of classes gets a number, label * size + prediction, whose occurrences are counted.
     pairs = np.bincount(labels * size + predicted, minlength=size * size)
     return Confusion(tuple(classes), pairs.reshape(size, size))
 
@@ -125,6 +127,7 @@ def _cell_colors(percent: NDArray[np.float64], theme: Theme) -> NDArray[np.float
     The strength of an error's colour is relative to the most frequent error.
     """
     colors = theme.colors
+    # Empty cells are between the colours of page and grid, so that the matrix remains visible.
     empty = (np.array(to_rgb(colors.background)) + to_rgb(colors.grid)) / 2
     is_right = np.eye(len(percent), dtype=bool)
     most_wrong = float(percent[~is_right].max()) or 1.0

@@ -55,6 +55,7 @@ def first_layer(
     part = "linear" if layer.kind == "linear" else "conv"
     values = weights[f"{layer.name}.{part}.weight"].float().numpy()
     total = len(values)
+    # The units of a network with one layer are classes, which a reader looks up by name.
     is_output = layer is plan.layers[-1] and len(classes) == total
     norms = np.linalg.norm(values.reshape(total, -1), axis=1)
     largest = np.argsort(-norms, kind="stable")[:most]

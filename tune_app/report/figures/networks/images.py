@@ -29,6 +29,8 @@ def image_grid(
     Each image has a heading above and `notes` below, the same number for every image.
     `note_names` at the left of each row explain the notes.
     """
+    # All sizes are in inches, so that images and texts keep their proportions with any number of
+    # rows; the height of the figure follows from them.
     columns = 6
     rows = -(-len(images) // columns)
     left = 0.55 if note_names else 0.05

@@ -15,11 +15,11 @@ from tune_app.report.figures.style import WIDTH, Theme, short_number
 
 # In inches. The drawing is on the left, the table on the right.
 ROW = 0.46
-TOP = 0.42
-CENTER = 1.0
-WIDEST = 1.35
-NAME, SHAPE, WEIGHTS, MACS = 1.93, 4.54, 6.14, 6.95
-BAR = 0.6
+TOP = 0.42  # height of the heading
+CENTER = 1.0  # x of the middle of all outputs
+WIDEST = 1.35  # width of the largest output
+NAME, SHAPE, WEIGHTS, MACS = 1.93, 4.54, 6.14, 6.95  # x of the columns
+BAR = 0.6  # length of the line under the weights of a layer that has them all
 
 
 @dataclass(frozen=True)
@@ -183,6 +183,7 @@ def _draw_output(axes: Axes, row: LayerRow, y: float, largest: _Largest, theme: 
     # A plate is drawn in oblique projection, with a top, a front and a right face. Its depth runs
     # to the upper right by `slant` and `rise`, and it is centred on the column of drawings.
     half, slant, rise = WIDEST / 2 * 0.82 * across, 0.28 * deep, 0.2 * deep
+    # 0.08 of the width is the least: a plate of one pixel, or a bar of one number, stays visible.
     thick = 0.02 + 0.013 * log2(channels)
     left, right = CENTER - half - slant / 2, CENTER + half - slant / 2
     top, bottom = y + rise / 2 - thick / 2, y + rise / 2 + thick / 2

@@ -116,6 +116,7 @@ def fitted_functions(
     sweeps = [store.get_sweep(trial.sweep) for trial in trials]
     data = _search_data(sweeps[0], data_root)
     labels = distinguishing_labels([trial.parameters for trial in trials])
+    # Labels name the parameters in which the trials differ; equal trials are named by their ids.
     curves = [
         _curve(label or trial.trial_id, trained_network(store, sweep, trial), sweep, data)
         for label, sweep, trial in zip(labels, sweeps, trials, strict=True)

@@ -55,6 +55,7 @@ def initial_network(
 
     `model` comes from `trial_model`; it is needed if user code builds the networks.
     """
+    # The seed is that of the training; the caller's random numbers continue as if it were not set.
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(trial.seed)
         return build_network(

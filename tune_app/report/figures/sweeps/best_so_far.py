@@ -50,6 +50,7 @@ def progress_numbers(rows: Sequence[TrialRow], sweep: SweepRecord) -> ProgressNu
     """
     metric, mode = objective_of(sweep)
     ended = [row for row in rows if row.stage == "search" and not row.status.is_under_way]
+    # A trial without a recorded end is ordered by its start or its creation.
     ended.sort(key=lambda row: (row.ended or row.started or row.created, row.number))
     return ProgressNumbers(
         trials=tuple(range(1, len(ended) + 1)),

@@ -93,8 +93,10 @@ def draw_importance(numbers: ImportanceNumbers, theme: Theme) -> Figure:
     places = {name: place for place, name in enumerate(numbers.parameters)}
     for axes, (method, by_budget) in zip(panels, numbers.shares.items(), strict=True):
         for name, place in places.items():
-            own = [shares[name] for shares in by_budget.values() if name in shares]
-            axes.hlines(place, 0, max(own, default=0), color=theme.colors.grid, lw=9, zorder=1)
+            of_parameter = [shares[name] for shares in by_budget.values() if name in shares]
+            axes.hlines(
+                place, 0, max(of_parameter, default=0), color=theme.colors.grid, lw=9, zorder=1
+            )
         for budget, shares in by_budget.items():
             mark, shift = marks[budget], shifts[budget]
             axes.plot(

@@ -92,8 +92,8 @@ def _trial_labels(rows: Sequence[TrialRow]) -> list[str]:
     described = [{"budget": row.budget, **row.parameters} for row in rows]
     if len(rows) == 1:
         return [str(rows[0].trial_id)]
-    own = distinguishing_labels(described)
-    return [f"{row.trial_id}: {label}" for row, label in zip(rows, own, strict=True)]
+    texts = distinguishing_labels(described)
+    return [f"{row.trial_id}: {label}" for row, label in zip(rows, texts, strict=True)]
 
 
 def _line(runs: Sequence[Sequence[EpochRecord]], metric: str) -> CurveLine:
@@ -102,7 +102,9 @@ def _line(runs: Sequence[Sequence[EpochRecord]], metric: str) -> CurveLine:
         for epoch in run:
             if is_number(value := epoch.measured(metric)):
                 by_epoch.setdefault(epoch.epoch, []).append(value)
-    complete = {epoch: own for epoch, own in sorted(by_epoch.items()) if len(own) == len(runs)}
+    complete = {
+        epoch: values for epoch, values in sorted(by_epoch.items()) if len(values) == len(runs)
+    }
     return CurveLine(
         epochs=tuple(complete),
         means=tuple(fmean(values) for values in complete.values()),
@@ -151,6 +153,7 @@ def draw_curves(curves: Sequence[Curves], sweep: SweepRecord, theme: Theme) -> F
         for kind in ("loss", "accuracy")
         if any(metric.endswith(kind) for curve in curves for metric in curve.lines)
     ]
+    # Long labels are wrapped, and the figure grows with their lines, so that axes keep their size.
     labels = [_wrap(curve.label) for curve in curves]
     lines = sum(label.count("\n") + 1 for label in labels)
     figure = new_figure(3.2 + 0.16 * lines)

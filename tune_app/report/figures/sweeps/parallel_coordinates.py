@@ -87,6 +87,7 @@ def draw_parallel(numbers: ParallelNumbers, label: str, mode: str, theme: Theme)
     log = "loss" in label and is_log_metric("loss", numbers.values)
     shown = metric_range(numbers.values, mode, log=log)
     low, high = shown.low, shown.high
+    # Without the tiny margin, equal values would give a norm of width 0, which divides by zero.
     norm = LogNorm(low, high * (1 + 1e-9)) if log else Normalize(low, high + 1e-12)
     colors = ScalarMappable(norm, merit_colors(theme, mode))
     places = np.arange(len(numbers.scales))
@@ -115,7 +116,9 @@ def draw_parallel(numbers: ParallelNumbers, label: str, mode: str, theme: Theme)
 def _draw_axes(axes: Axes, numbers: ParallelNumbers, theme: Theme) -> None:
     """Draw a vertical line for each parameter, with ticks on its right and its name below."""
     count = len(numbers.scales)
+    # About 105 characters of tick labels fit side by side; each axis gets its part of them.
     longest = max(6, int(105 / count))
+    # An outline in the colour of the page keeps labels legible where lines cross them.
     outline = [withStroke(linewidth=2, foreground=theme.colors.background)]
     unused = False
     for place, scale in enumerate(numbers.scales):

@@ -42,6 +42,7 @@ def rung_numbers(rows: Sequence[TrialRow], sweep: SweepRecord) -> dict[int | Non
         return {}
     search = [row for row in rows if row.stage == "search"]
     levels = {level for row in search if (level := stopped_at(row)) is not None}
+    # The rungs of the configuration, and those of the stop reasons: every stop must be shown.
     level = config.scheduler.grace(config.epochs)
     while level < config.epochs:
         levels.add(level)

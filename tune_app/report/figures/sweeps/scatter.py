@@ -91,6 +91,7 @@ def draw_scatter(numbers: ScatterNumbers, label: str, theme: Theme) -> Figure:
     """Draw the numbers of `scatter_numbers` or `compared_numbers`; `label` names the metric."""
     figure = new_figure(4.2)
     axes = figure.subplots()
+    # Series of one sweep are budgets, which have an order; several sweeps have none.
     if numbers.front or len(numbers.series) == 1:
         marks = ordered_marks(len(numbers.series), theme)
     else:
@@ -131,6 +132,7 @@ def _scale(axes: Axes, numbers: ScatterNumbers, label: str) -> MetricRange:
     """Scale both axes; return the range of the vertical one."""
     costs = [point.cost for point in numbers.points]
     costs += [winner.cost for winner in numbers.retrained]
+    # The dashed lines of the budgets must be inside the axes.
     if numbers.cost == "weights":
         costs += numbers.budgets
     set_log_axis(axes.xaxis, min(costs), max(costs))
@@ -147,10 +149,10 @@ def _scale(axes: Axes, numbers: ScatterNumbers, label: str) -> MetricRange:
 
 def _draw_points(axes: Axes, points: Sequence[Point], mark: SeriesMark, area: float) -> None:
     for early in (True, False):
-        own = [point for point in points if point.early == early]
+        shown = [point for point in points if point.early == early]
         axes.scatter(
-            [point.cost for point in own],
-            [point.value for point in own],
+            [point.cost for point in shown],
+            [point.value for point in shown],
             marker=mark.marker,
             s=area,
             facecolors="none" if early else mark.color,
@@ -168,6 +170,8 @@ def _draw_front(
         return []
     costs = [cost for cost, _ in front]
     values = [value for _, value in front]
+    # The last trial of the front also beats everything that costs more, so that the line goes on to
+    # the edge of the axes.
     end = axes.get_xlim()[1]
     drawn: list[Line2D] = axes.step(
         [*costs, end],

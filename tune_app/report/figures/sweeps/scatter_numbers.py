@@ -75,12 +75,12 @@ def scatter_numbers(rows: Sequence[TrialRow], sweep: SweepRecord, cost: str) -> 
     budgets = sorted({row.budget for row in ranked}, key=lambda budget: budget or 0)
     series = []
     for budget in budgets:
-        own = [row for row in rows if row.budget == budget]
+        of_budget = [row for row in rows if row.budget == budget]
         series.append(
             Series(
                 "no budget" if budget is None else format_budget(budget),
                 _points([row for row in ranked if row.budget == budget], metric, cost),
-                _retrained(own, metric, cost),
+                _retrained(of_budget, metric, cost),
             )
         )
     return ScatterNumbers(

@@ -100,26 +100,27 @@ def draw_slices(slices: Sequence[Slice], sweep: SweepRecord, theme: Theme) -> Fi
     metric, mode = objective_of(sweep)
     figure = new_figure(0.5 + 1.75 * grid_shape(len(slices), _COLUMNS)[0])
     panels = panel_grid(figure, len(slices), _COLUMNS)
-    values = [point.value for own in slices for point in own.points]
+    values = [point.value for piece in slices for point in piece.points]
+    # All panels share the vertical axis, so that slopes can be compared between them.
     shown = metric_range(values, mode, log=is_log_metric(metric, values))
     set_metric_axis(panels[0].yaxis, metric, shown)
-    budgets = sorted({p.budget for own in slices for p in own.points}, key=lambda b: b or 0)
+    budgets = sorted({p.budget for piece in slices for p in piece.points}, key=lambda b: b or 0)
     marks = dict(zip(budgets, ordered_marks(len(budgets), theme), strict=True))
-    for axes, own in zip(panels, slices, strict=True):
-        _scale(axes, own.scale)
+    for axes, piece in zip(panels, slices, strict=True):
+        _scale(axes, piece.scale)
         for budget, mark in marks.items():
-            points = [point for point in own.points if point.budget == budget]
-            _draw_points(axes, own.scale, points, mark, point_area(len(own.points)) * 0.6)
+            points = [point for point in piece.points if point.budget == budget]
+            _draw_points(axes, piece.scale, points, mark, point_area(len(piece.points)) * 0.6)
             hidden = [point.place for point in points if shown.hides(point.value)]
             draw_hidden(axes, hidden, shown, mark.color)
-        axes.set(xlabel=shorten(own.scale.name, 26))
+        axes.set(xlabel=shorten(piece.scale.name, 26))
     figure.supylabel(metric_label(metric, sweep), fontsize=9)
     handles: list[Any] = []
     labels: list[str] = []
     if len(marks) > 1:
         handles = [Line2D([], [], color=m.color, marker=m.marker, ls="") for m in marks.values()]
         labels = ["no budget" if budget is None else format_budget(budget) for budget in marks]
-    if any(point.early for own in slices for point in own.points):
+    if any(point.early for piece in slices for point in piece.points):
         muted = theme.colors.muted
         handles.append(Line2D([], [], color=muted, marker="o", ls="", markerfacecolor="none"))
         labels.append("ended early")
@@ -150,6 +151,8 @@ def _sideways(point: SlicePoint, scale: ParameterScale) -> float:
 
     A random shift would make the figure differ from run to run.
     """
+    # Multiples of the golden ratio modulo 1 never come close to each other, so that neighbouring
+    # trials get distant shifts and marks do not hide each other.
     share = (point.number * _GOLDEN) % 1 - 0.5
     if scale.values:
         return share * _CATEGORY_WIDTH
