@@ -31,7 +31,7 @@ def test_different_architectures_are_refused_with_the_layer_that_differs(bench):
         refuse_different(bench.subjects("digits", ["t0001", "t0003"]))
     assert message(caught) == (
         "trials digits/t0001 and digits/t0003 have different architectures: out_shape of layer "
-        "hidden1 is (6,) and (12,); name trials of one architecture: sweep.trials() lists them"
+        "hidden1 is (6,) or (12,); name trials of one architecture: sweep.trials() lists them"
     )
 
 

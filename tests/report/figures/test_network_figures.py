@@ -109,7 +109,7 @@ def test_a_search_trial_is_shown_with_the_accuracy_that_was_recorded(store, tmp_
     trial = store.get_trial("small", "t0001")
     caption = figures_of(store, "small", "t0001", tmp_path)["confusion"].caption
     right = round(144 * trial.val_accuracy)
-    assert f"{right} of 144 are right ({100 * trial.val_accuracy:.2f} %)" in caption
+    assert f"{right} of 144 predictions are correct ({100 * trial.val_accuracy:.2f} %)" in caption
 
 
 def test_a_final_trial_is_shown_with_its_test(store, final_trial, tmp_path):

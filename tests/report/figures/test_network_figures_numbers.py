@@ -67,13 +67,13 @@ def test_a_class_without_examples_has_no_percentages_and_is_drawn_empty():
     figure = confusion_figure(confusion, name="confusion", split="validation")
     assert {"75.0", "25.0", "100.0", "b (0)"} <= set(texts_of(figure))
     assert "0.0" not in texts_of(figure)
-    assert figure.caption.endswith("25.0 % of a are taken for b.")
+    assert figure.caption.endswith("25.0 % of a are classified as b.")
 
 
 def test_a_matrix_without_errors_names_none():
     confusion = Confusion(("a", "b"), np.array([[3, 0], [0, 2]]))
     caption = confusion_figure(confusion, name="confusion", split="test").caption
-    assert "5 of 5 are right (100.00 %)" in caption
+    assert "5 of 5 predictions are correct (100.00 %)" in caption
     assert "taken for" not in caption
 
 
