@@ -74,7 +74,7 @@ def test_a_matrix_without_errors_names_none():
     confusion = Confusion(("a", "b"), np.array([[3, 0], [0, 2]]))
     caption = confusion_figure(confusion, name="confusion", split="test").caption
     assert "5 of 5 predictions are correct (100.00 %)" in caption
-    assert "taken for" not in caption
+    assert "classified as" not in caption
 
 
 def test_cells_of_many_classes_hold_no_numbers():
