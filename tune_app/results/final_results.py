@@ -137,9 +137,8 @@ def choose_export(rows: Sequence[WinnerRow]) -> WinnerRow | None:
     """Return the row of `final_rows` whose first seed is exported; None where nothing finished.
 
     Of the rows that are statistically indistinguishable from the best, it is the one that
-    validation ranked first: the
-    test split is to measure, and decides no more than it must. Where nothing could be compared,
-    with one seed each, it decides nothing.
+    validation ranked first: the test split serves to measure, and should decide as little as
+    possible. With one seed each, nothing can be compared, and it decides nothing.
     """
     candidates = [
         row for row in rows if row.test_mean is not None and row.ties_with_best is not False

@@ -27,7 +27,9 @@ def best_first(
     """
     sign = 1 if mode == "min" else -1
     keyed = [
-        # The number comes last, so that one table has one order.
+        # Accuracies on few validation examples are often exactly equal, so ties need a rule that
+        # does not depend on the order in which a database returns rows. A smaller network is
+        # what a budget is about; the number of the trial, which is unique, decides the rest.
         ((sign * score, _cost(trial, cost), trial.number), trial)
         for trial in trials
         if trial.stage == "search"
@@ -61,7 +63,8 @@ def with_ranks(rows: Sequence[R], metric: str, mode: str, budgets: Sequence[int 
 def pareto_front(rows: Iterable[R], metric: str, mode: str, *, cost: str = "weights") -> list[R]:
     """Return the trials that no cheaper or equally cheap trial beats, the cheapest first."""
     front: list[R] = []
-    # From the best on, only a trial that is cheaper than all before it can be on the front.
+    # Going from the best trial down, a trial is on the front exactly if it is cheaper than every
+    # trial before it, as all of these have at least its result.
     for row in best_first(rows, metric, mode, cost=cost):
         price = row.measured(cost)
         if price is not None and (not front or price < _cost(front[-1], cost)):

@@ -39,6 +39,8 @@ def is_alive(owner: Mapping[str, Any] | None, heartbeat: float | None) -> bool:
     """
     if owner is None:
         return False
+    # The pid of another container, or from before a reboot, says nothing about a process here;
+    # `boot` and `pids` must match before the process table is asked.
     here = _here()
     if os.name == "posix" and all(owner.get(key, known) == known for key, known in here.items()):
         return _runs_here(owner)

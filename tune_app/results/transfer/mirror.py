@@ -84,6 +84,7 @@ class Mirror:
         }
         known = {sweep.name for sweep in self.store.list_sweeps(archived=True)}
         for name, stamp in there.items():
+            # The record of a sweep that runs on this machine is newer here than there.
             if state["seen"].get(name) == stamp or self._runs_here(name, known):
                 continue
             content = self.bucket.read(f"{name}/{RECORD}")
