@@ -1,6 +1,7 @@
 """The editor of a search file keeps what somebody typed."""
 
 import pytest
+from browsed import search_file
 from serve_process import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -38,3 +39,29 @@ def test_another_starter_is_opened_after_a_question_and_the_draft_is_kept(open_p
     page.get_by_label("Data set").select_option("digits")
     page.wait_for_url("**dataset=digits**")
     assert editor.input_value() == "name: mine\n"
+
+
+def test_a_mistake_is_told_at_its_line_and_leads_there(open_page):
+    page = open_page("/new")
+    editor = page.get_by_label("Search file")
+    editor.fill(search_file("seen", 8, 3).replace("width:", "widht:"))
+    problem = page.locator("#problems button")
+    problem.wait_for()
+    assert page.locator("#verdict").text_content().strip() == "1 problem to fix"
+    assert problem.text_content().startswith("line 7: parameters.widht")
+    assert page.get_by_role("button", name="Start sweep").is_disabled()
+    problem.click()
+    assert (
+        editor.evaluate(
+            "area => getSelection().toString() || area.value.slice("
+            "area.selectionStart, area.selectionEnd)"
+        )
+        .strip()
+        .startswith("widht")
+    )
+    editor.fill(search_file("seen", 8, 3))
+    page.get_by_text("This file can run: seen, 8 trials, 2 budgets.").wait_for()
+    page.get_by_role("button", name="Start sweep").click()
+    page.get_by_text("seen is in the queue.").wait_for()
+    page.get_by_role("button", name="Remove from queue").click()
+    page.locator("#queue").wait_for(state="detached")

@@ -7,10 +7,12 @@ const countText = (count) => (count === 1 ? "1 problem to fix" : `${count} probl
 const verdictOf = ({ problems, name, trials, budgets }) => {
   const verdict = document.createElement("p");
   verdict.className = problems.length ? "error" : "good";
+  if (problems.length) {
+    verdict.textContent = countText(problems.length); // the file has no readable name then
+    return verdict;
+  }
   const limits = budgets.length ? `, ${budgets.length} budgets` : "";
-  verdict.textContent = problems.length
-    ? countText(problems.length)
-    : `This file can run: ${name}, ${trials} trials${limits}.`;
+  verdict.textContent = `This file can run: ${name}, ${trials} trials${limits}.`;
   return verdict;
 };
 
