@@ -96,5 +96,8 @@ def test_a_comparison_shows_differences_first_and_marks_the_best(open_page):
     ]
     winner = float(accuracy.locator("td.winner").text_content().removesuffix(" best"))
     assert winner == max(values)
+    page.get_by_role("button", name="Show only differences").click()
+    page.wait_for_url("**differs=1**")
+    assert page.locator("table.compare tbody tr:not(.differs):not(.group)").count() == 0
     curves = page.locator("#curves").bounding_box()
     assert curves["y"] < page.locator("table.compare").bounding_box()["y"]
