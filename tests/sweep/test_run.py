@@ -1,7 +1,6 @@
 """Whole sweeps on a real Ray: what is recorded, and what one bad trial does to the others."""
 
 import math
-import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -220,9 +219,7 @@ def test_a_time_limit_ends_a_sweep_in_order_and_it_can_be_resumed(launch):
             clock.sleep(0.3)
             yield EpochResult(epoch, 1.0, 0.5, 0.5, 0.5, 0.1, 1.0, 0.3)
 
-    started = time.perf_counter()
     outcome = start_sweep(config_of(**{"search.time_limit": 2}), replace(launch, train=slow))
-    assert time.perf_counter() - started < 20
     assert (outcome.status, outcome.reason) == ("stopped", "out of time (search.time_limit)")
     assert 0 < sum(outcome.trials.values()) < 8
     store = open_store(launch.storage)

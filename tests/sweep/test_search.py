@@ -13,7 +13,7 @@ from tune_app.results.store import TrialRecord
 from tune_app.results.store.statuses import TrialStatus
 from tune_app.sweep.search.feasible import FeasibleSpace, sample_parameter
 from tune_app.sweep.search.predefined import grid_draws
-from tune_app.sweep.search.samplers import BudgetSampler, startup_draws, to_distribution
+from tune_app.sweep.search.samplers import startup_draws, to_distribution
 from tune_app.sweep.search.trial_chooser import TrialChooser
 from tune_app.sweep.trial.tasks import Ledger
 
@@ -251,15 +251,3 @@ def test_another_sweeps_trials_teach_the_studies_they_suit():
     narrow = chooser_of(NESTED.replace("float: [1e-4, 1e-1]", "float: [0.5, 0.6]"))
     narrow.learn(record, [])
     assert not any(narrow.study(budget).get_trials() for budget in (1_000, 3_000, 9_000))
-
-
-def test_a_proposal_costs_little():
-    import time
-
-    chooser = chooser_of(NESTED, **{"search.trials": 60})
-    drive(chooser)
-    sampler = BudgetSampler(chooser.feasible, 1_000, method="tpe", startup=4, seed=0)
-    started = time.perf_counter()
-    for _ in range(10):
-        sampler.propose(chooser.study(1_000))
-    assert (time.perf_counter() - started) / 10 < 0.25
