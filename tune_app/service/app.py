@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from importlib import metadata
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tune_app.errors import TuneAppError
@@ -19,6 +19,9 @@ from tune_app.service.context import Context
 from tune_app.service.http import login
 from tune_app.service.http.audit_log import AuditLog
 from tune_app.service.http.guard import Guard
+from tune_app.service.http.head_requests import HeadRequests
+from tune_app.service.http.idempotency import Idempotency
+from tune_app.service.http.query_checks import refuse_unknown_query
 from tune_app.service.http.responses import answer_errors
 from tune_app.service.http.tokens import CurrentToken
 from tune_app.service.pages import page_routes, templating
@@ -33,19 +36,13 @@ from tune_app.service.routes import (
     read_routes,
     table_routes,
 )
+from tune_app.service.routes.document import DESCRIPTION, complete_document
 from tune_app.service.settings import Settings
 from tune_app.service.snapshots import Snapshots
 from tune_app.service.worker.worker_client import WorkerClient
 
-DESCRIPTION = """The verbs of the `tune-app` command line over HTTP, with the same words and rules.
-
-Bodies are JSON. Where the service has a token, each request carries it:
-`Authorization: Bearer TOKEN`. Every error is `{"error": {"code", "message", "request_id",
-"problems"}}`. A GET changes nothing.
-"""
 LOG = logging.getLogger("tune_app.service")
 WARMED = 3  # sweeps
-TOKEN_SCHEME = {"type": "http", "scheme": "bearer"}
 
 
 def build_app(settings: Settings) -> FastAPI:
@@ -82,23 +79,27 @@ def build_app(settings: Settings) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
         lifespan=lifespan,
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,  # operation ids
     )
     app.state.context = context
     for router in (
-        monitor_routes.router,
         read_routes.router,
         table_routes.router,
         change_routes.router,
         figure_routes.router,
         file_routes.router,
         event_routes.router,
-        page_routes.router,
-        login.router,
     ):
+        app.include_router(router, dependencies=[Depends(refuse_unknown_query)])
+    # Pages and monitors accept unknown parameters: links and scrapers add some of their own.
+    for router in (monitor_routes.router, page_routes.router, login.router):
         app.include_router(router)
     templating.mount_static(app)
     answer_errors(app, templating.error_page)
-    _describe_token(app)
+    complete_document(app)
+    # The middleware that is added last is the first to see a request.
+    app.add_middleware(HeadRequests)
+    app.add_middleware(Idempotency, folder=settings.folder / "answers")
     app.add_middleware(_Counted, context=context)
     app.add_middleware(
         Guard,
@@ -131,13 +132,6 @@ class _Counted:
             await send(message)
 
         await self.app(scope, receive, counted if scope["type"] == "http" else send)
-
-
-def _describe_token(app: FastAPI) -> None:
-    """Add the token to the OpenAPI document; a service may also run without one."""
-    made = app.openapi()
-    made.setdefault("components", {})["securitySchemes"] = {"token": TOKEN_SCHEME}
-    made["security"] = [{"token": []}, {}]
 
 
 def _warm_up(context: Context) -> None:

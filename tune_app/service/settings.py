@@ -1,5 +1,6 @@
 """The settings of a service, and the limits that protect it from too many or too large requests."""
 
+import re
 import socket
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,6 +64,21 @@ class Settings:
     def folder(self) -> Path:
         """The folder of the service's own files."""
         return self.storage / FOLDER
+
+    def without_paths(self, text: str) -> str:
+        """Return a message with the places of storage and data replaced by what they are.
+
+        Messages are written for whoever runs tune-app; a client must not learn the folders of
+        the server from them.
+        """
+        for path, name in ((self.storage, "storage"), (self.data_root, "data root")):
+            for shown in (path.absolute(), path):
+                # Only as a whole path: a storage called "data" is also a word of sentences.
+                whole = rf"(?<![\w./-]){re.escape(str(shown))}"
+                text = re.sub(rf"{whole}/", f"<{name}>/", text)
+                if shown.is_absolute():
+                    text = re.sub(rf"{whole}(?![\w-])", f"the {name}", text)
+        return text
 
     def host_names(self) -> frozenset[str]:
         """Return the host names, without ports, that the service answers to."""

@@ -1,5 +1,6 @@
 """Sweeps as they were a moment ago, read once for all who ask."""
 
+import contextlib
 import threading
 import time
 from collections import Counter, OrderedDict
@@ -173,13 +174,16 @@ class Snapshots:
             if kept is not None and kept.snapshot is not None and self._will_do(kept, glance):
                 return kept.snapshot  # read by another, while we waited
             glance = self._look(self.store.get_sweep(name))
-            kept = self._kept[name]
+            # A change may have dropped the entry since: what is read now then serves this request
+            # alone, and the next one reads the changed sweep.
+            kept = self._kept.get(name) or _Kept(glance, time.monotonic())
             started = time.monotonic()
             rows = tuple(trial_rows(self.store, glance.record))
             kept.read = time.monotonic()
             kept.fresh_s = max(FRESH_S, (kept.read - started) / SHARE)
             kept.snapshot = Snapshot(**_fields(glance), rows=rows)
-            self._kept.move_to_end(name)
+            with contextlib.suppress(KeyError):
+                self._kept.move_to_end(name)
             self._forget_trials()
             return kept.snapshot
 
@@ -210,7 +214,7 @@ class Snapshots:
         return glance
 
     def _forget_trials(self) -> None:
-        holding = [kept for kept in self._kept.values() if kept.snapshot is not None]
+        holding = [kept for kept in list(self._kept.values()) if kept.snapshot is not None]
         for kept in holding[:-MOST_SWEEPS]:
             kept.snapshot = None
 

@@ -1,4 +1,4 @@
-"""What is answered: errors as one kind of object, and bodies that need not be sent twice."""
+"""Forms of answers: errors as one kind of object, and bodies with an ETag from a cache."""
 
 import gzip
 import hashlib
@@ -48,13 +48,14 @@ _CODES = {
     503: "unavailable",
 }
 BUSY_RETRY_S = 2
+MOST_PROBLEMS = 10  # in one message
 GZIP_FROM = 1_000  # bytes
 MOST_KEPT = 200
 MOST_KEPT_BYTES = 32_000_000
 
 
 class RefusedRequestError(Exception):
-    """A request that is not served: its status, and why."""
+    """A request is refused with a status and a text."""
 
     def __init__(self, status: int, text: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(text)
@@ -64,7 +65,7 @@ class RefusedRequestError(Exception):
 def problem_body(
     status: int, text: str, request_id: str, problems: tuple[Problem, ...] = ()
 ) -> dict[str, Any]:
-    """Return the object that every error is answered with."""
+    """Return the object that answers every error."""
     return {
         "error": {
             "code": _CODES.get(status, "error"),
@@ -76,24 +77,24 @@ def problem_body(
 
 
 def problems_json(problems: tuple[Problem, ...]) -> list[dict[str, Any]]:
-    """Return the problems of a search file."""
+    """Return the problems of a search file as JSON."""
     return [{"line": one.line, "key": one.key, "text": one.text} for one in problems]
 
 
 def request_id_of(request: Request) -> str:
-    """Return the id that the guard gave a request."""
+    """Return the id of a request, which the guard chose."""
     return str(request.scope.get("state", {}).get("request_id", ""))
 
 
 def json_answer(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """Return plain data as JSON; no number is NaN."""
+    """Return data as a JSON answer; NaN is refused, since JSON does not have it."""
     text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     body = text.encode()
     return Response(body, status, headers, media_type="application/json")
 
 
 def status_of(error: TuneAppError) -> int:
-    """Return the status that one of our errors is answered with."""
+    """Return the HTTP status for an error of tune-app."""
     return next(status for kind, status in _STATUS if isinstance(error, kind))
 
 
@@ -101,7 +102,7 @@ ErrorPage = Callable[[Request, int, str], Response | None]
 
 
 def answer_errors(app: FastAPI, page: ErrorPage) -> None:
-    """Answer every error with one kind of object, or with what `page` makes of it for a reader."""
+    """Answer every error with one kind of object, or with the page that `page` makes of it."""
 
     def answer(
         request: Request,
@@ -120,8 +121,9 @@ def answer_errors(app: FastAPI, page: ErrorPage) -> None:
     @app.exception_handler(TuneAppError)
     async def ours(request: Request, error: TuneAppError) -> Response:
         problems = error.problems if isinstance(error, SweepFileError) else ()
+        text = request.app.state.context.settings.without_paths(error.worded(Door.REST))
         headers = {"Retry-After": str(BUSY_RETRY_S)} if isinstance(error, BusyError) else {}
-        return answer(request, status_of(error), error.worded(Door.REST), problems, headers)
+        return answer(request, status_of(error), text, problems, headers)
 
     @app.exception_handler(RefusedRequestError)
     async def refused(request: Request, error: RefusedRequestError) -> Response:
@@ -137,16 +139,30 @@ def answer_errors(app: FastAPI, page: ErrorPage) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
-        return answer(request, 422, "; ".join(map(_said, error.errors()[:10])))
+        found = error.errors()[:MOST_PROBLEMS]
+        if found[0]["type"] == "missing" and found[0]["loc"] == ("body",):
+            return answer(request, 400, "the body is missing; send a JSON object, at least {}")
+        if found[0]["type"] == "json_invalid":
+            return answer(request, 400, f"the body is not valid JSON: {_json_problem(found[0])}")
+        return answer(request, 422, "; ".join(map(_problem_text, found)))
 
 
-def _said(error: Any) -> str:
+def _json_problem(error: Any) -> str:
+    return f"{error['ctx']['error']} at character {error['loc'][-1]}"
+
+
+def _problem_text(error: Any) -> str:
     where = ".".join(str(part) for part in error["loc"] if part not in ("body", "query", "path"))
     return f"{where}: {error['msg']}" if where else str(error["msg"])
 
 
 class AnswerCache:
-    """Bodies by address, kept while their ETag holds, so that many readers cost as much as one."""
+    """Keeps the body of each address while its ETag is valid.
+
+    Many people who watch a sweep, each with a page that updates itself, then cost little more than
+    one: a body is built and compressed once for each change. The ETag is the revision of the sweep
+    and not a digest of the body, so that 304 is answered without building the body.
+    """
 
     def __init__(self) -> None:
         self._kept: OrderedDict[str, tuple[str, bytes, bytes | None]] = OrderedDict()
@@ -159,7 +175,7 @@ class AnswerCache:
         build: Callable[[], str | bytes],
         media_type: str = "application/json",
     ) -> Response:
-        """Return 304, what was kept, or what `build` makes; `revision` changes with the content."""
+        """Return 304, the kept body or a new one; `revision` changes with the content."""
         etag = f'W/"{revision}"'
         headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Accept-Encoding"}
         if request.headers.get("if-none-match") == etag:
@@ -176,14 +192,14 @@ class AnswerCache:
         return Response(plain, headers=headers, media_type=media_type)
 
     def prepare(self, address: str, revision: str, made: str | bytes) -> tuple[bytes, bytes | None]:
-        """Keep what will be asked for at an address, "/path?query"; return it, plain and packed."""
+        """Keep the body of an address ("/path?query"); return it plain and compressed."""
         plain = made.encode() if isinstance(made, str) else made
         packed = gzip.compress(plain, 5) if len(plain) >= GZIP_FROM else None
         self._keep(address, (f'W/"{revision}"', plain, packed))
         return plain, packed
 
     def _keep(self, key: str, entry: tuple[str, bytes, bytes | None]) -> None:
-        # Threads may meet here; the size is then a little off, and no more.
+        # Not locked: when threads meet here, the size is slightly wrong until the next call.
         self._kept.pop(key, None)
         self._kept[key] = entry
         self._bytes = sum(
@@ -195,5 +211,5 @@ class AnswerCache:
 
 
 def digest(*parts: object) -> str:
-    """Return a short text that differs where `parts` do."""
+    """Return a short text that is different for different `parts`."""
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

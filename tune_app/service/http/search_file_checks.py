@@ -1,4 +1,8 @@
-"""What of a search file is taken from the network: names of data sets and typed values."""
+"""Checks of search files that arrive over the network.
+
+A search file may name functions and paths. A user at the command line may run and read those; for
+a request over the network the service runs no user code and reads only below the data root.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,10 +19,10 @@ SOURCE = "the search file"
 
 
 def check_source(source: str) -> dict[str, Any]:
-    """Return what is wrong with a search file, and what it is if nothing is."""
+    """Return the problems of a search file or, without problems, its name and size."""
     try:
         config = parse_sweep(source, source=SOURCE)
-        if refused := own_code(config):
+        if refused := user_code_problems(config):
             raise SweepFileError(SOURCE, refused)
     except SweepFileError as error:
         problems = problems_json(error.problems)
@@ -32,59 +36,63 @@ def check_source(source: str) -> dict[str, Any]:
 
 
 def read_source(source: str, settings: Settings) -> SweepConfig:
-    """Return the sweep that a search file describes, if it may be run from the network.
+    """Return the sweep that a search file describes, if it may run over the network.
 
     Raises:
-        SweepFileError: It is wrong, names a function or a path outside the data root, or asks for
-            too much.
+        SweepFileError: The file has problems, names a function or a path outside the data root,
+            or has too many trials.
     """
     config = parse_sweep(source, source=SOURCE)
-    problems = own_code(config)
+    problems = user_code_problems(config)
     if config.dataset.path is not None:
         try:
-            overrides = own_data(config, settings.data_root)
+            overrides = data_override(config, settings.data_root)
         except TuneAppError as error:
             problems.append(Problem(None, "dataset.path", str(error)))
         else:
             config = parse_sweep(source, source=SOURCE, overrides=overrides)
     if config.search.trials > settings.limits.trials:
-        problems.append(Problem(None, "search.trials", f"at most {settings.limits.trials:,} here"))
+        problems.append(
+            Problem(
+                None, "search.trials", f"must be at most {settings.limits.trials:,} on this service"
+            )
+        )
     if problems:
         raise SweepFileError(SOURCE, problems)
     return config
 
 
-def own_code(config: SweepConfig) -> list[Problem]:
-    """Return a problem for each function that a file names: none is run for the network."""
-    refusal = "names a function; functions run only from the command line and Python"
+def user_code_problems(config: SweepConfig) -> list[Problem]:
+    """Return a problem for each function that a file names; the service runs no user code."""
+    refusal = "names a function; the service runs no user code"
     return [
         Problem(None, "model" if reference == config.model else "training", refusal)
         for reference in config.user_functions
     ]
 
 
-def own_data(config: SweepConfig, root: Path) -> list[tuple[str, str]]:
-    """Return the override that makes a file's own data a whole path below the data root.
+def data_override(config: SweepConfig, root: Path) -> list[tuple[str, str]]:
+    """Return the override that makes the path of a user's data absolute, below the data root.
 
     Raises:
-        TuneAppError: It is not there, its links followed.
+        TuneAppError: The path, with its links followed, is not below the data root.
     """
     path = config.dataset.path
     if path is None:
         return []
-    refusal = "must be a path below the server's data root, such as my_images"
+    refusal = "must be a path below the data root of the service, such as my_images"
     try:
         root = root.resolve()
-        place = (root / path).resolve(strict=True)
+        target = (root / path).resolve(strict=True)
     except (OSError, ValueError, RuntimeError):
         raise TuneAppError(refusal) from None
-    if path.startswith("~") or place == root or not place.is_relative_to(root):
+    if path.startswith("~") or target == root or not target.is_relative_to(root):
         raise TuneAppError(refusal)
-    return [("dataset.path", str(place))]
+    return [("dataset.path", str(target))]
 
 
 def search_file_keys() -> dict[str, list[dict[str, str]]]:
-    """Return the keys of a search file and what they mean, by section; "" is the top."""
+    """Return the keys of a search file with their descriptions by section; the top level is ""."""
     schema = sweep_json_schema()
     sections = {"": _keys(schema)}
     for name, part in schema["properties"].items():

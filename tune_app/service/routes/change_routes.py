@@ -4,7 +4,16 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter, Request, Response
 
-from tune_app.errors import SweepBusyError, SweepExistsError, TuneAppError
+from tune_app.config.budget import format_budget, parse_budget
+from tune_app.errors import (
+    BudgetError,
+    Problem,
+    SweepBusyError,
+    SweepExistsError,
+    SweepFileError,
+    TuneAppError,
+    UnknownSweepError,
+)
 from tune_app.results import housekeeping
 from tune_app.results.humanize import size_text
 from tune_app.service.commands.command_queue import Command
@@ -21,7 +30,7 @@ from tune_app.service.http.request_bodies import (
     ResumeBody,
 )
 from tune_app.service.http.responses import RefusedRequestError, json_answer
-from tune_app.service.http.search_file_checks import read_source
+from tune_app.service.http.search_file_checks import SOURCE, read_source
 from tune_app.service.pages.equivalent_commands import (
     RunOptions,
     final_arguments,
@@ -53,13 +62,14 @@ def create_sweep(request: Request, context: ContextOf, body: CreateBody) -> Resp
     config = read_source(body.source, settings)
     if body.trials is not None and body.trials > settings.limits.trials:
         raise TuneAppError(f"trials must be at most {settings.limits.trials:,} on this service")
+    _require_teacher(context, config.search.start_from)
     options = RunOptions(body.name, body.new, body.trials, body.no_final)
     command = context.launcher.add_run(body.source, config, options)
     return _queued(request, context, command, ["run", "FILE", "--name", command.name])
 
 
 @router.delete("/queue/{name}", response_model=DoneModel, tags=["sweeps"])
-def cancel(request: Request, context: ContextOf, name: SweepPath) -> Response:
+def cancel_command(request: Request, context: ContextOf, name: SweepPath) -> Response:
     """Remove a sweep from the queue; one that is starting is stopped."""
     if all(command.name != name for command in context.launcher.commands()):
         raise RefusedRequestError(404, f"'{name}' is not in the queue")
@@ -68,7 +78,7 @@ def cancel(request: Request, context: ContextOf, name: SweepPath) -> Response:
 
 
 @router.post("/sweeps/{name}/stop", response_model=DoneModel, tags=["sweeps"])
-def stop(request: Request, context: ContextOf, name: SweepPath, body: ResumeBody) -> Response:
+def stop_sweep(request: Request, context: ContextOf, name: SweepPath, body: ResumeBody) -> Response:
     """Ask a running sweep to stop gracefully, like `tune-app stop`."""
     if not housekeeping.request_stop(context.store, name):
         raise RefusedRequestError(409, f"sweep '{name}' is not running")
@@ -77,7 +87,9 @@ def stop(request: Request, context: ContextOf, name: SweepPath, body: ResumeBody
 
 
 @router.post("/sweeps/{name}/resume", response_model=QueuedModel, status_code=202, tags=["sweeps"])
-def resume(request: Request, context: ContextOf, name: SweepPath, body: ResumeBody) -> Response:
+def resume_sweep(
+    request: Request, context: ContextOf, name: SweepPath, body: ResumeBody
+) -> Response:
     """Continue a sweep that was stopped or interrupted, like `tune-app resume`."""
     if context.store.get_sweep(name).status == "complete":
         raise RefusedRequestError(409, f"sweep '{name}' is complete; extend it to more trials")
@@ -87,7 +99,9 @@ def resume(request: Request, context: ContextOf, name: SweepPath, body: ResumeBo
 
 
 @router.post("/sweeps/{name}/extend", response_model=QueuedModel, status_code=202, tags=["sweeps"])
-def extend(request: Request, context: ContextOf, name: SweepPath, body: ExtendBody) -> Response:
+def extend_sweep(
+    request: Request, context: ContextOf, name: SweepPath, body: ExtendBody
+) -> Response:
     """Extend a sweep to a larger number of trials, like `tune-app resume --trials N`."""
     drawn = context.snapshots.glance(name).summary["trials"]
     if body.trials <= drawn:
@@ -104,15 +118,20 @@ def extend(request: Request, context: ContextOf, name: SweepPath, body: ExtendBo
 
 
 @router.post("/sweeps/{name}/final", response_model=QueuedModel, status_code=202, tags=["sweeps"])
-def final(request: Request, context: ContextOf, name: SweepPath, body: FinalBody) -> Response:
+def run_final_stage(
+    request: Request, context: ContextOf, name: SweepPath, body: FinalBody
+) -> Response:
     """Retrain the winners with several seeds and test them, like `tune-app final`."""
+    _require_winners(context, name, body.budgets)
     arguments = final_arguments(name, body.top, body.seeds, body.budgets)
     command = context.launcher.add_more(name, "final", arguments)
     return _queued(request, context, command, arguments)
 
 
 @router.post("/sweeps/{name}/archive", response_model=DoneModel, tags=["sweeps"])
-def archive(request: Request, context: ContextOf, name: SweepPath, body: ArchiveBody) -> Response:
+def archive_sweep(
+    request: Request, context: ContextOf, name: SweepPath, body: ArchiveBody
+) -> Response:
     """Archive a sweep, or restore an archived one, like `tune-app archive [--undo]`."""
     context.store.get_sweep(name)
     context.store.update_sweep(name, archived=not body.undo)
@@ -123,7 +142,9 @@ def archive(request: Request, context: ContextOf, name: SweepPath, body: Archive
 
 
 @router.post("/sweeps/{name}/rename", response_model=DoneModel, tags=["sweeps"])
-def rename(request: Request, context: ContextOf, name: SweepPath, body: RenameBody) -> Response:
+def rename_sweep(
+    request: Request, context: ContextOf, name: SweepPath, body: RenameBody
+) -> Response:
     """Rename a sweep, like `tune-app rename`."""
     _refuse_queued(context, name)
     if any(command.name == body.name for command in context.launcher.commands()):
@@ -144,7 +165,7 @@ def write_note(request: Request, context: ContextOf, name: SweepPath, body: Note
 
 
 @router.post("/sweeps/{name}/prune", response_model=DoneModel, tags=["sweeps"])
-def prune(request: Request, context: ContextOf, name: SweepPath, body: PruneBody) -> Response:
+def prune_sweep(request: Request, context: ContextOf, name: SweepPath, body: PruneBody) -> Response:
     """Delete the weights of all but the best trials, like `tune-app prune`."""
     _refuse_queued(context, name)
     pruning = housekeeping.plan_pruning(context.store, context.store.get_sweep(name), body.top)
@@ -155,7 +176,7 @@ def prune(request: Request, context: ContextOf, name: SweepPath, body: PruneBody
 
 
 @router.delete("/sweeps/{name}", response_model=DoneModel, tags=["sweeps"])
-def delete(request: Request, context: ContextOf, name: SweepPath) -> Response:
+def delete_sweep(request: Request, context: ContextOf, name: SweepPath) -> Response:
     """Delete an archived sweep with its record and files, like `tune-app delete`."""
     if not context.store.get_sweep(name).archived:
         raise RefusedRequestError(
@@ -166,6 +187,33 @@ def delete(request: Request, context: ContextOf, name: SweepPath) -> Response:
     housekeeping.delete_sweep(context.store, name)
     text = f"deleted {name}, {size} freed"
     return _done(request, context, name, text, ["delete", name, "--yes"])
+
+
+def _require_teacher(context: Context, name: str | None) -> None:
+    """Refuse a search file that starts from the trials of an unknown sweep.
+
+    The command would notice it too, but only when its turn in the queue comes.
+    """
+    if name is None or any(command.name == name for command in context.launcher.commands()):
+        return
+    try:
+        context.store.get_sweep(name)
+    except UnknownSweepError:
+        text = f"there is no sweep '{name}' to start from"
+        raise SweepFileError(SOURCE, [Problem(None, "search.start_from", text)]) from None
+
+
+def _require_winners(context: Context, name: str, budgets: Sequence[str]) -> None:
+    """Refuse a final stage for budgets that the sweep does not have, or without any result."""
+    snapshot = context.snapshots.snapshot(name)
+    record = snapshot.record
+    for budget in map(parse_budget, budgets):
+        if budget not in record.budgets:
+            names = ", ".join(map(format_budget, record.budgets)) or "none"
+            text = f"sweep '{name}' has no budget {format_budget(budget)}; it has {names}"
+            raise BudgetError(text)
+    if not any(row.rank for row in snapshot.rows if row.stage == "search"):
+        raise RefusedRequestError(409, f"sweep '{name}' has no trial with a result to retrain")
 
 
 def _refuse_queued(context: Context, name: str) -> None:

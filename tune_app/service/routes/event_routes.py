@@ -28,12 +28,17 @@ router = APIRouter(prefix="/api/v1", responses=ERRORS)
     response_class=StreamingResponse,
     responses={200: {"content": {"text/event-stream": {}}}},
 )
-async def events(
+async def stream_events(
     request: Request,
     context: ContextOf,
-    sweep: Annotated[Name | None, Query(description="this sweep only")] = None,
+    sweep: Annotated[
+        Name | None, Query(description="Report changes of this sweep only", examples=["digits_cnn"])
+    ] = None,
 ) -> Response:
-    """Tell of changes as they are recorded: a revision, and of one sweep its status."""
+    """Stream an event for each change: the new revision and, for one sweep, its status.
+
+    The first event is the current state. The data of an event is a JSON object.
+    """
     if context.streams >= context.settings.limits.streams:
         raise RefusedRequestError(429, "too many event streams are open", {"Retry-After": "30"})
     if sweep is not None:

@@ -1,32 +1,52 @@
-"""The REST routes of figures, and of what they are drawn from: work for the worker processes."""
+"""The REST routes of figures and of the numbers behind them, which a worker process makes."""
 
+from dataclasses import dataclass
 from pathlib import Path as File
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from tune_app.results.tables.table_formats import to_json
 from tune_app.service.context import Context, ContextOf
 from tune_app.service.routes.schemas import FiguresModel, ImportanceModel, WhyModel
-from tune_app.service.routes.shared import ERRORS, SweepPath, TrialPath, require_trial, taken
+from tune_app.service.routes.shared import (
+    CACHED,
+    ERRORS,
+    Download,
+    SweepPath,
+    TrialPath,
+    require_trial,
+    take_file,
+)
 
-FigureName = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,80}$")]
-Theme = Literal["light", "dark"]
-Format = Literal["svg", "png"]
+FigureName = Annotated[
+    str,
+    Path(
+        pattern=r"^[a-z0-9-]{1,80}$",
+        description="Name of the figure, from the list of figures",
+        examples=["pareto"],
+    ),
+]
+Theme = Annotated[Literal["light", "dark"], Query(description="Colours of the figure")]
+Format = Annotated[Literal["svg", "png"], Query(description="File format of the figure")]
 _DRAWN: dict[int | str, dict[str, Any]] = {
-    200: {
+    200: CACHED[200]
+    | {
         "content": {
             "image/svg+xml": {},
             "image/png": {"schema": {"type": "string", "format": "binary"}},
         }
-    }
+    },
+    304: CACHED[304],
 }
 _FIGURE_TYPES = {"svg": "image/svg+xml", "png": "image/png"}
 
 router = APIRouter(prefix="/api/v1", responses=ERRORS)
 
 
-@router.get("/sweeps/{name}/figures", response_model=FiguresModel, tags=["figures"])
+@router.get(
+    "/sweeps/{name}/figures", response_model=FiguresModel, tags=["figures"], responses=CACHED
+)
 def list_figures(request: Request, context: ContextOf, name: SweepPath) -> Response:
     """List the figures of a sweep's report."""
     revision = context.snapshots.glance(name).revision
@@ -50,19 +70,22 @@ def get_figure(
     figure: FigureName,
     theme: Theme = "light",
     format: Format = "svg",
-    download: bool = False,
+    download: Download = False,
 ) -> Response:
     """Draw a figure of a sweep as SVG or PNG."""
-    return _drawn(request, context, name, None, figure, theme, format, download)
+    return _draw(request, context, _Drawing(name, None, figure, theme, format), download)
 
 
 @router.get(
-    "/sweeps/{name}/trials/{trial_id}/figures", response_model=FiguresModel, tags=["figures"]
+    "/sweeps/{name}/trials/{trial_id}/figures",
+    response_model=FiguresModel,
+    tags=["figures"],
+    responses=CACHED,
 )
 def list_trial_figures(
     request: Request, context: ContextOf, name: SweepPath, trial_id: TrialPath
 ) -> Response:
-    """List the figures of a trial's network. The test split is not read for them."""
+    """List the figures of a trial's network; they never read the test split."""
     snapshot = context.snapshots.snapshot(name)
     require_trial(snapshot, trial_id)
     return context.cache.answer(
@@ -90,16 +113,21 @@ def get_trial_figure(
     figure: FigureName,
     theme: Theme = "light",
     format: Format = "svg",
-    download: bool = False,
+    download: Download = False,
 ) -> Response:
     """Draw a figure of a trial's network as SVG or PNG."""
     require_trial(context.snapshots.snapshot(name), trial_id)
-    return _drawn(request, context, name, trial_id, figure, theme, format, download)
+    return _draw(request, context, _Drawing(name, trial_id, figure, theme, format), download)
 
 
-@router.get("/sweeps/{name}/importance", response_model=list[ImportanceModel], tags=["figures"])
+@router.get(
+    "/sweeps/{name}/importance",
+    response_model=list[ImportanceModel],
+    tags=["figures"],
+    responses=CACHED,
+)
 def get_importance(request: Request, context: ContextOf, name: SweepPath) -> Response:
-    """Return which parameters mattered, by method and budget."""
+    """Return how much each parameter mattered, for each method and budget."""
     revision = context.snapshots.glance(name).revision
     return context.cache.answer(
         request,
@@ -108,9 +136,9 @@ def get_importance(request: Request, context: ContextOf, name: SweepPath) -> Res
     )
 
 
-@router.get("/sweeps/{name}/why", response_model=WhyModel, tags=["figures"])
+@router.get("/sweeps/{name}/why", response_model=WhyModel, tags=["figures"], responses=CACHED)
 def get_why(request: Request, context: ContextOf, name: SweepPath) -> Response:
-    """Say why the ranking is what it is: `tune-app diagnose ranking`."""
+    """Explain the ranking, like `tune-app diagnose ranking`."""
     revision = context.snapshots.glance(name).revision
     return context.cache.answer(
         request,
@@ -119,35 +147,37 @@ def get_why(request: Request, context: ContextOf, name: SweepPath) -> Response:
     )
 
 
-def _drawn(
-    request: Request,
-    context: Context,
-    name: str,
-    trial_id: str | None,
-    figure: str,
-    theme: str,
-    format: str,
-    download: bool,
-) -> Response:
-    revision = context.snapshots.glance(name).revision
+@dataclass(frozen=True)
+class _Drawing:
+    """A figure to draw: of a sweep, or of one of its trials."""
+
+    sweep: str
+    trial: str | None
+    figure: str
+    theme: str
+    format: str
+
+
+def _draw(request: Request, context: Context, drawing: _Drawing, download: bool) -> Response:
+    revision = context.snapshots.glance(drawing.sweep).revision
 
     def build() -> bytes:
-        path = File(
-            context.worker.run(
-                "draw",
-                sweep=name,
-                trial=trial_id,
-                revision=revision,
-                name=figure,
-                theme=theme,
-                format=format,
-            )
+        path = context.worker.run(
+            "draw",
+            sweep=drawing.sweep,
+            trial=drawing.trial,
+            revision=revision,
+            name=drawing.figure,
+            theme=drawing.theme,
+            format=drawing.format,
         )
-        return taken(path)
+        return take_file(File(path))
 
-    answer = context.cache.answer(request, revision, build, _FIGURE_TYPES[format])
-    # An SVG that is opened by itself is a page: what runs in it must not be ours.
+    answer = context.cache.answer(request, revision, build, _FIGURE_TYPES[drawing.format])
+    # A browser shows an SVG that is opened by itself as a page. Texts of users are in it, so
+    # nothing in it may run.
     answer.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
     if download:
-        answer.headers["Content-Disposition"] = f'attachment; filename="{name}-{figure}.{format}"'
+        file_name = f"{drawing.sweep}-{drawing.figure}.{drawing.format}"
+        answer.headers["Content-Disposition"] = f'attachment; filename="{file_name}"'
     return answer

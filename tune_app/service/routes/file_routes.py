@@ -1,4 +1,4 @@
-"""The REST routes of exports, reports and search files: work for the worker processes."""
+"""The REST routes of exports, reports and search files."""
 
 from pathlib import Path as File
 from typing import Annotated
@@ -19,12 +19,13 @@ from tune_app.service.routes.schemas import (
     TrialId,
 )
 from tune_app.service.routes.shared import (
+    CACHED,
     ERRORS,
     SweepPath,
     TrialPath,
     attachment,
     require_trial,
-    taken,
+    take_file,
 )
 
 NETWORK_FORMATS = ("pt", "safetensors", "onnx", "pt2")
@@ -43,18 +44,36 @@ def get_export(
     context: ContextOf,
     name: SweepPath,
     budget: Annotated[
-        BudgetChoice | None, Query(description="20k; all: a folder for each, and an index")
+        BudgetChoice | None,
+        Query(
+            description="Budget whose best network is exported; `all` exports one for each budget",
+            examples=["20k"],
+        ),
     ] = None,
-    trial: TrialId | None = None,
-    formats: Annotated[str, Query(max_length=60, description="with commas: pt,onnx")] = "pt",
+    trial: Annotated[
+        TrialId | None, Query(description="Trial whose network is exported", examples=["t0001"])
+    ] = None,
+    formats: Annotated[
+        str,
+        Query(
+            max_length=60,
+            description="File formats, separated by commas: pt, safetensors, onnx, pt2",
+            examples=["pt,onnx"],
+        ),
+    ] = "pt",
 ) -> Response:
-    """Return the best network of a budget, of each, or a trial's, as a zip: `tune-app export`."""
+    """Return a zip with the best network of a budget, of each budget, or of one trial.
+
+    Like `tune-app export`.
+    """
     context.snapshots.glance(name)
     wanted = list(dict.fromkeys(part for part in formats.split(",") if part)) or ["pt"]
     if unknown := [one for one in wanted if one not in NETWORK_FORMATS]:
-        raise ExportError(f"no format '{unknown[0]}', expected one of {', '.join(NETWORK_FORMATS)}")
+        raise ExportError(
+            f"unknown format '{unknown[0]}', expected one of {', '.join(NETWORK_FORMATS)}"
+        )
     if budget is not None and trial is not None:
-        raise ExportError("budget and trial exclude each other; give one of them")
+        raise ExportError("`budget` and `trial` cannot be combined; send one of them")
     made = context.worker.run("export", sweep=name, budget=budget, trial=trial, formats=wanted)
     return _file(made, "application/zip")
 
@@ -66,7 +85,7 @@ def get_export(
     responses={200: {"content": {"application/octet-stream": _BINARY}}},
 )
 def get_optuna(context: ContextOf, name: SweepPath) -> Response:
-    """Return a sweep for optuna-dashboard: `tune-app export --format optuna`."""
+    """Return a sweep as a file for optuna-dashboard, like `tune-app export --format optuna`."""
     context.snapshots.glance(name)
     return _file(context.worker.run("studies", sweep=name), "application/octet-stream")
 
@@ -78,7 +97,7 @@ def get_optuna(context: ContextOf, name: SweepPath) -> Response:
     responses={200: {"content": {"application/zip": _BINARY}}},
 )
 def get_tensorboard(context: ContextOf, name: SweepPath) -> Response:
-    """Return a sweep for TensorBoard as a zip: `tune-app export --format tensorboard`."""
+    """Return a zip of runs for TensorBoard, like `tune-app export --format tensorboard`."""
     context.snapshots.glance(name)
     return _file(context.worker.run("runs", sweep=name, timeout_s=300), "application/zip")
 
@@ -89,10 +108,13 @@ def get_tensorboard(context: ContextOf, name: SweepPath) -> Response:
     response_class=Response,
     responses={200: {"content": {"text/html": {}}}},
 )
-def make_report(
+def create_report(
     request: Request, context: ContextOf, name: SweepPath, body: ReportBody
 ) -> Response:
-    """Write a sweep's report: `tune-app report`. A change: the test split may be read for it."""
+    """Create the report of a sweep, like `tune-app report`.
+
+    This is a change: a report may read the test split, and each reading is recorded.
+    """
     return _reported(request, context, [name])
 
 
@@ -102,26 +124,26 @@ def make_report(
     response_class=Response,
     responses={200: {"content": {"text/html": {}}}},
 )
-def make_comparison(request: Request, context: ContextOf, body: ComparisonBody) -> Response:
-    """Write one report of several sweeps, with a comparison: `tune-app report A B`."""
+def create_comparison(request: Request, context: ContextOf, body: ComparisonBody) -> Response:
+    """Create one report that compares several sweeps, like `tune-app report A B`."""
     return _reported(request, context, list(dict.fromkeys(body.sweeps)))
 
 
 @router.post("/check", response_model=CheckModel, tags=["search files"])
-def check(body: SourceBody) -> Response:
-    """Say what is wrong with a search file, at its lines: the messages of `tune-app check`."""
+def check_search_file(body: SourceBody) -> Response:
+    """List the problems of a search file with their lines, like `tune-app check`."""
     return json_answer(check_source(body.source))
 
 
 @router.get("/keys", response_model=dict[str, list[KeyModel]], tags=["search files"])
-def keys() -> Response:
-    """Return the keys of a search file by section, for completion; "" is the top."""
+def list_keys() -> Response:
+    """Return the keys of a search file by section, for completion; the top level is ""."""
     return json_answer(search_file_keys())
 
 
 @router.post("/forecast", response_model=ForecastModel, tags=["search files"])
-def forecast(context: ContextOf, body: SourceBody) -> Response:
-    """Draw configurations of a search file and forecast its time: `tune-app check`."""
+def forecast_search_file(context: ContextOf, body: SourceBody) -> Response:
+    """Forecast sizes and time of a search file from random draws, like `tune-app check`."""
     config = read_source(body.source, context.settings)
     made = context.worker.run(
         "forecast",
@@ -136,12 +158,12 @@ def forecast(context: ContextOf, body: SourceBody) -> Response:
     "/sweeps/{name}/trials/{trial_id}/again",
     tags=["search files"],
     response_class=Response,
-    responses={200: {"content": {"application/yaml": {}}}},
+    responses={200: CACHED[200] | {"content": {"application/yaml": {}}}, 304: CACHED[304]},
 )
-def get_again(
+def get_trial_search_file(
     request: Request, context: ContextOf, name: SweepPath, trial_id: TrialPath
 ) -> Response:
-    """Return a search file that trains a trial's configuration once more."""
+    """Return a search file that trains the configuration of a trial again."""
     snapshot = context.snapshots.snapshot(name)
     require_trial(snapshot, trial_id)
 
@@ -162,4 +184,4 @@ def _reported(request: Request, context: Context, names: list[str]) -> Response:
 
 
 def _file(made: dict[str, str], media_type: str) -> Response:
-    return attachment(taken(File(made["path"])), media_type, made["name"])
+    return attachment(take_file(File(made["path"])), media_type, made["name"])

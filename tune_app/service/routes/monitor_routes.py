@@ -16,7 +16,7 @@ router = APIRouter(responses={429: ERRORS[429], 403: ERRORS[403]})
 
 
 @router.get("/healthz", response_model=Health, tags=["monitoring"])
-def healthz() -> Response:
+def get_health() -> Response:
     """Report that the service runs, without access to the record."""
     return json_answer({"status": "ok", "version": metadata.version("tune-app")})
 
@@ -27,7 +27,7 @@ def healthz() -> Response:
     response_class=Response,
     responses={200: {"content": {"text/plain": {}}}, 401: ERRORS[401]},
 )
-def metrics(context: ContextOf) -> Response:
+def get_metrics(context: ContextOf) -> Response:
     """Return the state of sweeps, queue and requests as Prometheus metrics."""
     glances = context.snapshots.glances(archived=True)
     states = Counter(glance.record.status for glance in glances)

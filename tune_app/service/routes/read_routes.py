@@ -1,4 +1,4 @@
-"""The REST routes that read; each answers as the command line does."""
+"""The REST routes that read sweeps and trials, with the answers of the command line."""
 
 from typing import Annotated
 
@@ -22,9 +22,10 @@ from tune_app.service.routes.schemas import (
     TrialPage,
 )
 from tune_app.service.routes.shared import (
+    CACHED,
     ERRORS,
+    SortColumn,
     SweepPath,
-    Text,
     TrialPath,
     attachment,
     epoch_json,
@@ -33,9 +34,22 @@ from tune_app.service.routes.shared import (
 )
 
 MOST_CURVES = 50
+Archived = Annotated[bool, Query(description="List the archived sweeps too")]
+Table = Annotated[
+    str,
+    Query(
+        max_length=20,
+        description="`all` for all trials, `ranked` for the ranked ones, or a budget",
+        examples=["20k"],
+    ),
+]
 Where = Annotated[
     list[str] | None,
-    Query(max_length=20, description='filters: lr>=0.001, optimizer=adam|sgd, name="a b"'),
+    Query(
+        max_length=20,
+        description="Filters that a trial must all meet; repeat for several",
+        examples=[["lr>=0.001", "optimizer=adam|sgd", 'name="a b"']],
+    ),
 ]
 DETAILS = (
     *("config", "source", "command", "versions", "git_commit", "hardware", "seed"),
@@ -45,9 +59,9 @@ DETAILS = (
 router = APIRouter(prefix="/api/v1", responses=ERRORS)
 
 
-@router.get("/sweeps", response_model=list[SweepModel], tags=["sweeps"])
-def list_sweeps(request: Request, context: ContextOf, archived: bool = False) -> Response:
-    """List the sweeps, newest first: `tune-app list --json`."""
+@router.get("/sweeps", response_model=list[SweepModel], tags=["sweeps"], responses=CACHED)
+def list_sweeps(request: Request, context: ContextOf, archived: Archived = False) -> Response:
+    """List the sweeps, newest first, like `tune-app list --json`."""
     glances = context.snapshots.glances(archived=archived)
     revision = digest(*(glance.revision for glance in glances))
     return context.cache.answer(
@@ -57,13 +71,13 @@ def list_sweeps(request: Request, context: ContextOf, archived: bool = False) ->
 
 @router.get("/queue", response_model=list[QueuedModel], tags=["sweeps"])
 def list_queue(context: ContextOf) -> Response:
-    """List what waits to run, starts, or could not be started; oldest first."""
+    """List the commands that wait, are starting or could not be started, oldest first."""
     return json_answer(queue_json(context))
 
 
-@router.get("/sweeps/{name}", response_model=SweepDetail, tags=["sweeps"])
+@router.get("/sweeps/{name}", response_model=SweepDetail, tags=["sweeps"], responses=CACHED)
 def get_sweep(request: Request, context: ContextOf, name: SweepPath) -> Response:
-    """Return everything about a sweep but its trials."""
+    """Return everything about a sweep except its trials."""
     glance = context.snapshots.glance(name)
     record = glance.record
 
@@ -75,18 +89,23 @@ def get_sweep(request: Request, context: ContextOf, name: SweepPath) -> Response
     return context.cache.answer(request, glance.revision, build)
 
 
-@router.get("/sweeps/{name}/trials", response_model=TrialPage, tags=["trials"])
+@router.get("/sweeps/{name}/trials", response_model=TrialPage, tags=["trials"], responses=CACHED)
 def list_trials(
     request: Request,
     context: ContextOf,
     name: SweepPath,
-    table: Annotated[str, Query(max_length=20, description="all, ranked, or a budget: 20k")] = ALL,
+    table: Table = ALL,
     where: Where = None,
-    sort: Text = None,
-    page: Annotated[int, Query(ge=1, le=100_000)] = 1,
-    size: Annotated[int, Query(ge=1, le=MOST_ROWS)] = PAGE_SIZE,
+    sort: SortColumn = None,
+    page: Annotated[
+        int, Query(ge=1, le=100_000, description="Number of the page; 1 is the first")
+    ] = 1,
+    size: Annotated[int, Query(ge=1, le=MOST_ROWS, description="Trials on a page")] = PAGE_SIZE,
 ) -> Response:
-    """Return a page of trials: filtered, sorted; what failed is last."""
+    """Return a page of trials, filtered and sorted; failed trials come last.
+
+    A page after the last one is empty.
+    """
     snapshot = context.snapshots.snapshot(name)
     view = View(
         table=read_table(table, snapshot),
@@ -98,13 +117,16 @@ def list_trials(
 
     def build() -> str:
         chosen = select(snapshot, view)
-        trials = [TrialRow.to_json(row) for row in chosen.rows]  # whatever table they are of
+        # The selection shows the last page instead, which suits a table in a browser. A program
+        # reads pages until one is empty.
+        rows = chosen.rows if page <= chosen.pages else ()
+        trials = [TrialRow.to_json(row) for row in rows]  # without columns of a ranked table
         return to_json(
             {
                 "trials": trials,
                 "matching": chosen.matching,
                 "total": chosen.total,
-                "page": chosen.view.page,
+                "page": page,
                 "pages": chosen.pages,
             }
         )
@@ -122,11 +144,11 @@ def download_trials(
     request: Request,
     context: ContextOf,
     name: SweepPath,
-    table: Annotated[str, Query(max_length=20)] = ALL,
+    table: Table = ALL,
     where: Where = None,
-    sort: Text = None,
+    sort: SortColumn = None,
 ) -> Response:
-    """Return every trial of a view as CSV, not only those of a page."""
+    """Return all trials that match the filters as CSV, not only one page."""
     snapshot = context.snapshots.snapshot(name)
     view = View(
         table=read_table(table, snapshot),
@@ -138,11 +160,16 @@ def download_trials(
     return attachment(text.encode(), "text/csv; charset=utf-8", f"{name}-trials.csv")
 
 
-@router.get("/sweeps/{name}/trials/{trial_id}", response_model=TrialDetail, tags=["trials"])
+@router.get(
+    "/sweeps/{name}/trials/{trial_id}",
+    response_model=TrialDetail,
+    tags=["trials"],
+    responses=CACHED,
+)
 def get_trial(
     request: Request, context: ContextOf, name: SweepPath, trial_id: TrialPath
 ) -> Response:
-    """Return everything about a trial: `tune-app trial SWEEP TRIAL --format json`."""
+    """Return everything about a trial, like `tune-app trial SWEEP TRIAL --format json`."""
     glance = context.snapshots.glance(name)
 
     def build() -> str:
@@ -151,14 +178,21 @@ def get_trial(
     return context.cache.answer(request, glance.revision, build)
 
 
-@router.get("/sweeps/{name}/curves", response_model=CurvesModel, tags=["trials"])
+@router.get("/sweeps/{name}/curves", response_model=CurvesModel, tags=["trials"], responses=CACHED)
 def get_curves(
     request: Request,
     context: ContextOf,
     name: SweepPath,
-    trials: Annotated[str, Query(max_length=600, description="ids with commas: t0001,t0002")],
+    trials: Annotated[
+        str,
+        Query(
+            max_length=600,
+            description="Ids of the trials, separated by commas; at most 50 are read",
+            examples=["t0001,t0002"],
+        ),
+    ],
 ) -> Response:
-    """Return the epochs of several trials."""
+    """Return the learning curves of several trials: their epochs."""
     snapshot = context.snapshots.snapshot(name)
     ids = list(dict.fromkeys(part for part in trials.split(",") if part))[:MOST_CURVES]
     for trial_id in ids:
@@ -174,11 +208,11 @@ def get_curves(
     return context.cache.answer(request, snapshot.revision, build)
 
 
-@router.get("/sweeps/{name}/charts", response_model=ChartsModel, tags=["figures"])
+@router.get("/sweeps/{name}/charts", response_model=ChartsModel, tags=["figures"], responses=CACHED)
 def get_charts(
     request: Request, context: ContextOf, name: SweepPath, where: Where = None
 ) -> Response:
-    """Return the numbers of a sweep's charts, of the trials that meet the filters."""
+    """Return the numbers of a sweep's charts, for the trials that meet the filters."""
     snapshot = context.snapshots.snapshot(name)
 
     def build() -> bytes:

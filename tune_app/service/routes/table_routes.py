@@ -1,4 +1,4 @@
-"""The REST routes of tables, in every format that the command line has."""
+"""The REST routes of tables, in all formats of the command line."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from tune_app.config.budget import parse_budget
 from tune_app.results.tables.sweep_tables import Format, final_tables, shown_tables
 from tune_app.service.context import ContextOf
 from tune_app.service.routes.schemas import BudgetText
-from tune_app.service.routes.shared import ERRORS, SweepPath, Text, attachment
+from tune_app.service.routes.shared import ERRORS, Download, SortColumn, SweepPath, attachment
 
 MEDIA_TYPES = {
     Format.table: "text/plain; charset=utf-8",
@@ -27,8 +27,10 @@ _SUFFIXES = {
     Format.html: "html",
 }
 Budgets = Annotated[
-    list[BudgetText] | None, Query(max_length=20, description="at most so many weights: 20k")
+    list[BudgetText] | None,
+    Query(max_length=20, description="Only these budgets; repeat for several", examples=[["20k"]]),
 ]
+TableFormat = Annotated[Format, Query(description="Format of the table")]
 
 router = APIRouter(prefix="/api/v1", responses=ERRORS)
 
@@ -43,15 +45,28 @@ def get_ranked(
     context: ContextOf,
     name: SweepPath,
     budget: Budgets = None,
-    top: Annotated[int | None, Query(ge=1, le=100_000)] = None,
-    every: Annotated[bool, Query(alias="all")] = False,
-    sort: Text = None,
-    published: bool = False,
-    pivot: Text = None,
-    format: Format = Format.json,
-    download: bool = False,
+    top: Annotated[
+        int | None, Query(ge=1, le=100_000, description="Only the best trials of each budget")
+    ] = None,
+    every: Annotated[
+        bool, Query(alias="all", description="All trials, also those without a rank")
+    ] = False,
+    sort: SortColumn = None,
+    published: Annotated[
+        bool, Query(description="The winners of the final stage in the layout of published studies")
+    ] = False,
+    pivot: Annotated[
+        str | None,
+        Query(
+            max_length=200,
+            description="Two parameters: the best value for each pair of their values",
+            examples=["optimizer,lr"],
+        ),
+    ] = None,
+    format: TableFormat = Format.json,
+    download: Download = False,
 ) -> Response:
-    """Return the ranked table of each budget in any format: `tune-app show`."""
+    """Return the ranked table of each budget, like `tune-app show`."""
     snapshot = context.snapshots.snapshot(name)
     tables = shown_tables(
         context.store,
@@ -77,10 +92,10 @@ def get_final(
     context: ContextOf,
     name: SweepPath,
     budget: Budgets = None,
-    format: Format = Format.json,
-    download: bool = False,
+    format: TableFormat = Format.json,
+    download: Download = False,
 ) -> Response:
-    """Return the winners that were retrained and tested: the table of `tune-app final`."""
+    """Return the winners that were retrained and tested, like the table of `tune-app final`."""
     snapshot = context.snapshots.snapshot(name)
     limits = [parse_budget(one) for one in budget or ()] or None
     text = final_tables(snapshot.rows, snapshot.record, limits, format)
@@ -88,7 +103,7 @@ def get_final(
 
 
 def table_answer(text: str, format: Format, stem: str, download: bool) -> Response:
-    """Return a table: HTML, which a browser would run, only ever as a file."""
+    """Return a table; HTML always as a file, because a browser would run what is in it."""
     if download or format is Format.html:
         return attachment(text.encode(), MEDIA_TYPES[format], f"{stem}.{_SUFFIXES[format]}")
     return Response(text, media_type=MEDIA_TYPES[format])
