@@ -1,1 +1,1 @@
-"""The service: a dashboard and a REST interface over the verbs of the command line."""
+"""The service: a dashboard and a REST interface for the commands of tune-app."""

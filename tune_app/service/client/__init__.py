@@ -1,1 +1,1 @@
-"""A running service from Python."""
+"""A Python client for a running service."""

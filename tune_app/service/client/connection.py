@@ -1,4 +1,4 @@
-"""Requests to a service, and its errors as ours."""
+"""HTTP requests to a service; its error answers become the errors of tune-app."""
 
 import json
 import urllib.error
@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 from tune_app import errors
 from tune_app.errors import EnvironmentalError, Problem, StorageError, SweepFileError, TuneAppError
 
-TIMEOUT_S = 330.0  # a report takes minutes
+TIMEOUT_S = 330.0  # longer than the service itself allows a report to take
 _KINDS: dict[int, type[TuneAppError]] = {
     404: errors.UnknownSweepError,
     409: errors.SweepBusyError,
@@ -22,7 +22,7 @@ _KINDS: dict[int, type[TuneAppError]] = {
 
 @dataclass(frozen=True)
 class Answer:
-    """The body of an answer, and the name of the file that it is, if it is one."""
+    """The body of an answer and, for a download, the name of its file."""
 
     body: bytes
     name: str | None
@@ -31,10 +31,10 @@ class Answer:
         return json.loads(self.body)
 
     def write(self, folder: Path) -> Path:
-        """Write the file into a folder and return where it is.
+        """Write the file into a folder and return its path.
 
         Raises:
-            StorageError: It cannot be written.
+            StorageError: The file cannot be written.
         """
         path = folder / Path(self.name or "download").name
         try:
@@ -45,33 +45,35 @@ class Answer:
 
 
 class ServiceConnection:
-    """Where a service is, and the token that it asks for."""
+    """The address of a service and its access token."""
 
     def __init__(self, url: str, token: str | None = None) -> None:
         if urlsplit(url).scheme not in ("http", "https"):
-            raise TuneAppError(f"'{url}' is no address of a service: http://127.0.0.1:8300")
+            raise TuneAppError(
+                f"'{url}' is not the address of a service, such as http://127.0.0.1:8300"
+            )
         self.url, self._token = url, token
 
     def get(self, path: str, **query: Any) -> Any:
-        """Return what a path below `/api/v1` answers, from JSON."""
+        """Return the parsed JSON answer of a path below `/api/v1`."""
         return self.request("GET", f"/api/v1{path}{to_query(query)}").json()
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        """Send an object to a path below `/api/v1` and return its answer, from JSON."""
+        """Send an object to a path below `/api/v1` and return the parsed JSON answer."""
         return self.request("POST", f"/api/v1{path}", body).json()
 
     def request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Answer:
         """Return the answer to a request.
 
         Raises:
-            TuneAppError: As the service's error says.
+            TuneAppError: The service answered with an error; the kind follows from its status.
         """
         with self.open(method, path, body) as response:
             name = response.headers.get_filename()
             return Answer(response.read(), name)
 
     def open(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """Return the response to a request, to be read and closed; raises as `request`."""
+        """Return the open response to a request; raises the errors of `request`."""
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.url}{path}", data, method=method)
         if data is not None:
@@ -89,7 +91,7 @@ class ServiceConnection:
 
 
 def to_query(values: Mapping[str, Any]) -> str:
-    """Return the query of an address, without what is None; a list is given again and again."""
+    """Return the query of an address; None is left out, and a list repeats its key."""
     pairs = []
     for key, value in values.items():
         for one in value if isinstance(value, list) else [value]:
@@ -100,13 +102,13 @@ def to_query(values: Mapping[str, Any]) -> str:
 
 def _error_of(status: int, body: bytes) -> TuneAppError:
     try:
-        said = json.loads(body)["error"]
+        found = json.loads(body)["error"]
     except (ValueError, KeyError, TypeError):
         return EnvironmentalError(f"the service answered {status}")
-    if said["problems"]:
-        problems = [Problem(**problem) for problem in said["problems"]]
+    if found["problems"]:
+        problems = [Problem(**problem) for problem in found["problems"]]
         return SweepFileError("the search file", problems)
     kind = _KINDS.get(status, TuneAppError)
-    if status == 404 and "no trial" in said["message"]:
+    if status == 404 and "no trial" in found["message"]:
         kind = errors.UnknownTrialError
-    return kind(said["message"])
+    return kind(found["message"])

@@ -32,7 +32,7 @@ EVERY = 100_000  # rows, where no number is said
 
 
 class RemoteSweep:
-    """A sweep of a service, with the verbs that a local one has."""
+    """A sweep of a service, with the methods of a local one."""
 
     def __init__(self, connection: ServiceConnection, name: str) -> None:
         self._connection, self.name = connection, name
@@ -70,7 +70,7 @@ class RemoteSweep:
     def ranked_rows(
         self, budget: Budget = None, *, top: int | None = None, every: bool = False
     ) -> list[dict[str, Any]]:
-        """Return the rows of the ranked tables: those of `tune-app show --format json`."""
+        """Return the rows of the ranked tables, like `tune-app show --format json`."""
         return list(self._get("/ranked", budget=budget, top=top, all=every or None))
 
     def ranked(self, budget: Budget = None, *, top: int | None = None) -> Table:
@@ -85,8 +85,8 @@ class RemoteSweep:
         """Return the best trial of the search that fits a budget.
 
         Raises:
-            BudgetError: The sweep has several budgets, and none is said.
-            UnknownTrialError: No trial that fits has a result.
+            BudgetError: The sweep has several budgets, and none is given.
+            UnknownTrialError: No trial that fits the budget has a result.
         """
         budgets = self.record.budgets if budget is None else ()
         if len(budgets) > 1:
@@ -121,11 +121,11 @@ class RemoteSweep:
         return Table(tuple(self._get("/final", budget=budget)), tuple(layouts))
 
     def importance(self) -> list[dict[str, Any]]:
-        """Return which parameters mattered."""
+        """Return how much each parameter mattered, by method and budget."""
         return list(self._get("/importance"))
 
     def why(self) -> dict[str, Any]:
-        """Return why the ranking is what it is: `findings`, and the `tables` behind them."""
+        """Return an explanation of the ranking: `findings`, and the `tables` behind them."""
         return dict(self._get("/why"))
 
     def figures(self) -> list[dict[str, str]]:
@@ -187,12 +187,20 @@ class RemoteSweep:
         return self._connection.request("POST", path, {}).write(Path(to))
 
     def stop(self) -> dict[str, Any]:
-        """Ask it to stop gracefully."""
+        """Ask the sweep to stop gracefully."""
         return self._post("/stop")
 
     def resume(self, *, trials: int | None = None) -> dict[str, Any]:
-        """Go on with it, or extend it to so many trials."""
-        return self._post("/resume") if trials is None else self._post("/extend", trials=trials)
+        """Queue the rest of the sweep; with `trials`, extend it."""
+        return self._post("/resume") if trials is None else self.extend(trials)
+
+    def extend(self, trials: int) -> dict[str, Any]:
+        """Queue more trials, up to `trials` in all.
+
+        Raises:
+            TuneAppError: The sweep has this many trials already.
+        """
+        return self._post("/extend", trials=trials)
 
     def final(
         self,
@@ -201,29 +209,29 @@ class RemoteSweep:
         top: int | None = None,
         seeds: int | None = None,
     ) -> dict[str, Any]:
-        """Retrain its winners over seeds and test them."""
+        """Queue the final stage: retrain the winners with several seeds and test them."""
         given = {"budgets": list(budgets), "top": top, "seeds": seeds}
         return self._post("/final", **{key: v for key, v in given.items() if v is not None})
 
     def rename(self, name: str) -> None:
-        """Give it another name."""
+        """Rename the sweep."""
         self._post("/rename", name=name)
         self.name = name
 
     def note(self, text: str) -> None:
-        """Write a note on it; an empty one removes it."""
+        """Write the note of the sweep; an empty text removes it."""
         self._post("/note", note=text)
 
     def archive(self, *, undo: bool = False) -> None:
-        """Take it off the list, or bring it back."""
+        """Archive the sweep, or restore it."""
         self._post("/archive", undo=undo)
 
     def prune(self, *, top: int = 10) -> dict[str, Any]:
-        """Remove the weights of all but the best trials of each budget."""
+        """Delete the weights of all but the best trials of each budget."""
         return self._post("/prune", top=top)
 
     def delete(self) -> None:
-        """Delete it, record and files; it must be archived."""
+        """Delete the sweep with its record and files; it must be archived first."""
         self._connection.request("DELETE", f"/api/v1{self._path('')}")
 
     def _path(self, rest: str) -> str:

@@ -1,4 +1,4 @@
-"""A service from Python: the verbs of the command line, with what they answer as plain data."""
+"""A running service in Python: the commands of tune-app, with plain data as results."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -12,10 +12,10 @@ from tune_app.service.client.remote_sweep import RemoteSweep
 
 
 def connect(url: str, token: str | None = None) -> "Service":
-    """Return the service at `url`, once it has answered; `token` is what it asks for.
+    """Return the service at `url` after checking that it answers; `token` is its access token.
 
     Raises:
-        EnvironmentalError: Nothing answers there.
+        EnvironmentalError: No service answers at this address.
         TuneAppError: The token is missing or wrong.
     """
     service = Service(url.rstrip("/"), token)
@@ -53,7 +53,7 @@ class Service(ServiceConnection):
         return f"<service at {self.url}>"
 
     def queue(self) -> list[dict[str, Any]]:
-        """Return what waits to run, starts, or could not be started."""
+        """Return the commands that wait, are starting or could not be started."""
         return list(self.get("/queue"))
 
     def run(
@@ -65,10 +65,10 @@ class Service(ServiceConnection):
         trials: int | None = None,
         no_final: bool = False,
     ) -> dict[str, Any]:
-        """Queue the search file whose text is `source`; return its name and place.
+        """Queue a run of the search file with the text `source`; return its name and place.
 
         Raises:
-            SweepFileError: The file is wrong; with its problems.
+            SweepFileError: The file has problems, which the error lists.
             SweepBusyError: The name is taken.
         """
         given = {"name": name, "trials": trials, "new": new, "no_final": no_final}
@@ -76,12 +76,12 @@ class Service(ServiceConnection):
         return dict(self.post("/sweeps", {"source": source, **body}))
 
     def check(self, source: str) -> list[Problem]:
-        """Return what is wrong with a search file's text."""
+        """Return the problems of a search file, given as text."""
         found = self.post("/check", {"source": source})["problems"]
         return [Problem(**problem) for problem in found]
 
     def forecast(self, source: str) -> dict[str, Any]:
-        """Return what to expect of a search file."""
+        """Return the forecast of sizes and time for a search file."""
         return dict(self.post("/forecast", {"source": source}))
 
     def report(self, sweeps: Sequence[str], to: str | Path) -> Path:
@@ -89,7 +89,7 @@ class Service(ServiceConnection):
         return self.request("POST", "/api/v1/report", {"sweeps": list(sweeps)}).write(Path(to))
 
     def events(self, sweep: str | None = None) -> Iterator[dict[str, Any]]:
-        """Yield each change as it is recorded; first of all, the state as it is."""
+        """Yield the current state, and then each change as it is recorded."""
         query = f"?sweep={quote(sweep)}" if sweep else ""
         with self.open("GET", f"/api/v1/events{query}") as stream:
             for line in stream:

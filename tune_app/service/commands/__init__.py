@@ -1,1 +1,1 @@
-"""Changes asked of the service: queued, started, and watched."""
+"""Commands that users request: queued, started, and followed until their sweep is recorded."""

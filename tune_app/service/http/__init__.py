@@ -1,1 +1,1 @@
-"""What stands before every route: access, limits, and the form of every answer."""
+"""What holds for every request: access checks, limits, and the form of answers."""

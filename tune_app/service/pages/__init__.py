@@ -1,1 +1,1 @@
-"""The dashboard: pages rendered on the server, and the numbers that they draw."""
+"""The dashboard: pages rendered on the server, and the numbers that their charts draw."""

@@ -11,13 +11,8 @@ from tune_app.service.http.guard import note
 from tune_app.service.http.request_bodies import ComparisonBody, ReportBody, SourceBody
 from tune_app.service.http.responses import json_answer
 from tune_app.service.http.search_file_checks import check_source, read_source, search_file_keys
-from tune_app.service.routes.schemas import (
-    BudgetChoice,
-    CheckModel,
-    ForecastModel,
-    KeyModel,
-    TrialId,
-)
+from tune_app.service.routes.schemas import BudgetChoice, TrialId
+from tune_app.service.routes.search_file_schemas import CheckModel, ForecastModel, KeyModel
 from tune_app.service.routes.shared import (
     CACHED,
     ERRORS,

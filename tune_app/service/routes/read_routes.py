@@ -12,15 +12,8 @@ from tune_app.service.context import ContextOf
 from tune_app.service.http.responses import digest, json_answer
 from tune_app.service.pages.chart_numbers import chart_numbers
 from tune_app.service.pages.selection import ALL, MOST_ROWS, PAGE_SIZE, View, read_table, select
-from tune_app.service.routes.schemas import (
-    ChartsModel,
-    CurvesModel,
-    QueuedModel,
-    SweepDetail,
-    SweepModel,
-    TrialDetail,
-    TrialPage,
-)
+from tune_app.service.routes.figure_schemas import ChartsModel
+from tune_app.service.routes.schemas import QueuedModel, SweepDetail, SweepModel
 from tune_app.service.routes.shared import (
     CACHED,
     ERRORS,
@@ -32,6 +25,7 @@ from tune_app.service.routes.shared import (
     queue_json,
     require_trial,
 )
+from tune_app.service.routes.trial_schemas import CurvesModel, TrialDetail, TrialPage
 
 MOST_CURVES = 50
 Archived = Annotated[bool, Query(description="List the archived sweeps too")]

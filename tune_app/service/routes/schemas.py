@@ -1,8 +1,14 @@
-"""The objects that are answered, for the OpenAPI document."""
+"""The objects of REST answers that describe sweeps, the queue and errors, for OpenAPI.
 
-from typing import Annotated, Any
+Answers are built from records and rows and are not validated against these classes: that would
+double the time of a large answer. A test compares the answers with the document instead.
+"""
+
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
+
+from tune_app.results.store import SweepStatus
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 TrialId = Annotated[str, StringConstraints(pattern=r"^[a-z][0-9]{1,9}$")]
@@ -10,330 +16,192 @@ BudgetText = Annotated[str, StringConstraints(pattern=r"^[0-9][0-9_.]{0,12}[kKmM
 BudgetChoice = Annotated[str, StringConstraints(pattern=r"^(all|[0-9][0-9_.]{0,12}[kKmM]?)$")]
 
 
-class ProblemModel(BaseModel):
-    """One thing wrong in a search file."""
+class Answer(BaseModel):
+    """Base of the objects in answers; the text below a field is its description in OpenAPI."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+
+class ProblemModel(Answer):
+    """A problem in a search file."""
 
     line: int | None
+    """Line in the file; 1 is the first. Null if the file has no such place."""
+
     key: str
+    """Key of the search file, such as `parameters.lr`; empty for the whole file."""
+
     text: str
+    """What is wrong, and what is allowed instead."""
 
 
-class ErrorDetail(BaseModel):
+class ErrorDetail(Answer):
+    """What went wrong."""
+
     code: str
+    """Short code of the error, such as `not_found`."""
+
     message: str
+    """What went wrong, in words."""
+
     request_id: str
+    """Id of the request; the log of the service has details under it."""
+
     problems: list[ProblemModel]
+    """Problems of the search file; empty for other errors."""
 
 
-class ErrorModel(BaseModel):
-    """What every error is answered with."""
+class ErrorModel(Answer):
+    """The answer to every request that fails."""
 
     error: ErrorDetail
+    """The error, in words and as a code."""
 
 
-class SweepModel(BaseModel):
-    """A line of `tune-app list --json`, and the state of a running sweep."""
+class SweepModel(Answer):
+    """A sweep in the form of `tune-app list --json`, and the state of a running sweep."""
 
     name: str
-    status: str
+    """Name of the sweep."""
+
+    status: SweepStatus
+    """Status of the sweep; `interrupted` if its process died."""
+
     dataset: str
+    """Name of the data set."""
+
     model: str
+    """Kind of network: `fcn`, `cnn`, or the name of the user's model."""
+
     budgets: list[int]
+    """Weight budgets, from small to large; empty without budgets."""
+
     trials: int
+    """Number of trials of the search that were drawn."""
+
     best: dict[str, float | None]
+    """Best objective value for each budget; `all` without budgets."""
+
     objective: str
+    """Metric that ranks the trials, such as `val_accuracy`."""
+
     created: float
+    """Time when the sweep was created."""
+
     ended: float | None
+    """Time when the sweep ended; null while it runs."""
+
     note: str
+    """Note of the user; may be empty."""
+
     archived: bool
+    """Whether the sweep is archived."""
+
     statuses: dict[str, int]
+    """Number of search trials for each status."""
+
     planned: int
+    """Number of trials that the search is going to have."""
+
     epochs: int
+    """Number of epochs trained, including those of the final stage."""
+
     epochs_per_second: float | None
+    """Epochs per second since the first trial started."""
+
     seconds_left: float | None
+    """Estimated time until the search ends; null if unknown."""
+
     stop_reason: str | None
+    """Why the sweep stopped before its end."""
+
     revision: str
+    """Text that changes with every change of the sweep."""
 
 
 class SweepDetail(SweepModel):
-    """Everything the record says of a sweep, but for its trials."""
+    """Everything that is recorded about a sweep, except its trials."""
 
     config: dict[str, Any]
+    """The search file with all defaults filled in."""
+
     source: str
+    """Text of the search file."""
+
     command: str
+    """Command that started the sweep."""
+
     versions: dict[str, Any]
+    """Versions of Python and of the packages that trained."""
+
     git_commit: str | None
+    """Commit of the folder from which the sweep was started."""
+
     hardware: dict[str, Any]
+    """Processor, memory and GPUs of the machine."""
+
     seed: int
+    """Seed of the search."""
+
     resolved: dict[str, Any]
+    """Settings that were `auto` in the file: device, precision, shapes."""
+
     refused: dict[str, int]
+    """For each budget, draws that were refused because they cannot fit."""
+
     epochs_saved: int | None
+    """Epochs that were saved by stopping trials early."""
+
     final: dict[str, Any]
+    """Plan of the final stage: seeds, and the winners of each budget."""
+
     baselines: list[dict[str, Any]]
+    """Results of the baselines, one object each."""
+
     test_readings: list[dict[str, Any]]
+    """When the test split was read, and for what."""
 
 
-class TrialModel(BaseModel):
-    """A trial, as `tune-app show --all --format json` has it.
-
-    Metrics that the search file adds are numbers beside these: val_f1_macro, test_f1_macro, ...
-    """
-
-    model_config = ConfigDict(extra="allow")
-
-    sweep: str
-    trial_id: str
-    stage: str
-    status: str
-    rank: int | None
-    budget: int | None
-    weights: int | None
-    macs: int | None
-    parameters: dict[str, Any]
-    config: dict[str, Any]
-    sampler: str
-    val_accuracy: float | None
-    val_loss: float | None
-    best_epoch: int | None
-    epochs: int
-    seconds: float
-    seed: int
-    stop_reason: str | None
-    checkpoint: str | None
-    error: str | None
-    number: int
-    fill_share: float | None
-    attempts: int
-    train_accuracy: float | None
-    train_loss: float | None
-    test_accuracy: float | None
-    test_loss: float | None
-    source: str | None
-    created: float
-    started: float | None
-    ended: float | None
-    node: str | None
-
-
-class EpochModel(BaseModel):
-    """What one epoch measured; metrics that the search file adds too, as val_f1_macro."""
-
-    model_config = ConfigDict(extra="allow")
-
-    epoch: int
-    attempt: int
-    started: float | None
-    seconds: float | None
-    train_loss: float | None
-    train_accuracy: float | None
-    val_loss: float | None
-    val_accuracy: float | None
-    lr: float | None
-    grad_norm: float | None
-
-
-class TrialDetail(TrialModel):
-    """A trial with its epochs, as `tune-app trial --format json` has it."""
-
-    history: list[EpochModel]
-
-
-class TrialPage(BaseModel):
-    """Some of the trials of a sweep."""
-
-    trials: list[TrialModel]
-    matching: int
-    total: int
-    page: int
-    pages: int
-
-
-class CurvesModel(BaseModel):
-    """The epochs of several trials, by trial."""
-
-    curves: dict[str, list[EpochModel]]
-
-
-class PointsModel(BaseModel):
-    """The trials of the scatter chart, best first."""
-
-    trial: list[str]
-    weights: list[int]
-    value: list[float]
-    budget: list[int | None]
-    early: list[bool]
-
-
-class FrontModel(BaseModel):
-    """The Pareto front, from the fewest weights on."""
-
-    weights: list[int]
-    value: list[float]
-
-
-class StepsModel(BaseModel):
-    """Where the best value so far improves, by trials ended."""
-
-    ended: list[int]
-    value: list[float]
-
-
-class ProgressModel(BaseModel):
-    """The best value so far under each budget."""
-
-    ended: int
-    curves: dict[str, StepsModel]
-
-
-class AxisTickModel(BaseModel):
-    share: float
-    text: str
-
-
-class AxisModel(BaseModel):
-    """An axis of the parallel coordinates; without categories it is one of numbers."""
+class QueuedModel(Answer):
+    """A command in the queue."""
 
     name: str
-    low: float
-    high: float
-    log: bool
-    whole: bool
-    categories: list[str]
-    ticks: list[AxisTickModel]
+    """Name of the sweep."""
 
+    status: Literal["queued", "starting", "refused"]
+    """`refused` if the command failed before its sweep was recorded."""
 
-class LinesModel(BaseModel):
-    """The lines of the parallel coordinates: those that match first, best ones first."""
+    verb: Literal["run", "resume", "final"]
+    """What the command does."""
 
-    trial: list[str]
-    value: list[float]
-    matches: list[bool]
-    shares: dict[str, list[float | None]]
-
-
-class ParallelModel(BaseModel):
-    axes: list[AxisModel]
-    lines: LinesModel
-
-
-class ChartsModel(BaseModel):
-    """The numbers of a sweep's charts. Rows come as columns of equal length."""
-
-    revision: str
-    metric: str
-    mode: str
-    label: str
-    budgets: list[int]
-    points: PointsModel
-    ranked: int
-    front: FrontModel
-    progress: ProgressModel
-    parallel: ParallelModel
-    rungs: dict[str, list[dict[str, int]]]
-
-
-class ImportanceModel(BaseModel):
-    method: str
-    budget: int | None
-    trials: int
-    shares: dict[str, float]
-    left_out: dict[str, str]
-    reason: str | None
-
-
-class WhyModel(BaseModel):
-    """Why a ranking is what it is: sentences, and the tables that they are read from."""
-
-    findings: list[str]
-    method: str
-    cautions: list[str]
-    tables: dict[str, list[dict[str, Any]]]
-
-
-class FigureModel(BaseModel):
-    """A figure that can be fetched as SVG or PNG."""
-
-    name: str
-    title: str
-    caption: str
-
-
-class FiguresModel(BaseModel):
-    figures: list[FigureModel]
-    left_out: list[str]
-
-
-class CheckModel(BaseModel):
-    """What is wrong with a search file; nothing, if `problems` is empty."""
-
-    problems: list[ProblemModel]
-    name: str | None
-    trials: int | None
-    budgets: list[int] | None
-
-
-class KeyModel(BaseModel):
-    """A key of a search file, and what it means."""
-
-    key: str
-    text: str
-
-
-class BudgetForecastModel(BaseModel):
-    budget: int | None
-    draws: int
-    fit: int
-    over: int
-    unbuildable: int
-    share: float
-    trials: int
-    expected_epochs: int
-    seconds_per_epoch: list[float]
-
-
-class HistogramModel(BaseModel):
-    """Weights of random draws, in bins of equal width on a logarithmic scale."""
-
-    budget: int | None
-    counts: list[int]
-    edges: list[float]
-
-
-class ForecastModel(BaseModel):
-    """What to expect of a search file, as `tune-app check --json` has it."""
-
-    name: str
-    trials: int
-    planned_epochs: int
-    expected_epochs: int
-    seconds: dict[str, float]
-    concurrent: int
-    disk_bytes: int
-    final_trainings: int
-    final_seconds: float
-    budgets: list[BudgetForecastModel]
-    histograms: list[HistogramModel]
-
-
-class QueuedModel(BaseModel):
-    """A sweep that is to run: what is done for it, and its place among those that wait."""
-
-    name: str
-    status: str
-    verb: str
     command: str
+    """The command as it can be typed."""
+
     place: int | None
+    """Place among the commands that wait; 1 is next. Null if it does not wait."""
+
     message: str | None
+    """Why the command was refused."""
 
 
-class DoneModel(BaseModel):
-    """What was done, in words, and the command that does the same."""
+class DoneModel(Answer):
+    """The result of a change."""
 
     message: str
+    """What was done."""
+
     command: str
+    """The command that does the same."""
+
     name: str | None = None
+    """Name of the sweep after the change."""
 
 
-class Health(BaseModel):
-    status: str
+class Health(Answer):
+    """The state of the service."""
+
+    status: Literal["ok"]
+    """Always `ok`; a service that is down does not answer."""
+
     version: str
+    """Version of tune-app."""

@@ -1,1 +1,1 @@
-"""Heavy work in a process of its own: figures, exports, reports and forecasts."""
+"""Heavy work in processes of their own: figures, exports, reports and forecasts."""
