@@ -28,6 +28,7 @@ from tune_app.service.routes.shared import (
 from tune_app.service.routes.trial_schemas import CurvesModel, TrialDetail, TrialPage
 
 MOST_CURVES = 50
+OF_A_PAGE = "Part of the query of a page; has no effect on the file"
 Archived = Annotated[bool, Query(description="List the archived sweeps too")]
 Table = Annotated[
     str,
@@ -141,8 +142,14 @@ def download_trials(
     table: Table = ALL,
     where: Where = None,
     sort: SortColumn = None,
+    _size: Annotated[int | None, Query(alias="size", description=OF_A_PAGE)] = None,
+    _columns: Annotated[str | None, Query(alias="columns", description=OF_A_PAGE)] = None,
+    _differs: Annotated[bool | None, Query(alias="differs", description=OF_A_PAGE)] = None,
 ) -> Response:
-    """Return all trials that match the filters as CSV, not only one page."""
+    """Return all trials that match the filters as CSV, not only one page.
+
+    The query of a page of the dashboard can be used as it is.
+    """
     snapshot = context.snapshots.snapshot(name)
     view = View(
         table=read_table(table, snapshot),
