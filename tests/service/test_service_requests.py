@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from served import OPEN, Said, Served, running
 
+import tune_app
+from tune_app.errors import SweepBusyError
 from tune_app.service.settings import Settings
 
 NOTE = "/api/v1/sweeps/curve/note"
@@ -286,3 +288,14 @@ def test_a_change_while_a_sweep_is_read_is_seen_by_the_next_reader(own: Served, 
         assert len(snapshots.snapshot("curve").rows) == 12
     own.app.state.context.store.update_sweep("curve", note="changed")
     assert snapshots.snapshot("curve").record.note == "changed"
+
+
+def test_a_client_extends_a_sweep_to_more_trials(own: Served, monkeypatch):
+    launcher = own.app.state.context.launcher
+    monkeypatch.setattr(launcher, "tick", lambda: None)
+    sweep = tune_app.connect(own.url).sweep("made")
+    assert sweep.extend(60)["verb"] == "resume"
+    assert launcher.commands()[0].arguments == ("resume", "made", "--trials", "60")
+    sweep_in_queue = "sweep 'made' is in the queue already"
+    with pytest.raises(SweepBusyError, match=sweep_in_queue):
+        sweep.extend(70)
