@@ -7,10 +7,10 @@ from fastapi import APIRouter, Request, Response
 
 from tune_app.service.context import ContextOf
 from tune_app.service.http.guard import SECURITY_HEADERS, cookie_name, note
-from tune_app.service.http.request_bodies import LoginBody
 from tune_app.service.http.responses import RefusedRequestError
 from tune_app.service.http.tokens import is_token, session_of
 from tune_app.service.pages.templating import templates
+from tune_app.service.schemas.request_bodies import LoginBody
 
 router = APIRouter(include_in_schema=False)
 

@@ -19,7 +19,16 @@ from tune_app.results.humanize import size_text
 from tune_app.service.commands.command_queue import Command
 from tune_app.service.context import Context, ContextOf
 from tune_app.service.http.guard import note
-from tune_app.service.http.request_bodies import (
+from tune_app.service.http.responses import RefusedRequestError, json_answer
+from tune_app.service.http.search_file_checks import SOURCE, read_source
+from tune_app.service.pages.equivalent_commands import (
+    RunOptions,
+    final_arguments,
+    resume_arguments,
+    show_command,
+)
+from tune_app.service.routes.shared import ERRORS, SweepPath
+from tune_app.service.schemas.request_bodies import (
     ArchiveBody,
     CreateBody,
     ExtendBody,
@@ -29,16 +38,7 @@ from tune_app.service.http.request_bodies import (
     RenameBody,
     ResumeBody,
 )
-from tune_app.service.http.responses import RefusedRequestError, json_answer
-from tune_app.service.http.search_file_checks import SOURCE, read_source
-from tune_app.service.pages.equivalent_commands import (
-    RunOptions,
-    final_arguments,
-    resume_arguments,
-    show_command,
-)
-from tune_app.service.routes.schemas import DoneModel, ErrorModel, QueuedModel
-from tune_app.service.routes.shared import ERRORS, SweepPath
+from tune_app.service.schemas.sweep_schemas import DoneModel, ErrorModel, QueuedModel
 
 CHANGE_ERRORS = ERRORS | {
     code: {"model": ErrorModel, "description": text}

@@ -12,8 +12,8 @@ from fastapi.responses import StreamingResponse
 from tune_app.errors import TuneAppError
 from tune_app.service.context import Context, ContextOf
 from tune_app.service.http.responses import RefusedRequestError
-from tune_app.service.routes.schemas import Name
 from tune_app.service.routes.shared import ERRORS, list_revision, queue_json, sweep_revision
+from tune_app.service.schemas.sweep_schemas import Name
 
 LOOK_S = 1.0
 SILENCE_S = 15.0  # then a comment is sent, so that proxies keep the connection open

@@ -8,7 +8,6 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from tune_app.results.tables.table_formats import to_json
 from tune_app.service.context import Context, ContextOf
-from tune_app.service.routes.figure_schemas import FiguresModel, ImportanceModel, WhyModel
 from tune_app.service.routes.shared import (
     CACHED,
     ERRORS,
@@ -18,6 +17,7 @@ from tune_app.service.routes.shared import (
     require_trial,
     take_file,
 )
+from tune_app.service.schemas.figure_schemas import FiguresModel, ImportanceModel, WhyModel
 
 FigureName = Annotated[
     str,

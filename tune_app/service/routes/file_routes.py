@@ -8,11 +8,8 @@ from fastapi import APIRouter, Query, Request, Response
 from tune_app.errors import ExportError
 from tune_app.service.context import Context, ContextOf
 from tune_app.service.http.guard import note
-from tune_app.service.http.request_bodies import ComparisonBody, ReportBody, SourceBody
 from tune_app.service.http.responses import json_answer
 from tune_app.service.http.search_file_checks import check_source, read_source, search_file_keys
-from tune_app.service.routes.schemas import BudgetChoice, TrialId
-from tune_app.service.routes.search_file_schemas import CheckModel, ForecastModel, KeyModel
 from tune_app.service.routes.shared import (
     CACHED,
     ERRORS,
@@ -22,6 +19,9 @@ from tune_app.service.routes.shared import (
     require_trial,
     take_file,
 )
+from tune_app.service.schemas.request_bodies import ComparisonBody, ReportBody, SourceBody
+from tune_app.service.schemas.search_file_schemas import CheckModel, ForecastModel, KeyModel
+from tune_app.service.schemas.sweep_schemas import BudgetChoice, TrialId
 
 NETWORK_FORMATS = ("pt", "safetensors", "onnx", "pt2")
 _BINARY = {"schema": {"type": "string", "format": "binary"}}

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Response
 
 from tune_app.service.context import ContextOf
 from tune_app.service.http.responses import json_answer
-from tune_app.service.routes.schemas import Health
 from tune_app.service.routes.shared import ERRORS
+from tune_app.service.schemas.sweep_schemas import Health
 from tune_app.service.snapshots import Glance
 
 router = APIRouter(responses={429: ERRORS[429], 403: ERRORS[403]})

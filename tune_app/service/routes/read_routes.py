@@ -12,8 +12,6 @@ from tune_app.service.context import ContextOf
 from tune_app.service.http.responses import digest, json_answer
 from tune_app.service.pages.chart_numbers import chart_numbers
 from tune_app.service.pages.selection import ALL, MOST_ROWS, PAGE_SIZE, View, read_table, select
-from tune_app.service.routes.figure_schemas import ChartsModel
-from tune_app.service.routes.schemas import QueuedModel, SweepDetail, SweepModel
 from tune_app.service.routes.shared import (
     CACHED,
     ERRORS,
@@ -25,7 +23,9 @@ from tune_app.service.routes.shared import (
     queue_json,
     require_trial,
 )
-from tune_app.service.routes.trial_schemas import CurvesModel, TrialDetail, TrialPage
+from tune_app.service.schemas.figure_schemas import ChartsModel
+from tune_app.service.schemas.sweep_schemas import QueuedModel, SweepDetail, SweepModel
+from tune_app.service.schemas.trial_schemas import CurvesModel, TrialDetail, TrialPage
 
 MOST_CURVES = 50
 OF_A_PAGE = "Part of the query of a page; has no effect on the file"

@@ -13,7 +13,7 @@ from tune_app.results.tables.trial_table import epoch_row
 from tune_app.service.context import Context
 from tune_app.service.http.responses import RefusedRequestError, digest
 from tune_app.service.pages.equivalent_commands import show_command
-from tune_app.service.routes.schemas import ErrorModel, Name, TrialId
+from tune_app.service.schemas.sweep_schemas import ErrorModel, Name, TrialId
 from tune_app.service.snapshots import Glance, Snapshot
 
 ERRORS: dict[int | str, dict[str, Any]] = {

@@ -7,8 +7,8 @@ from fastapi import APIRouter, Query, Response
 from tune_app.config.budget import parse_budget
 from tune_app.results.tables.sweep_tables import Format, final_tables, shown_tables
 from tune_app.service.context import ContextOf
-from tune_app.service.routes.schemas import BudgetText
 from tune_app.service.routes.shared import ERRORS, Download, SortColumn, SweepPath, attachment
+from tune_app.service.schemas.sweep_schemas import BudgetText
 
 MEDIA_TYPES = {
     Format.table: "text/plain; charset=utf-8",

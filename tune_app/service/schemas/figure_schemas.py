@@ -2,10 +2,10 @@
 
 from typing import Any, Literal
 
-from tune_app.service.routes.schemas import Answer
+from tune_app.service.schemas.sweep_schemas import AnswerModel
 
 
-class PointsModel(Answer):
+class PointsModel(AnswerModel):
     """Trials of the scatter chart, best first. Lists have one entry for each trial."""
 
     trial: list[str]
@@ -24,7 +24,7 @@ class PointsModel(Answer):
     """Whether the trial ended before its last epoch."""
 
 
-class FrontModel(Answer):
+class FrontModel(AnswerModel):
     """Pareto front of weights and objective, from the fewest weights on."""
 
     weights: list[int]
@@ -34,7 +34,7 @@ class FrontModel(Answer):
     """Best objective value with at most these weights."""
 
 
-class StepsModel(Answer):
+class StepsModel(AnswerModel):
     """Improvements of the best value so far."""
 
     ended: list[int]
@@ -44,7 +44,7 @@ class StepsModel(Answer):
     """Best objective value by then."""
 
 
-class ProgressModel(Answer):
+class ProgressModel(AnswerModel):
     """Best value so far for each budget."""
 
     ended: int
@@ -54,7 +54,7 @@ class ProgressModel(Answer):
     """Improvements for each budget."""
 
 
-class AxisTickModel(Answer):
+class AxisTickModel(AnswerModel):
     """A tick of an axis."""
 
     share: float
@@ -64,7 +64,7 @@ class AxisTickModel(Answer):
     """Label of the tick."""
 
 
-class AxisModel(Answer):
+class AxisModel(AnswerModel):
     """An axis of the parallel coordinates; without categories it is numeric."""
 
     name: str
@@ -89,7 +89,7 @@ class AxisModel(Answer):
     """Ticks of the axis."""
 
 
-class LinesModel(Answer):
+class LinesModel(AnswerModel):
     """Lines of the parallel coordinates: those that meet the filters first."""
 
     trial: list[str]
@@ -105,7 +105,7 @@ class LinesModel(Answer):
     """For each axis, the positions from 0 to 1; null without a value."""
 
 
-class ParallelModel(Answer):
+class ParallelModel(AnswerModel):
     """Numbers of the parallel coordinates."""
 
     axes: list[AxisModel]
@@ -115,7 +115,7 @@ class ParallelModel(Answer):
     """Lines across the axes."""
 
 
-class ChartsModel(Answer):
+class ChartsModel(AnswerModel):
     """Numbers of the charts of a sweep. Rows come as columns of equal length."""
 
     revision: str
@@ -152,7 +152,7 @@ class ChartsModel(Answer):
     """For each budget, how many trials reached each rung and went on."""
 
 
-class ImportanceModel(Answer):
+class ImportanceModel(AnswerModel):
     """How much each parameter mattered, by one method in one budget."""
 
     method: str
@@ -174,7 +174,7 @@ class ImportanceModel(Answer):
     """Why there are no shares, such as too few trials."""
 
 
-class WhyModel(Answer):
+class WhyModel(AnswerModel):
     """An explanation of the ranking."""
 
     findings: list[str]
@@ -190,7 +190,7 @@ class WhyModel(Answer):
     """Tables of the numbers behind the findings, by name."""
 
 
-class FigureModel(Answer):
+class FigureModel(AnswerModel):
     """A figure that can be requested as SVG or PNG."""
 
     name: str
@@ -203,7 +203,7 @@ class FigureModel(Answer):
     """Caption that explains the figure."""
 
 
-class FiguresModel(Answer):
+class FiguresModel(AnswerModel):
     """The figures of a sweep or a trial."""
 
     figures: list[FigureModel]

@@ -1,9 +1,9 @@
 """The objects of REST answers that describe search files, for OpenAPI."""
 
-from tune_app.service.routes.schemas import Answer, ProblemModel
+from tune_app.service.schemas.sweep_schemas import AnswerModel, ProblemModel
 
 
-class CheckModel(Answer):
+class CheckModel(AnswerModel):
     """Problems of a search file; without problems, what it searches."""
 
     problems: list[ProblemModel]
@@ -19,7 +19,7 @@ class CheckModel(Answer):
     """Weight budgets; null if there are problems."""
 
 
-class KeyModel(Answer):
+class KeyModel(AnswerModel):
     """A key of a search file."""
 
     key: str
@@ -29,7 +29,7 @@ class KeyModel(Answer):
     """What the key means."""
 
 
-class BudgetForecastModel(Answer):
+class BudgetForecastModel(AnswerModel):
     """Forecast for one budget."""
 
     budget: int | None
@@ -60,7 +60,7 @@ class BudgetForecastModel(Answer):
     """Time of an epoch: low, expected and high."""
 
 
-class HistogramModel(Answer):
+class HistogramModel(AnswerModel):
     """Weights of random draws, in bins of equal width on a logarithmic scale."""
 
     budget: int | None
@@ -73,7 +73,7 @@ class HistogramModel(Answer):
     """Limits of the bins; one more than there are bins."""
 
 
-class ForecastModel(Answer):
+class ForecastModel(AnswerModel):
     """Forecast of a search file, in the form of `tune-app check --json`."""
 
     name: str

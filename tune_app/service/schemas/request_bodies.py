@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tune_app.service.routes.schemas import BudgetText, Name
+from tune_app.service.schemas.sweep_schemas import BudgetText, Name
 
 Source = Annotated[str, Field(max_length=1_000_000, examples=["name: study\nmodel: fcn\n"])]
 

@@ -5,10 +5,10 @@ from typing import Any, Literal
 from pydantic import ConfigDict
 
 from tune_app.results.store import TrialStatus
-from tune_app.service.routes.schemas import Answer
+from tune_app.service.schemas.sweep_schemas import AnswerModel
 
 
-class TrialModel(Answer):
+class TrialModel(AnswerModel):
     """A trial in the form of `tune-app show --all --format json`.
 
     Metrics that the search file adds are further numbers: val_f1_macro, test_f1_macro, ...
@@ -113,7 +113,7 @@ class TrialModel(Answer):
     """Machine that trained it."""
 
 
-class EpochModel(Answer):
+class EpochModel(AnswerModel):
     """What one epoch measured.
 
     Metrics that the search file adds are further numbers: val_f1_macro, ...
@@ -159,7 +159,7 @@ class TrialDetail(TrialModel):
     """Epochs of the trial, in order."""
 
 
-class TrialPage(Answer):
+class TrialPage(AnswerModel):
     """A page of trials."""
 
     trials: list[TrialModel]
@@ -178,7 +178,7 @@ class TrialPage(Answer):
     """Number of pages."""
 
 
-class CurvesModel(Answer):
+class CurvesModel(AnswerModel):
     """Learning curves of several trials."""
 
     curves: dict[str, list[EpochModel]]

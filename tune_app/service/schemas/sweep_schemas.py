@@ -16,13 +16,13 @@ BudgetText = Annotated[str, StringConstraints(pattern=r"^[0-9][0-9_.]{0,12}[kKmM
 BudgetChoice = Annotated[str, StringConstraints(pattern=r"^(all|[0-9][0-9_.]{0,12}[kKmM]?)$")]
 
 
-class Answer(BaseModel):
+class AnswerModel(BaseModel):
     """Base of the objects in answers; the text below a field is its description in OpenAPI."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
 
-class ProblemModel(Answer):
+class ProblemModel(AnswerModel):
     """A problem in a search file."""
 
     line: int | None
@@ -35,7 +35,7 @@ class ProblemModel(Answer):
     """What is wrong, and what is allowed instead."""
 
 
-class ErrorDetail(Answer):
+class ErrorDetail(AnswerModel):
     """What went wrong."""
 
     code: str
@@ -51,14 +51,14 @@ class ErrorDetail(Answer):
     """Problems of the search file; empty for other errors."""
 
 
-class ErrorModel(Answer):
+class ErrorModel(AnswerModel):
     """The answer to every request that fails."""
 
     error: ErrorDetail
     """The error, in words and as a code."""
 
 
-class SweepModel(Answer):
+class SweepModel(AnswerModel):
     """A sweep in the form of `tune-app list --json`, and the state of a running sweep."""
 
     name: str
@@ -162,7 +162,7 @@ class SweepDetail(SweepModel):
     """When the test split was read, and for what."""
 
 
-class QueuedModel(Answer):
+class QueuedModel(AnswerModel):
     """A command in the queue."""
 
     name: str
@@ -184,7 +184,7 @@ class QueuedModel(Answer):
     """Why the command was refused."""
 
 
-class DoneModel(Answer):
+class DoneModel(AnswerModel):
     """The result of a change."""
 
     message: str
@@ -197,7 +197,7 @@ class DoneModel(Answer):
     """Name of the sweep after the change."""
 
 
-class Health(Answer):
+class Health(AnswerModel):
     """The state of the service."""
 
     status: Literal["ok"]

@@ -1,0 +1,1 @@
+"""The objects in the bodies of requests and answers, for checking and for OpenAPI."""
