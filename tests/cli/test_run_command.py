@@ -348,6 +348,8 @@ def test_check_trains_nothing_and_forecasts(folder):
     checked = json.loads(tune_app(folder, "check", "small.yaml", "--json").stdout)
     assert [own["budget"] for own in checked["budgets"]] == [1_000, 3_000]
     assert checked["planned_epochs"] == 900
+    assert checked["data"]["splits"]["validation"]["examples"] == 144
+    assert "held out of digits: 0 " in done.stdout
     assert checked["seconds"]["low"] <= checked["seconds"]["expected"]
 
 

@@ -41,6 +41,7 @@ def test_metrics_of_classes_are_those_of_scikit_learn(answers):
         "f1_weighted": sklearn.f1_score(y, guessed, average="weighted"),
         "precision_macro": sklearn.precision_score(y, guessed, average="macro"),
         "recall_macro": sklearn.balanced_accuracy_score(y, guessed),
+        "balanced_accuracy": sklearn.balanced_accuracy_score(y, guessed),
         "auroc": np.mean(areas),
         "average_precision": np.mean(scores),
         "cohen_kappa": sklearn.cohen_kappa_score(y, guessed),

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tune_app.config.budget import format_budget
+from tune_app.config.data_summary import DataSummary
 from tune_app.config.sweep import SweepConfig
 from tune_app.results.humanize import duration_text
 from tune_app.results.store.statuses import TrialStatus
@@ -47,6 +48,11 @@ class Announcer:
             highlight=False,
             soft_wrap=True,
         )
+
+    def data(self, summary: DataSummary) -> None:
+        """Say what was read, and what was not."""
+        for line in summary.lines():
+            self.console.print(f"  {line}", highlight=False, soft_wrap=True, markup=False)
 
     @contextmanager
     def watch(self, progress: SweepProgress) -> Iterator[None]:

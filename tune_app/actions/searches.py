@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tune_app.config.data_summary import DataSummary
 from tune_app.config.sweep import SweepConfig
 from tune_app.config.user_functions import code_folder
 from tune_app.results.store import SweepRecord
@@ -36,6 +37,17 @@ def same_launch(
         address=address or flags["address"],
         command=command,
     )
+
+
+def check_data(config: SweepConfig, data_root: Path) -> DataSummary:
+    """Read every part of the data of a search file; return what they consist of.
+
+    Raises:
+        TuneAppError: The data are not there, cannot be used, or do not fit the file.
+    """
+    from tune_app.data.data_checks import summarize_data
+
+    return summarize_data(config, data_root)
 
 
 def forecast_search(

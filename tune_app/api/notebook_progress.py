@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from tune_app.actions.live_progress import Announcer, live_table
+from tune_app.config.data_summary import DataSummary
 from tune_app.config.sweep import SweepConfig
 from tune_app.results.tables.consoles import PIPE_WIDTH
 from tune_app.sweep.progress import SweepProgress
@@ -24,6 +25,11 @@ class NotebookProgress:
 
     def opening(self, config: SweepConfig) -> None:
         """Print nothing: the cell shows what is run."""
+
+    def data(self, summary: DataSummary) -> None:
+        """Say what was not read, and what may be a mistake."""
+        for line in summary.remarks():
+            print(line)
 
     @contextmanager
     def watch(self, progress: SweepProgress) -> Iterator[None]:

@@ -73,6 +73,7 @@ def run_sweep(
         model=model,
         train=train,
         announce=say.opening,
+        announce_data=say.data,
         watch=say.watch,
     )
     return _ended(place, start_sweep(config, launch))

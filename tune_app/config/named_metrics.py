@@ -24,7 +24,8 @@ METRICS: dict[str, MetricKind] = {
     "f1_macro": MetricKind("classification", f"F1, {_PER_CLASS}"),
     "f1_weighted": MetricKind("classification", "F1, mean over classes by their examples"),
     "precision_macro": MetricKind("classification", f"precision, {_PER_CLASS}"),
-    "recall_macro": MetricKind("classification", f"recall, {_PER_CLASS}: balanced accuracy"),
+    "recall_macro": MetricKind("classification", f"recall, {_PER_CLASS}"),
+    "balanced_accuracy": MetricKind("classification", f"recall, {_PER_CLASS}; as recall_macro"),
     "auroc": MetricKind(
         "classification", f"area under the ROC curve, one against the rest, {_PER_CLASS}"
     ),

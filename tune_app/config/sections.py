@@ -26,6 +26,7 @@ from tune_app.errors import SpaceError
 REGRESSION_SETS = ("sinc", "sin")
 SETS_WITH_TEST_SPLIT = ("mnist", "fashion_mnist", "cifar10")
 SETS_WITH_PATH = ("images", "arrays")
+IMAGE_OPTIONS = ("layout", "resize", "crop", "channels")  # read for images only
 
 Weights = Annotated[
     int,
@@ -41,6 +42,7 @@ Seconds = Annotated[
 ]
 Count = Annotated[Whole, Field(ge=1, le=1_000_000)]
 Sizes = tuple[Annotated[Whole, Field(ge=1)], ...]
+Pixels = Annotated[Whole, Field(ge=1, le=10_000)]
 Seed = Annotated[Whole, Field(ge=0, le=2**32 - 1)]
 ShareOrCount = Annotated[
     Annotated[Whole, Field(ge=1)] | Annotated[Number, Field(gt=0, lt=1)],
@@ -73,11 +75,39 @@ class DatasetConfig(ConfigSection):
     ] = Field(description="which data set; images and arrays read your files at `path`")
     path: Text | None = Field(
         default=None,
-        description="for images: a folder of class folders, or of train/ and test/ with class "
-        "folders; for arrays: an .npz with x_train, y_train and, optionally, x_test, y_test",
+        description="for images: a folder of class folders, or of train/, val/ and test/ with "
+        "class folders; for arrays: an .npz with x_train, y_train and, optionally, x_val, y_val, "
+        "x_test, y_test; see [your own data](your-data.md)",
+    )
+    layout: Literal["classes", "splits"] | None = Field(
+        default=None,
+        description="for images: whether the folders in `path` are classes or splits; if left "
+        "out, their names and what they hold decide",
+    )
+    resize: (
+        Annotated[
+            Pixels | tuple[Pixels, Pixels],
+            Phrase("a size in pixels like 32, or a height and a width like [32, 48]"),
+        ]
+        | None
+    ) = Field(
+        default=None,
+        description="for images: scale each to this size; with `crop`, its shorter side",
+    )
+    crop: (
+        Annotated[
+            Pixels | tuple[Pixels, Pixels],
+            Phrase("a size in pixels like 32, or a height and a width like [32, 48]"),
+        ]
+        | None
+    ) = Field(default=None, description="for images: keep this many pixels of the middle of each")
+    channels: Literal[1, 3] | None = Field(
+        default=None, description="for images: 1 makes all of them grey, 3 colour"
     )
     validation: ShareOrCount = Field(
-        default=0.1, description="the part of the training set that is held out to judge trials"
+        default=0.1,
+        description="the part of the training set that is held out to judge trials, if the set "
+        "has no validation split",
     )
     test: ShareOrCount = Field(
         default=0.2,

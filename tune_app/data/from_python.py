@@ -12,7 +12,7 @@ import numpy as np
 
 from tune_app.atomic_file import replacing
 from tune_app.data.source import Array, Examples, checked_inputs, checked_targets, digest
-from tune_app.data.user_files import Arrays
+from tune_app.data.user_files.arrays import Arrays
 from tune_app.errors import DataError
 
 FOLDER = ".data"  # in a storage; cannot clash with a sweep, whose name never begins with a dot

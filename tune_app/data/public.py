@@ -59,8 +59,12 @@ class Mnist(Source):
         self.name, self.folder, self.classes = name, folder, classes
         self.known_counts = counts  # used until the files are downloaded
 
+    @property
+    def is_here(self) -> bool:
+        return not self._missing("train")
+
     def counts(self) -> tuple[int, ...]:
-        if self._missing("train"):
+        if not self.is_here:
             return self.known_counts
         return tuple(int(n) for n in np.bincount(self._labels("train"), minlength=10))
 
@@ -144,6 +148,10 @@ class Cifar10(Source):
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+    @property
+    def is_here(self) -> bool:
+        return all((self.folder / name).is_file() for name in CIFAR10_TRAIN_MD5)
 
     def counts(self) -> tuple[int, ...]:
         return (5000,) * 10

@@ -13,7 +13,10 @@ from tune_app.config.sections import DatasetConfig
 from tune_app.data.public import DIGIT_NAMES, FASHION_NAMES, Cifar10, Digits, FormulaSource, Mnist
 from tune_app.data.source import Array, Examples, Source, Task, digest
 from tune_app.data.splits import TEST_SEED, SplitPlan, divide, plan_split
-from tune_app.data.user_files import Arrays, Folders, find_path
+from tune_app.data.user_files.arrays import Arrays
+from tune_app.data.user_files.image_files import ImageShape
+from tune_app.data.user_files.image_folders import Folders
+from tune_app.data.user_files.user_paths import find_path
 from tune_app.errors import SpaceError
 
 
@@ -66,8 +69,8 @@ def data_shape(config: DatasetConfig, root: Path) -> DataShape:
 
     A published data set does not have to be downloaded yet.
     """
-    source = _open(config, root)
-    plan = _plan(config, source, source.counts())
+    source = open_source(config, root)
+    plan = plan_of(config, source, source.counts())
     outputs = len(plan.chosen) if source.classes else 1
     return DataShape(
         source.task, source.input_shape, outputs, sum(plan.train), sum(plan.validation)
@@ -85,35 +88,40 @@ def load_search_data(config: DatasetConfig, root: Path) -> SearchData:
         DataError: The data set cannot be trained on.
         SpaceError: `config` does not fit the data set.
     """
-    source = _open(config, root)
-    read = source.training()
-    strata = _strata(source, read)
-    plan = _plan(config, source, np.bincount(strata, minlength=len(source.classes) or 1).tolist())
+    source = open_source(config, root)
+    read = [source.training()]
+    strata = _strata(source, read[0])
+    plan = plan_of(config, source, np.bincount(strata, minlength=len(source.classes) or 1).tolist())
     rows, _ = divide(strata, plan.held_out, (TEST_SEED,))
-    x, y = _keep_classes(source, plan, read.x[rows], read.y[rows])
+    x, y = _keep_classes(source, plan, read[0].x[rows], read[0].y[rows])
     # Each further division draws from a stream of its own (1, 2, 3), so that a change of
     # `train_size` or `random_labels` moves no example into or out of the validation set.
     strata = y if source.classes else np.zeros(len(y), dtype=np.int64)
-    rest, validation = divide(strata, plan.validation, (config.seed, 1))
+    if source.has_validation:
+        rest = np.arange(len(y))
+        read.append(source.validation())
+        x_val, y_val = _keep_classes(source, plan, read[1].x, read[1].y)
+    else:
+        rest, validation = divide(strata, plan.validation, (config.seed, 1))
+        x_val, y_val = x[validation], y[validation]
     kept, _ = divide(strata[rest], plan.unused, (config.seed, 2))
-    train = rest[kept]
+    x_train, y_train = x[rest[kept]], y[rest[kept]]
     if config.random_labels:
         # A shuffle keeps the number of examples per class, so the split stays stratified.
-        y = y.copy()
-        for rank, part in enumerate((train, validation)):
-            y[part] = np.random.default_rng((config.seed, 3, rank)).permutation(y[part])
-    mean, std = channel_moments(x[train])
+        y_train = np.random.default_rng((config.seed, 3, 0)).permutation(y_train)
+        y_val = np.random.default_rng((config.seed, 3, 1)).permutation(y_val)
+    mean, std = channel_moments(x_train)
     return SearchData(
         name=config.name,
         task=source.task,
-        x_train=x[train],
-        y_train=y[train],
-        x_val=x[validation],
-        y_val=y[validation],
+        x_train=x_train,
+        y_train=y_train,
+        x_val=x_val,
+        y_val=y_val,
         classes=tuple(source.classes[index] for index in plan.chosen) if source.classes else (),
         mean=mean,
         std=std,
-        digest=digest(read),
+        digest=digest(*read),
     )
 
 
@@ -141,13 +149,13 @@ def load_test_data(config: DatasetConfig, root: Path) -> tuple[Array, Array]:
 
     `random_labels` does not change them. Raises the errors of `load_search_data`.
     """
-    source = _open(config, root)
+    source = open_source(config, root)
     if source.has_test:
-        plan = _plan(config, source, source.counts())
+        plan = plan_of(config, source, source.counts())
         test = source.testing()
         return _keep_classes(source, plan, test.x, test.y)
     read = source.training()
-    plan = _plan(config, source, source.counts())
+    plan = plan_of(config, source, source.counts())
     _, rows = divide(_strata(source, read), plan.held_out, (TEST_SEED,))
     return _keep_classes(source, plan, read.x[rows], read.y[rows])
 
@@ -180,7 +188,8 @@ def _histogram(images: Array) -> Array:
     return total
 
 
-def _open(config: DatasetConfig, root: Path) -> Source:
+def open_source(config: DatasetConfig, root: Path) -> Source:
+    """Return the data set that `config` names, before it is split."""
     match config.name:
         case "digits":
             return Digits()
@@ -193,19 +202,31 @@ def _open(config: DatasetConfig, root: Path) -> Source:
         case "cifar10":
             return Cifar10(root.absolute() / "cifar-10-batches-py")
         case "images":
-            return Folders(find_path(config.name, config.path, root))
+            crop = (config.crop, config.crop) if isinstance(config.crop, int) else config.crop
+            shape = ImageShape(config.resize, crop, config.channels)
+            path = find_path(config.name, config.path, root)
+            return Folders(path, layout=config.layout, shape=shape)
         case "arrays":
             return Arrays(find_path(config.name, config.path, root))
         case "sinc" | "sin":
             return FormulaSource(config.name)
 
 
-def _plan(config: DatasetConfig, source: Source, counts: tuple[int, ...] | list[int]) -> SplitPlan:
+def plan_of(
+    config: DatasetConfig, source: Source, counts: tuple[int, ...] | list[int]
+) -> SplitPlan:
+    """Return how the examples of `source` are divided, with `counts` in its training part."""
     if config.classes is not None and not source.classes:
         raise SpaceError(
             f"dataset.classes: {source.name} is a regression and has no classes; remove it"
         )
-    return plan_split(config, source.classes, counts, has_test=source.has_test)
+    return plan_split(
+        config,
+        source.classes,
+        counts,
+        has_test=source.has_test,
+        validation_counts=source.validation_counts() if source.has_validation else None,
+    )
 
 
 def _strata(source: Source, examples: Examples) -> Array:

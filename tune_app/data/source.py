@@ -2,12 +2,15 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tune_app.config.data_summary import PassedOver
+from tune_app.data.columns import refuse_lossy
 from tune_app.errors import DataError
 
 Task = Literal["classification", "regression"]
@@ -22,6 +25,17 @@ class Examples:
     y: Array
 
 
+@dataclass(frozen=True)
+class Examination:
+    """What a look at all parts of a data set found."""
+
+    origins: Mapping[str, str]  # of train, validation and test, as far as they exist
+    test_counts: tuple[int, ...] | None = None  # None: there is no test part, or it is not here
+    kinds: Mapping[str, int] = field(default_factory=dict)  # of images: "8 x 8 colour" -> count
+    passed_over: tuple[PassedOver, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
 class Source(ABC):
     """A data set before it is split."""
 
@@ -29,7 +43,13 @@ class Source(ABC):
     task: Task = "classification"
     classes: tuple[str, ...] = ()  # none for regression
     input_shape: tuple[int, ...]
-    has_test: bool = False  # if False, `training` returns all examples
+    has_test: bool = False  # if False, test examples are held out of `training`
+    has_validation: bool = False  # if False, validation examples are held out of `training`
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the training part is on this machine; a published set may not be yet."""
+        return True
 
     @abstractmethod
     def counts(self) -> tuple[int, ...]:
@@ -38,13 +58,39 @@ class Source(ABC):
         May read labels, but never inputs.
         """
 
+    def validation_counts(self) -> tuple[int, ...]:
+        """Return `counts` of the validation part. Only call this where `has_validation` is true."""
+        raise AssertionError(f"{self.name} has no validation part")
+
     @abstractmethod
     def training(self) -> Examples:
         """Read the training part, without opening any file of the test part."""
 
+    def validation(self) -> Examples:
+        """Read the validation part. Only call this where `has_validation` is true."""
+        raise AssertionError(f"{self.name} has no validation part")
+
     def testing(self) -> Examples:
         """Read the test part. Only call this where `has_test` is true."""
         raise AssertionError(f"{self.name} has no test part")
+
+    def examine(self) -> Examination:
+        """Check every part, so that a fault is found before anything is trained.
+
+        No value of the test part is returned, only how many examples of each class it has.
+
+        Raises:
+            DataError: A part cannot be used; the text says where and why.
+        """
+        if not self.has_test:
+            return Examination({"train": self.name})
+        test = self.testing()
+        counts = np.bincount(test.y, minlength=len(self.classes))
+        origins = {
+            "train": f"the training part of {self.name}",
+            "test": f"the test part of {self.name}",
+        }
+        return Examination(origins, tuple(counts.tolist()))
 
 
 def input_shape_of(where: str, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -79,27 +125,33 @@ def checked_inputs(where: str, x: Array) -> Array:
     if x.dtype == np.uint8:
         return np.ascontiguousarray(x)
     _refuse_non_finite(where, x)
+    refuse_lossy(where, x)
     return np.ascontiguousarray(x, dtype=np.float32)
 
 
 def checked_targets(where: str, y: Array, count: int) -> Array:
-    """Return whole numbers as int64 labels `(count,)`, others as float32 targets `(count, 1)`.
+    """Return whole numbers and texts as they are `(count,)`, others as float32 `(count, 1)`.
 
     Raises:
         DataError: `y` has a wrong type, shape or value; the text names `where`.
     """
-    if y.dtype.kind not in "buif":
+    if y.dtype.kind not in "buifUS":
         raise DataError(
-            f"{where} holds {y.dtype}; expected whole numbers for classes, decimal for regression"
+            f"{where} holds {y.dtype}; expected whole numbers or texts for classes, decimal "
+            "numbers for a regression"
         )
     if y.ndim != 1 and y.shape[1:] != (1,):
-        raise DataError(f"{where} has the shape {y.shape}, expected (N,)")
+        one_hot = y.ndim == 2 and y.dtype.kind in "buif" and bool(((y == 0) | (y == 1)).all())
+        way_out = "; if these are one-hot labels, save y.argmax(1)" if one_hot else ""
+        raise DataError(f"{where} has the shape {y.shape}, expected (N,){way_out}")
     if len(y) != count:
         raise DataError(f"{where} holds {len(y)} values for {count} inputs")
     if y.dtype.kind == "f":
         _refuse_non_finite(where, y)
+        refuse_lossy(where, y.reshape(-1))
         return np.ascontiguousarray(y.reshape(-1, 1), dtype=np.float32)
-    return np.ascontiguousarray(y.reshape(-1), dtype=np.int64)
+    y = y.reshape(-1)
+    return y if y.dtype.kind in "US" else np.ascontiguousarray(y, dtype=np.int64)
 
 
 def _refuse_non_finite(where: str, values: Array) -> None:
@@ -119,30 +171,14 @@ def check_labels(where: str, y: Array, classes: int) -> None:
         raise DataError(f"{where}[{first}] is {y[first]}; expected a class from 0 to {classes - 1}")
 
 
-def count_classes(where: str, y: Array) -> tuple[int, ...]:
-    """Return the number of examples of each class 0 ... K - 1 in the labels `y`.
-
-    Raises:
-        DataError: A negative label, a class without an example, or fewer than two classes.
-    """
-    if (y < 0).any():
-        check_labels(where, y, int(y.max()) + 1)
-    present, counts = np.unique(y, return_counts=True)
-    if len(present) < 2:
-        raise DataError(f"{where} has one class only ({present[0]}); at least two are needed")
-    if len(present) <= present[-1]:
-        absent = int(np.setdiff1d(np.arange(len(present)), present)[0])
-        raise DataError(
-            f"{where} holds labels up to {present[-1]} but none of class {absent}; "
-            f"expected {len(present)} classes numbered from 0 to {len(present) - 1}"
-        )
-    return tuple(int(count) for count in counts)
-
-
-def digest(examples: Examples) -> str:
+def digest(*parts: Examples) -> str:
     """Return the SHA-256 of the examples' values, types and shapes, in hexadecimal."""
     total = hashlib.sha256()
-    for array in (examples.x, examples.y):
+    for array in (array for part in parts for array in (part.x, part.y)):
         total.update(f"{array.dtype.str}{array.shape}".encode())
-        total.update(np.ascontiguousarray(array).data)
+        total.update(
+            np.ascontiguousarray(array).tobytes()
+            if array.dtype.kind in "US"
+            else np.ascontiguousarray(array).data
+        )
     return total.hexdigest()

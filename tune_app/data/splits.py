@@ -27,19 +27,26 @@ class SplitPlan:
 
     chosen: tuple[int, ...]  # the classes that are kept, in their new order
     held_out: tuple[int, ...]  # test examples of every class; zeros where a test split exists
-    validation: tuple[int, ...]  # of the chosen classes, like the next two
+    # Of the chosen classes, like the next two; taken from the training part, or the data set's own.
+    validation: tuple[int, ...]
     unused: tuple[int, ...]  # left out because of `train_size`
     train: tuple[int, ...]
 
 
 def plan_split(
-    config: DatasetConfig, classes: Sequence[str], counts: Sequence[int], *, has_test: bool
+    config: DatasetConfig,
+    classes: Sequence[str],
+    counts: Sequence[int],
+    *,
+    has_test: bool,
+    validation_counts: Sequence[int] | None = None,
 ) -> SplitPlan:
     """Return how a training part with `counts` examples of each class is divided.
 
     Where the data set has no test split, the test share is held out first. Then classes that were
     not chosen are dropped, the validation share is taken, and `train_size` keeps some of the
-    rest. In this order the validation set is the same for every `train_size`.
+    rest. In this order the validation set is the same for every `train_size`. Where the data set
+    has a validation split of its own, of `validation_counts`, nothing is taken for it.
 
     Raises:
         SpaceError: An option asks for more examples than exist, or for none.
@@ -50,8 +57,16 @@ def plan_split(
         held_out = allocate(everything, _count("test", config.test, everything))
     chosen = choose_classes(config, classes) if classes else (0,)
     kept = tuple(everything[index] - held_out[index] for index in chosen)
-    validation = allocate(kept, _count("validation", config.validation, kept))
-    rest = _minus(kept, validation)
+    if validation_counts is None:
+        validation = allocate(kept, _count("validation", config.validation, kept))
+        rest = _minus(kept, validation)
+    else:
+        validation = tuple(validation_counts[index] for index in chosen)
+        if not sum(validation):
+            raise SpaceError(
+                "dataset.classes: the validation split has no example of these classes"
+            )
+        rest = kept
     unused = (0,) * len(rest)
     if config.train_size is not None:
         if not len(rest) <= config.train_size <= sum(rest):
@@ -96,6 +111,11 @@ def _count(option: str, value: float, counts: Sequence[int]) -> int:
     available = sum(counts)
     count = round(value * available) if value < 1 else int(value)
     most = available - len(counts)
+    if most < 1:
+        raise SpaceError(
+            f"dataset.{option}: too few examples: {available} of {len(counts)} classes, of which "
+            f"one of each class stays for training, so none is left for {option}; add examples"
+        )
     if not 1 <= count <= most:
         raise SpaceError(
             f"dataset.{option}: {value:g} is {count} of {available} examples; expected from 1 to "

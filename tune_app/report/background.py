@@ -9,7 +9,15 @@ from tune_app.config.budget import format_budget
 from tune_app.config.parsing.fields import show, thaw
 from tune_app.config.sections import SETS_WITH_PATH, SETS_WITH_TEST_SPLIT, DatasetConfig
 from tune_app.config.space import Choice, Constant, FloatRange, IntRange, Parameter
-from tune_app.report.document.blocks import Block, Facts, Paragraph, Section, paragraph, text
+from tune_app.report.document.blocks import (
+    Block,
+    Bullets,
+    Facts,
+    Paragraph,
+    Section,
+    paragraph,
+    text,
+)
 from tune_app.results.humanize import counted, joined
 from tune_app.results.store import Resolved, Store, SweepRecord, TrialRecord
 from tune_app.results.store.names import TEST_FILE
@@ -57,7 +65,10 @@ def data(sweep: SweepRecord, tested: int | None) -> Section:
         ("Classes", text(f"{len(classes)}: {', '.join(classes)}" if classes else "")),
         ("Digest", text(Code(known.data_digest) if known.data_digest else "")),
     ]
-    return Section("Data", (Facts(tuple(item for item in items if item[1])),))
+    blocks: list[Block] = [Facts(tuple(item for item in items if item[1]))]
+    if (summary := known.data_summary) is not None:
+        blocks.append(Bullets(tuple(text(line) for line in summary.lines())))
+    return Section("Data", tuple(blocks))
 
 
 def space(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> Section:
@@ -167,6 +178,9 @@ def _examples(count: int) -> str:
 
 
 def _validation_kind(known: Resolved) -> str:
+    summary = known.data_summary
+    if summary is not None and not summary.holds_out("validation"):
+        return ", the split that came with the data"
     stratified = known.task == "classification"
     return ", held out of the training set" + (
         ", with the same share of every class" if stratified else ""

@@ -14,7 +14,7 @@ from tune_app.data.sets import DataShape, SearchData, data_shape, load_search_da
 from tune_app.errors import DataError
 from tune_app.results.store import Resolved, SweepRecord, open_store
 from tune_app.results.transfer.mirror import mirror_of
-from tune_app.sweep.progress import Announce, Watch
+from tune_app.sweep.progress import Announce, AnnounceData, Watch
 from tune_app.sweep.provenance import git_commit, hardware, package_versions
 from tune_app.sweep.ray_tune.cluster import Cluster, ray_cluster
 from tune_app.sweep.ray_tune.nodes import Needs
@@ -39,6 +39,7 @@ class Launch:
     model: Function | None = None
     train: Function | None = None
     announce: Announce | None = None  # gets the config as soon as it is known
+    announce_data: AnnounceData | None = None  # gets what a new sweep's data consist of
     watch: Watch | None = None  # entered before the first trial of a stage, left after the last
 
 

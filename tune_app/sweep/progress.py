@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
+from tune_app.config.data_summary import DataSummary
 from tune_app.config.sweep import SweepConfig
 from tune_app.sweep.trial.tasks import Ledger
 
@@ -23,3 +24,4 @@ class SweepProgress:
 
 Watch = Callable[[SweepProgress], AbstractContextManager[Any]]
 Announce = Callable[[SweepConfig], None]
+AnnounceData = Callable[[DataSummary], None]

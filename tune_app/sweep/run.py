@@ -5,7 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tune_app.config.data_summary import DataSummary
 from tune_app.config.sweep import SweepConfig
+from tune_app.data.data_checks import summarize_data
 from tune_app.data.sets import SearchData, data_shape
 from tune_app.errors import SpaceError, SweepExistsError
 from tune_app.hints import hint
@@ -84,6 +86,9 @@ def start_sweep(config: SweepConfig, launch: Launch) -> Outcome:
         functions = find_user_functions(
             config, launch.folders, model=launch.model, train=launch.train
         )
+        summary = summarize_data(config, launch.data_root)
+        if launch.announce_data is not None:
+            launch.announce_data(summary)
         feasible = _feasible(config, launch, functions)
         require_budgets(feasible)
         config = _complete(config, feasible)
@@ -92,7 +97,7 @@ def start_sweep(config: SweepConfig, launch: Launch) -> Outcome:
             store.get_sweep(config.search.start_from)
         with ray_and_data(config, launch, signals) as (cluster, data, kernels):
             plan_placement(config.resources, cluster.nodes)
-            record = _record(config, launch, data, kernels, functions)
+            record = _record(config, launch, data, kernels, functions, summary)
             store.create_sweep(record)
             copy_user_code(store, config.name, functions)
             run = SweepRun(
@@ -165,11 +170,6 @@ def resume_sweep(
 
 def _feasible(config: SweepConfig, launch: Launch, functions: UserFunctions) -> FeasibleSpace:
     shape = data_shape(config.dataset, launch.data_root)
-    if shape.task == "regression" and config.objective.metric == "val_accuracy":
-        raise SpaceError(
-            "objective.metric: the targets are decimal numbers, a regression, without accuracy; "
-            "use val_loss"
-        )
     require_metrics(config.metrics, shape.task, shape.outputs)
     return FeasibleSpace(config, shape.input_shape, shape.outputs, functions.model)
 
@@ -192,9 +192,7 @@ def _complete(config: SweepConfig, feasible: FeasibleSpace) -> SweepConfig:
     else:
         predefined_draws(config, feasible)
     path = config.dataset.path and Path(config.dataset.path).expanduser()
-    if (
-        path and path.exists()
-    ):  # otherwise it is relative to the data root, see data.user_files.find_path
+    if path and path.exists():  # otherwise it is relative to the data root, see `find_path`
         dataset = config.dataset.model_copy(update={"path": str(path.absolute())})
         config = config.model_copy(update={"dataset": dataset})
     return config
@@ -206,6 +204,7 @@ def _record(
     data: SearchData,
     kernels: Mapping[str, Any],
     functions: UserFunctions,
+    summary: DataSummary,
 ) -> SweepRecord:
     # bf16 is used on request only: on the processors measured so far it either does not help
     # (they have no native bf16), or what it costs in accuracy at small sizes is unknown.
@@ -238,6 +237,7 @@ def _record(
             data_digest=data.digest,
             train_count=len(data.x_train),
             validation_count=len(data.x_val),
+            data=summary.to_json(),
             functions=described,
         ),
         owner=this_process(),

@@ -20,6 +20,7 @@ _CLASSIFICATION: dict[str, tuple[str, dict[str, Any]]] = {
     "f1_weighted": ("multiclass_f1_score", {"average": "weighted"}),
     "precision_macro": ("multiclass_precision", {"average": "macro"}),
     "recall_macro": ("multiclass_recall", {"average": "macro"}),
+    "balanced_accuracy": ("multiclass_recall", {"average": "macro"}),
     "auroc": ("multiclass_auroc", {"average": None}),  # each class against the others
     "average_precision": ("multiclass_average_precision", {"average": None}),
     "cohen_kappa": ("multiclass_cohen_kappa", {}),

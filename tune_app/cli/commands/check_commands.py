@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from tune_app.actions.searches import forecast_search, user_code_folders
+from tune_app.actions.searches import check_data, forecast_search, user_code_folders
 from tune_app.cli.commands.run_commands import FileArgument
 from tune_app.cli.run_options import (
     DataOption,
@@ -17,6 +17,7 @@ from tune_app.cli.run_options import (
     parse_setting,
 )
 from tune_app.config.budget import format_budget
+from tune_app.config.data_summary import DataSummary
 from tune_app.errors import SweepFileError
 from tune_app.results.humanize import duration_text, size_text
 from tune_app.results.places import find_data_root
@@ -39,18 +40,20 @@ def check(
     overrides = [parse_setting(text) for text in settings or []]
     config = load_sweep_file(file, overrides=overrides)
 
+    root = find_data_root(data)
+    summary = check_data(config, root)
+
     from tune_app.sweep.search.forecast import forecast_json
 
-    shape, result = forecast_search(
-        config, find_data_root(data), samples=samples, folders=user_code_folders(file)
-    )
+    shape, result = forecast_search(config, root, samples=samples, folders=user_code_folders(file))
     if as_json:
-        print(json.dumps({"name": config.name, **forecast_json(result)}, indent=2))
+        told = {"name": config.name, "data": summary.to_json(), **forecast_json(result)}
+        print(json.dumps(told, indent=2))
     else:
-        _print_forecast(config, shape, result)
+        _print_forecast(config, shape, summary, result)
 
 
-def _print_forecast(config: Any, shape: Any, result: Any) -> None:
+def _print_forecast(config: Any, shape: Any, summary: DataSummary, result: Any) -> None:
     from tune_app.sweep.search.feasible import RARE_SHARE
     from tune_app.sweep.search.forecast import weights_histogram
 
@@ -62,6 +65,8 @@ def _print_forecast(config: Any, shape: Any, result: Any) -> None:
         f"{len(config.space.varied)} parameters vary",
         soft_wrap=True,
     )
+    for told in summary.lines():
+        console.print(f"  {told}", soft_wrap=True, highlight=False, markup=False)
     table = Table(box=None, pad_edge=False, header_style="bold")
     heads = ("budget", "fits", "over", "cannot be built", "trials", "epochs", "s per epoch")
     for heading in heads:

@@ -93,6 +93,7 @@ def run(
         source=file.read_text(encoding="utf-8"),
         folders=user_code_folders(file),
         announce=announcer.opening,
+        announce_data=announcer.data,
         watch=announcer.watch,
     )
     outcome = start_sweep(named(config, storage, new=new), launch)

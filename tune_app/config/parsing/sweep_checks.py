@@ -16,7 +16,12 @@ from tune_app.config.parsing.parameter_checks import (
 from tune_app.config.parsing.partial_config import Findings, PartialConfig
 from tune_app.config.parsing.similar_names import proposal
 from tune_app.config.parsing.validation import Location
-from tune_app.config.sections import REGRESSION_SETS, SETS_WITH_PATH, SETS_WITH_TEST_SPLIT
+from tune_app.config.sections import (
+    IMAGE_OPTIONS,
+    REGRESSION_SETS,
+    SETS_WITH_PATH,
+    SETS_WITH_TEST_SPLIT,
+)
 from tune_app.config.space import Constant
 from tune_app.config.trial_config import resolve_parameters
 from tune_app.errors import SpaceError
@@ -56,6 +61,18 @@ def _dataset_rules(config: PartialConfig) -> Findings:
         yield (
             ("dataset", "path"),
             f"is read for {users} only, but the data set is {name}; remove it",
+        )
+    for option in IMAGE_OPTIONS:
+        if name != "images" and config.get("dataset", option) is not None:
+            yield (
+                ("dataset", option),
+                f"is read for images only, but the data set is {name}; remove it",
+            )
+    crop, resize = config.get("dataset", "crop"), config.get("dataset", "resize")
+    if crop is not None and isinstance(resize, list | tuple):
+        yield (
+            ("dataset", "resize"),
+            f"must be one number beside crop, the size of the shorter side, got {show(resize)}",
         )
     test = config.get("dataset", "test")
     if name in SETS_WITH_TEST_SPLIT and test not in (None, 0.2):

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
+from tune_app.config.data_summary import DataSummary
+
 
 @dataclass(frozen=True)
 class Resolved:
@@ -27,6 +29,7 @@ class Resolved:
     data_digest: str = ""
     train_count: int = 0
     validation_count: int = 0
+    data: Mapping[str, Any] = field(default_factory=dict)  # see config/data_summary.py
     # The user's own model and training functions: name -> file, its SHA-256, source text.
     functions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -34,6 +37,11 @@ class Resolved:
     def is_regression(self) -> bool:
         """Whether the sweep predicts values, not classes."""
         return self.task == "regression"
+
+    @property
+    def data_summary(self) -> DataSummary | None:
+        """What the data consist of; None where the record does not say."""
+        return DataSummary.from_json(self.data) if self.data else None
 
     def to_json(self) -> dict[str, Any]:
         """Return the recorded settings as JSON; what was not recorded is left out."""
