@@ -156,6 +156,47 @@ def test_a_run_killed_and_interrupted_and_resumed_each_time_is_complete_and_repe
     )
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(2400)
+def test_a_killed_sweep_with_paused_trials_is_resumed_to_what_it_would_have_been(folder):
+    changes = {
+        "scheduler.type": "thaw",
+        "search.sampler": "forest",
+        "search.trials": 8,
+        "parameters.epochs": 20,
+        "parameters.batch_size": 128,
+        "resources.max_concurrent": 1,
+    }
+    options = [word for key, value in changes.items() for word in ("--set", f"{key}={value}")]
+    whole = tune_app(folder, "run", "small.yaml", "--name", "whole", *options, timeout=600)
+    assert whole.returncode == 0, whole.stderr
+    paused = "SELECT trial_id FROM trials WHERE sweep = 'small' AND status = 'paused'"
+    with started(folder, "run", "small.yaml", *options) as process:
+        wait_until(lambda: len(rows(folder, paused)) >= 4, timeout=600)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait(30)
+    resumed = tune_app(folder, "resume", "small", timeout=600)
+    assert resumed.returncode == 0, resumed.stderr
+
+    def outcome(sweep: str) -> list[tuple]:
+        of_trials = "trial_id, status, parameters, epochs, best_epoch, val_accuracy"
+        query = f"SELECT {of_trials} FROM trials WHERE sweep = '{sweep}' ORDER BY trial_id"
+        of_epochs = "SELECT trial_id, epoch, train_loss, val_loss FROM epochs"
+        order = f"WHERE sweep = '{sweep}' ORDER BY trial_id, epoch"
+        return rows(folder, query) + rows(folder, f"{of_epochs} {order}")
+
+    assert len(outcome("whole")) > 8 + 8 * 2
+    assert outcome("small") == outcome("whole")
+    assert "finished" in {row[1] for row in outcome("small")[:8]}
+    assert len(rows(folder, paused)) >= 4
+
+    extended = tune_app(folder, "resume", "small", "--trials", "12", timeout=600)
+    assert extended.returncode == 0, extended.stderr
+    shown = json.loads(tune_app(folder, "show", "small", "--all", "--format", "json").stdout)
+    assert sum(row["sweep"] == "small" for row in shown) == 12
+    assert all(row["rank"] for row in shown if row["status"] == "paused")
+
+
 def interrupt(process: subprocess.Popen, number: int, code: int) -> None:
     """Send a signal to a command that trains, which ends in order and soon."""
     process.send_signal(number)

@@ -15,7 +15,7 @@ from tune_app.sweep.search.feasible import FeasibleSpace, sample_parameter
 from tune_app.sweep.search.predefined import grid_draws
 from tune_app.sweep.search.samplers import startup_draws, to_distribution
 from tune_app.sweep.search.trial_chooser import TrialChooser
-from tune_app.sweep.trial.tasks import Ledger
+from tune_app.sweep.trial.tasks import Ledger, TrialTask
 
 
 def chooser_of(text: str, **changes) -> TrialChooser:
@@ -29,7 +29,7 @@ def chooser_of(text: str, **changes) -> TrialChooser:
 def drive(chooser: TrialChooser, *, status: str = "finished") -> list:
     """Run a whole search without Tune: every trial scores by its learning rate."""
     tasks = []
-    while (task := chooser.next()) is not None:
+    while isinstance(task := chooser.next(), TrialTask):
         tasks.append(task)
         live = chooser.ledger.trials[task.trial_id]
         live.value = -abs(np.log10(task.draw.config["lr"]) + 2)

@@ -24,6 +24,7 @@ PLAIN_LINE_EVERY_S = 15.0
 STATES = (
     TrialStatus.FINISHED,
     TrialStatus.STOPPED,
+    TrialStatus.PAUSED,
     TrialStatus.RUNNING,
     TrialStatus.DIVERGED,
     TrialStatus.FAILED,

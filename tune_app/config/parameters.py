@@ -172,7 +172,8 @@ class TrainingParameters(ConfigSection):
     )
     batch_size: Size = Field(default=128, description="examples per update")
     epochs: Size = Field(
-        default=10, description="passes over the data; with asha, one number for all trials"
+        default=10,
+        description="passes over the data; one number for all trials, unless the scheduler is none",
     )
     patience: Size | None = Field(
         default=None,

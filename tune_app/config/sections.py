@@ -200,8 +200,10 @@ class Objective(ConfigSection):
 class SearchConfig(ConfigSection):
     """How configurations are chosen."""
 
-    sampler: Literal["tpe", "random", "grid"] = Field(
-        default="tpe", description="tpe learns from earlier trials; grid tries all combinations"
+    sampler: Literal["forest", "tpe", "random", "grid"] = Field(
+        default="tpe",
+        description="tpe learns from earlier trials, for each budget alone; forest learns from all "
+        "budgets and all epochs together; grid tries all combinations",
     )
     trials: Annotated[Whole, Field(ge=1, le=100_000)] = Field(
         default=20, description="the number of trials, divided among the budgets"
@@ -227,16 +229,18 @@ class SearchConfig(ConfigSection):
 
 
 class SchedulerConfig(ConfigSection):
-    """How unpromising trials are stopped early."""
+    """How epochs are saved on unpromising trials."""
 
-    type: Literal["asha", "none"] = Field(
+    type: Literal["asha", "promote", "thaw", "none"] = Field(
         default="asha",
-        description="asha compares the trials of a budget at certain epochs, called rungs",
+        description="what happens at certain epochs, called rungs: asha compares the trials of a "
+        "budget and stops most of them; promote pauses all and continues the best of each rung; "
+        "thaw pauses all and continues those with the highest predicted gain",
     )
     grace_epochs: Count | None = Field(
         default=None,
-        description="no trial is stopped before this epoch; by default the larger of 3 and 10 % of "
-        "the epochs",
+        description="the first rung: no trial is stopped or paused before this epoch; by default "
+        "the larger of 3 and 10 % of the epochs, with thaw the larger of 2 and 6 %",
     )
     reduction_factor: Annotated[Whole, Field(ge=2, le=100)] = Field(
         default=3, description="at each rung, one in this many trials continues"
@@ -244,7 +248,13 @@ class SchedulerConfig(ConfigSection):
 
     def grace(self, epochs: int) -> int:
         """Return the epoch of the first rung, for trials of `epochs` epochs."""
-        return min(epochs, self.grace_epochs or max(3, math.ceil(epochs / 10)))
+        share, least = (0.06, 2) if self.type == "thaw" else (0.1, 3)
+        return min(epochs, self.grace_epochs or max(least, math.ceil(epochs * share)))
+
+    @property
+    def pauses(self) -> bool:
+        """Whether trials pause at rungs and may continue later."""
+        return self.type in ("promote", "thaw")
 
 
 class Resources(ConfigSection):

@@ -138,6 +138,17 @@ def budgets(sweep: SweepRecord) -> Section:
     )
     if scheduler.type == "none":
         length = f"{config.epochs} epochs for every trial, without early stopping"
+    elif scheduler.pauses:
+        who = (
+            f"the best 1 of {scheduler.reduction_factor} of each rung"
+            if scheduler.type == "promote"
+            else "those with the highest predicted gain"
+        )
+        length = (
+            f"up to {config.epochs} epochs; trials pause after {scheduler.grace(config.epochs)} "
+            f"epochs and each {scheduler.reduction_factor} times as many, and {scheduler.type} "
+            f"continues {who}"
+        )
     else:
         length = (
             f"up to {config.epochs} epochs; asha compares the trials of a budget after "

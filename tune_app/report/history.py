@@ -16,6 +16,7 @@ from tune_app.results.tables.markup.parts import Code, Grid, Text
 _ENDINGS = {
     TrialStatus.FINISHED: "trained to the end",
     TrialStatus.STOPPED: "stopped early by the scheduler",
+    TrialStatus.PAUSED: "paused by the scheduler",
     TrialStatus.DIVERGED: "diverged (the loss was no longer finite)",
     TrialStatus.FAILED: "failed",
     TrialStatus.TIMEOUT: "ended by the time limit",
@@ -76,11 +77,12 @@ def history(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> Section:
 
 
 def epochs_saved(sweep: SweepRecord, search: Sequence[TrialRecord]) -> int:
-    """Return the number of epochs that trials did not train because they were stopped early."""
-    # Without a recorded number, it follows from the trials that were stopped early.
+    """Return the number of epochs that trials did not train because they were stopped or paused."""
+    # Without a recorded number, it follows from the trials that were stopped or paused.
     if sweep.epochs_saved is not None:
         return sweep.epochs_saved
-    stopped = (trial for trial in search if trial.status == TrialStatus.STOPPED)
+    early = (TrialStatus.STOPPED, TrialStatus.PAUSED)
+    stopped = (trial for trial in search if trial.status in early)
     return sum(training_of(trial.config).epochs - trial.epochs for trial in stopped)
 
 

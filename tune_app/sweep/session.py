@@ -218,6 +218,7 @@ class SearchSession(Session):
                 continue
             epochs = self.store.epochs(self.name, trial.trial_id)
             chooser.remember(trial, epochs)
+            self._note_pause(trial)
             if self.rungs is None:
                 continue
             built = TrialConfig.from_json(config.model, trial.config)
@@ -231,6 +232,14 @@ class SearchSession(Session):
                 for trial in self.store.trials(teacher):
                     chooser.learn(trial, self.store.epochs(teacher, trial.trial_id))
         chooser.begin()
+
+    def _note_pause(self, trial: TrialRecord) -> None:
+        """Record that a trial is paused whose process was ended before it could."""
+        live = self.recorder.ledger.trials[trial.trial_id]
+        if live.status == TrialStatus.PAUSED and trial.status != TrialStatus.PAUSED:
+            self.store.update_trial(
+                self.name, trial.trial_id, status=live.status, stop_reason=live.stop_reason
+            )
 
     def _run_tune(self) -> Ended:
         if self.chooser.exhausted:  # and resumed for the final stage
@@ -276,9 +285,9 @@ def count_outcome(
 
 
 def epochs_saved(trials: list[TrialRecord]) -> int:
-    """Return how many epochs were not trained because the scheduler stopped their trials."""
+    """Return how many epochs were not trained because the scheduler stopped or paused trials."""
     return sum(
         training_of(trial.config).epochs - trial.epochs
         for trial in trials
-        if trial.status == TrialStatus.STOPPED
+        if trial.status in (TrialStatus.STOPPED, TrialStatus.PAUSED)
     )

@@ -33,14 +33,16 @@ class AtomicCheckpoint:
             return None
         return state if isinstance(state, dict) else None
 
-    def offer(self, make_state: Callable[[], State]) -> bool:
+    def offer(self, make_state: Callable[[], State], *, now: bool = False) -> bool:
         """Write `make_state()` unless the last write was less than `every_s` ago; return whether.
 
-        `make_state` is called only if its result is written.
+        `now` writes it in any case, for a pause. `make_state` is called only if its result is
+        written.
         """
-        if time.monotonic() - self._written < self.every_s:
+        if not now and time.monotonic() - self._written < self.every_s:
             return False
-        _replace(self.path, make_state(), durable=True)
+        # A power cut may take what is written at every pause: the trial then starts over.
+        _replace(self.path, make_state(), durable=not now)
         self._written = time.monotonic()
         return True
 

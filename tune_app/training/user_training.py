@@ -46,6 +46,22 @@ class UserTraining:
                 f"{self.reference} is not a generator function; it must yield once per epoch"
             )
 
+    def check_pausing(self, scheduler: str) -> None:
+        """Check that the function can be continued after a pause, which `scheduler` needs.
+
+        Raises:
+            FunctionError: It does not take a checkpoint.
+        """
+        takes = inspect.signature(self.function).parameters
+        if "checkpoint" not in takes and not any(
+            parameter.kind is parameter.VAR_KEYWORD for parameter in takes.values()
+        ):
+            raise FunctionError(
+                f"{self.reference} does not take a `checkpoint`, so its training cannot pause, "
+                f"which scheduler: {{type: {scheduler}}} needs; add the argument and offer it each "
+                "epoch's state, or use asha"
+            )
+
     def __call__(
         self,
         model: nn.Module,

@@ -21,6 +21,7 @@ ROWS_PER_BUDGET = 5
 _ENDINGS = {
     "finished": "finished",
     "stopped": "stopped early",
+    "paused": "paused",
     "diverged": "diverged",
     "failed": "failed",
     "timeout": "over the time limit",

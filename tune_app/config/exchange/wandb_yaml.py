@@ -26,7 +26,7 @@ from tune_app.config.space import Choice, Constant, FloatRange, IntRange, Parame
 from tune_app.config.sweep import SweepConfig
 from tune_app.errors import SpaceError
 
-_METHODS = {"tpe": "bayes", "random": "random", "grid": "grid"}
+_METHODS = {"forest": "bayes", "tpe": "bayes", "random": "random", "grid": "grid"}
 
 
 def write_wandb(config: SweepConfig) -> tuple[str, list[str]]:

@@ -110,16 +110,17 @@ def _search_rules(config: PartialConfig) -> Findings:
     if config.get("budget_mode") == "fill" and config.get("budgets") == ():
         yield ("budget_mode",), "fill needs budgets; add budgets, like [20k, 50k]"
     epochs = config.parameters.get("epochs")
-    if config.get("scheduler", "type") == "asha" and epochs is not None:
+    scheduler = config.get("scheduler", "type")
+    if scheduler in ("asha", "promote", "thaw") and epochs is not None:
         at: Location = ("parameters", "epochs")
         if not isinstance(epochs, Constant):
             yield (
                 at,
-                "must be one number with asha, which compares trials epoch by epoch; "
+                f"must be one number with {scheduler}, which compares trials epoch by epoch; "
                 "or use scheduler: {type: none}",
             )
         elif epochs.when:
-            yield at, "must hold for all trials with asha; remove the condition"
+            yield at, f"must hold for all trials with {scheduler}; remove the condition"
     if config.get("search", "sampler") == "grid":
         endless = [name for name, one in config.parameters.items() if one.count is None]
         if endless:

@@ -67,7 +67,7 @@ parameters:
   residual: {value: true, when: {budget: [50k, 100k]}}
 
 search:
-  sampler: tpe                     # or random, grid
+  sampler: tpe                     # or forest, random, grid
   trials: 200                      # divided among the budgets
   seed: 0
   time_limit: 30m

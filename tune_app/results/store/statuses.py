@@ -23,6 +23,7 @@ class TrialStatus(_Status):
     RUNNING = "running"
     FINISHED = "finished"  # trained to its last epoch
     STOPPED = "stopped"  # early, by the scheduler
+    PAUSED = "paused"  # at a rung, by the scheduler, which may continue it
     DIVERGED = "diverged"  # its numbers were no longer finite
     FAILED = "failed"
     TIMEOUT = "timeout"
@@ -35,8 +36,13 @@ class TrialStatus(_Status):
 
     @property
     def is_ended(self) -> bool:
-        """Whether the trial is never trained again; `resume` continues an interrupted one."""
+        """Whether the trial is never trained again: not so if interrupted or paused."""
         return self in _ENDED
+
+    @property
+    def is_resumable(self) -> bool:
+        """Whether the trial's checkpoint is kept because its training may continue."""
+        return self in _GOES_ON
 
     @property
     def is_early(self) -> bool:
@@ -50,12 +56,13 @@ class TrialStatus(_Status):
 
 
 _UNDER_WAY = {TrialStatus.PENDING, TrialStatus.RUNNING}
-_EARLY = {TrialStatus.STOPPED, TrialStatus.TIMEOUT, TrialStatus.INTERRUPTED}
+_GOES_ON = {TrialStatus.INTERRUPTED, TrialStatus.PAUSED}
+_EARLY = {TrialStatus.STOPPED, TrialStatus.TIMEOUT, *_GOES_ON}
 # Diverged and failed trials have shown that they do not train, whatever an early epoch measured;
 # those under way have yet to show it.
 _RANKED = {TrialStatus.FINISHED, *_EARLY}
-# The files of an interrupted trial are what `resume` continues from, so it has not ended.
-_ENDED = {*_RANKED, TrialStatus.DIVERGED, TrialStatus.FAILED} - {TrialStatus.INTERRUPTED}
+# The files of an interrupted or paused trial are needed to continue it, so it has not ended.
+_ENDED = {*_RANKED, TrialStatus.DIVERGED, TrialStatus.FAILED} - _GOES_ON
 
 
 class SweepStatus(_Status):

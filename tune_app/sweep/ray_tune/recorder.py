@@ -208,7 +208,7 @@ class Recorder(DriverOnly, Callback):
             **({} if live.test is None else asdict(live.test)),
         }
         written = self._write(partial(self.store.update_trial, self.sweep, task.trial_id, **fields))
-        if written and live.status != TrialStatus.INTERRUPTED:
+        if written and not live.status.is_resumable:
             # An error here would make Tune train the trial again; a file that is left does no harm.
             with contextlib.suppress(OSError, TuneAppError):
                 self._remove_leftovers(task)

@@ -1,1 +1,1 @@
-"""What to train further: which trials go on, and which are stopped early."""
+"""What to train further: which trials continue, and which are stopped early or paused."""

@@ -70,8 +70,8 @@ class Rungs:
 
 
 def rungs_of(config: SweepConfig) -> Rungs | None:
-    """Return the rungs that a sweep's file asks for, empty; None without early stopping."""
-    if config.scheduler.type == "none":
+    """Return the rungs that a sweep's file asks for, empty; None where no trial is stopped."""
+    if config.scheduler.type != "asha":
         return None
     epochs = config.epochs
     return Rungs(config.scheduler.grace(epochs), config.scheduler.reduction_factor, epochs)

@@ -13,6 +13,8 @@ from tune_app.data.sets import DataShape
 from tune_app.models.network import build_network
 from tune_app.models.user_networks import Model
 from tune_app.sweep.schedule.early_stopping import rungs_of
+from tune_app.sweep.schedule.thaw import NEW_SHARE
+from tune_app.sweep.schedule.trial_progress import rung_levels
 from tune_app.sweep.search.feasible import Draw, FeasibleSpace, Survey
 from tune_app.sweep.search.predefined import grid_draws
 from tune_app.sweep.search.smallest_network import require_budgets
@@ -130,6 +132,8 @@ def expected_epochs(config: SweepConfig, trials: int) -> float:
     The sweep's own rungs judge trials whose order is drawn at random and stays what it is from
     the first rung on; the mean of 20 such sweeps.
     """
+    if config.scheduler.pauses:
+        return paused_epochs(config, trials)
     totals = []
     for seed in range(20):
         rungs = rungs_of(config)
@@ -146,6 +150,20 @@ def expected_epochs(config: SweepConfig, trials: int) -> float:
             total += stopped_at
         totals.append(total)
     return statistics.mean(totals)
+
+
+def paused_epochs(config: SweepConfig, trials: int) -> float:
+    """Return the epochs of `trials` trials of one budget, of which most stay paused."""
+    scheduler, last = config.scheduler, config.epochs
+    levels = rung_levels(scheduler.grace(last), scheduler.reduction_factor, last)
+    if scheduler.type == "thaw":
+        # The budget's best trial is trained to its end, whatever was spent before.
+        return min(trials * last, trials * levels[0] / NEW_SHARE + (last - levels[0]) / 2)
+    total, left, before = 0, trials, 0
+    for level in levels:
+        total += left * (level - before)
+        left, before = max(1, left // scheduler.reduction_factor), level
+    return float(total)
 
 
 def _of_budget(

@@ -22,6 +22,7 @@ from tune_app.sweep.search.samplers import to_distribution, to_study
 _STATES = {
     TrialStatus.FINISHED: TrialState.COMPLETE,
     TrialStatus.STOPPED: TrialState.PRUNED,
+    TrialStatus.PAUSED: TrialState.PRUNED,
     TrialStatus.TIMEOUT: TrialState.PRUNED,
     TrialStatus.INTERRUPTED: TrialState.PRUNED,
     TrialStatus.DIVERGED: TrialState.PRUNED,

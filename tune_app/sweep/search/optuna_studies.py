@@ -1,10 +1,10 @@
-"""One Optuna study for each budget, asked and told.
+"""One Optuna study for each budget, told what was trained.
 
-What a study is told is what was trained: early-stopped trials are told as pruned with their curve,
-diverged ones as pruned without any (Optuna ranks these last), failed ones as failed.
+Early-stopped and paused trials are told as pruned with their curve, diverged ones as pruned
+without any (Optuna ranks these last), failed ones as failed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
@@ -37,6 +37,7 @@ class BudgetStudies:
             for budget in feasible.budgets
         }
         self._asked: dict[str, tuple[int | None, optuna.Trial]] = {}  # by trial id
+        self._taught: list[tuple[int | None, FrozenTrial]] = []
 
     def _study(self) -> optuna.Study:
         return optuna.create_study(
@@ -77,16 +78,45 @@ class BudgetStudies:
             trial, live.value if state == TrialState.COMPLETE else None, state=state
         )
 
-    def add(
+    def renew(self, budget: int | None, lives: Iterable[LiveTrial]) -> None:
+        """Make a budget's study anew from what its trials have reached so far.
+
+        Optuna hears no more of a trial that it was told of, so where trials go on after a pause,
+        a study is true for a moment only.
+        """
+        study = self.studies[budget] = self._study()
+        for taught_for, trial in self._taught:
+            if taught_for == budget:
+                study.add_trial(trial)
+        for live in lives:
+            if live.task.draw.budget == budget:
+                study.add_trial(self._frozen(live))
+
+    def add(self, live: LiveTrial) -> None:
+        """Add a trial of this sweep that has ended."""
+        self.studies[live.task.draw.budget].add_trial(self._frozen(live))
+
+    def teach(
         self, draw: Draw, status: str, value: float | None, curve: Mapping[int, float], name: str
     ) -> None:
-        """Add a trial that has ended, of this sweep or another."""
-        self.studies[draw.budget].add_trial(self._frozen(draw, status, value, curve, name))
+        """Add a trial of another sweep."""
+        trial = self._told(draw, told_state(status, value), value, curve, name)
+        self._taught.append((draw.budget, trial))
+        self.studies[draw.budget].add_trial(trial)
 
-    def _frozen(
-        self, draw: Draw, status: str, value: float | None, curve: Mapping[int, float], name: str
+    def _frozen(self, live: LiveTrial) -> FrozenTrial:
+        curve = {} if live.status == "diverged" else live.curve
+        state = told_state(live.status, live.value)
+        return self._told(live.task.draw, state, live.value, curve, live.task.trial_id)
+
+    def _told(
+        self,
+        draw: Draw,
+        state: TrialState,
+        value: float | None,
+        curve: Mapping[int, float],
+        name: str,
     ) -> FrozenTrial:
-        state = told_state(status, value)
         sampler = self.samplers[draw.budget]
         parameters = sampler.study_parameters(draw)
         return create_trial(
@@ -94,15 +124,22 @@ class BudgetStudies:
             value=value if state == TrialState.COMPLETE else None,
             params=parameters,
             distributions={name: sampler.distributions[name] for name in parameters},
-            intermediate_values=dict(curve) if status != TrialStatus.DIVERGED else {},
+            intermediate_values=dict(curve),
             user_attrs={"trial_id": name},
         )
 
 
 def told_state(status: str, value: float | None) -> TrialState:
     """Return the state in which Optuna is told of a trial."""
+    if status in (TrialStatus.PENDING, TrialStatus.RUNNING):
+        return TrialState.RUNNING
     if status == TrialStatus.FINISHED:
         return TrialState.FAIL if value is None else TrialState.COMPLETE
-    if status in (TrialStatus.STOPPED, TrialStatus.DIVERGED, TrialStatus.TIMEOUT):
+    if status in (
+        TrialStatus.STOPPED,
+        TrialStatus.PAUSED,
+        TrialStatus.DIVERGED,
+        TrialStatus.TIMEOUT,
+    ):
         return TrialState.PRUNED
     return TrialState.FAIL

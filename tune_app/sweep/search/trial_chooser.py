@@ -15,11 +15,18 @@ import optuna
 
 from tune_app.config.sweep import Objective, SweepConfig
 from tune_app.results.store.records import EpochRecord, TrialRecord
+from tune_app.results.store.statuses import TrialStatus
+from tune_app.sweep.schedule.continuing import ContinuingRule, Next, PromoteRule, next_level
 from tune_app.sweep.schedule.early_stopping import rung_key
+from tune_app.sweep.schedule.thaw import ThawRule
+from tune_app.sweep.schedule.trial_progress import TrialProgress, rung_levels
 from tune_app.sweep.search.feasible import RARE_SHARE, Draw, FeasibleSpace
+from tune_app.sweep.search.forest_model.curve_forest import CurvePredictor
+from tune_app.sweep.search.forest_model.forest_sampler import ForestSampler
 from tune_app.sweep.search.optuna_studies import BudgetStudies
 from tune_app.sweep.search.predefined import grid_draws, predefined_draws
-from tune_app.sweep.trial.tasks import Ledger, TrialTask
+from tune_app.sweep.search.samplers import startup_draws
+from tune_app.sweep.trial.tasks import Ledger, TrialTask, paused_reason
 
 MOST_COUNTED = 3_000  # combinations of a discrete space
 
@@ -55,6 +62,22 @@ class TrialChooser:
         self._on_draw = on_draw
         self._sign = 1.0 if config.objective.mode == "max" else -1.0
         method = config.search.sampler
+        scheduler, startup = config.scheduler, startup_draws(len(feasible.budgets))
+        self._levels = rung_levels(
+            scheduler.grace(config.epochs), scheduler.reduction_factor, config.epochs
+        )
+        predictor = CurvePredictor(config.space, config.objective, self._levels, config.search.seed)
+        self._rule = self._rule_over(predictor, startup * len(feasible.budgets))
+        self._forest: ForestSampler | None = None
+        if method == "forest":
+            self._forest = ForestSampler(
+                feasible,
+                predictor,
+                startup=startup * len(feasible.budgets),
+                seed=config.search.seed,
+            )
+        self._progress: dict[str, TrialProgress] = {}
+        self._taught: list[TrialProgress] = []
         self._studies = BudgetStudies(
             feasible,
             ledger.fallbacks,
@@ -91,6 +114,20 @@ class TrialChooser:
         self._distinct = {budget: counts[budget] for budget in self.feasible.budgets}
         self.trials = min(self.trials, sum(self._distinct.values()))
 
+    def _rule_over(self, predictor: CurvePredictor, startup: int) -> ContinuingRule | None:
+        """Return the rule that says which paused trials go on; None where none pause."""
+        config, scheduler = self.config, self.config.scheduler
+        if scheduler.type == "promote":
+
+            def key(trial: TrialProgress) -> tuple[Any, ...]:
+                draw = trial.draw
+                return rung_key(config, draw.config, draw.budget, draw.weights)
+
+            return PromoteRule(self._levels, scheduler.reduction_factor, key)
+        if scheduler.type == "thaw":
+            return ThawRule(predictor, self.feasible.budgets, startup=startup)
+        return None
+
     def study(self, budget: int | None) -> optuna.Study:
         """Return the study of one budget."""
         return self._studies.studies[budget]
@@ -103,8 +140,25 @@ class TrialChooser:
 
     @property
     def exhausted(self) -> bool:
-        """Whether every trial of the sweep has been drawn."""
-        return not self._unfinished and sum(self._drawn.values()) >= self.trials
+        """Whether nothing is left to train, but for what is being trained."""
+        if self._unfinished or self._may_start:
+            return False
+        if self._rule is None:
+            return True
+        return self._rule.choose(self.progress(), may_start=False) is Next.DONE
+
+    @property
+    def _may_start(self) -> bool:
+        return sum(self._drawn.values()) < self.trials
+
+    def progress(self) -> list[TrialProgress]:
+        """Return how far every trial has come, with those of other sweeps that teach."""
+        for name, live in self.ledger.trials.items():
+            known = self._progress.get(name)
+            if known is None or known.status != live.status or len(known.curve) != len(live.curve):
+                curve = {epoch: self._sign * value for epoch, value in live.curve.items()}
+                self._progress[name] = TrialProgress(name, live.task.draw, live.status, curve)
+        return [*self._progress.values(), *self._taught]
 
     def begin(self) -> None:
         """Draw from here on as nobody did before: continue where earlier processes stopped."""
@@ -125,12 +179,23 @@ class TrialChooser:
         live.value = record.measured(self.config.objective.metric)
         live.score = None if live.value is None else self._sign * live.value
         live.curve = best_so_far_by_epoch(epochs, self.config.objective)
+        if self._pauses_at(record):
+            live.status = TrialStatus.PAUSED
+            live.stop_reason = paused_reason(record.epochs, self._levels[-1])
+            self._studies.add(live)
+            return
         if not record.status.is_ended:
             self._unfinished.append(task)
             return
         self.ledger.remembered += 1
         live.status, live.stop_reason, live.error = record.status, record.stop_reason, record.error
-        self._studies.add(draw, record.status, live.value, live.curve, record.trial_id)
+        self._studies.add(live)
+
+    def _pauses_at(self, record: TrialRecord) -> bool:
+        """Tell whether a trial had come to a rung, its process perhaps killed before it said so."""
+        if self._rule is None or record.status.is_ended:
+            return False
+        return record.status == TrialStatus.PAUSED or record.epochs in self._levels[:-1]
 
     def learn(self, record: TrialRecord, epochs: Sequence[EpochRecord]) -> None:
         """Let a trial of another sweep teach the sampler, in the study of each budget it suits.
@@ -138,7 +203,10 @@ class TrialChooser:
         One that this space cannot draw, or that never had a result, teaches nothing.
         """
         value = record.measured(self.config.objective.metric)
-        if record.stage != "search" or not record.status.is_ended or value is None:
+        status = record.status
+        if record.stage != "search" or value is None:
+            return
+        if not status.is_ended and status != TrialStatus.PAUSED:
             return
         for budget in self.feasible.budgets:
             if not self._could_draw(record.parameters, budget):
@@ -147,7 +215,9 @@ class TrialChooser:
             if draw is not None and draw.weights > self.feasible.floor(budget):
                 curve = best_so_far_by_epoch(epochs, self.config.objective)
                 name = f"{record.sweep}/{record.trial_id}"
-                self._studies.add(draw, record.status, value, curve, name)
+                self._studies.teach(draw, status, value, curve, name)
+                scores = {epoch: self._sign * best for epoch, best in curve.items()}
+                self._taught.append(TrialProgress(name, draw, status, scores, taught=True))
 
     def _could_draw(self, parameters: dict[str, Any], budget: int | None) -> bool:
         """Tell whether `parameters` are exactly those active under `budget`, each in its range."""
@@ -167,23 +237,41 @@ class TrialChooser:
 
     # -- the engine's side ----------------------------------------------------------------------
 
-    def next(self) -> TrialTask | None:
-        """Return what is to be trained next, or None where there is nothing left."""
+    def next(self) -> TrialTask | Next:
+        """Return what is to be trained next, or that there is nothing now or nothing left."""
         if self._unfinished:
             task = self._unfinished.popleft()
-        elif sum(self._drawn.values()) < self.trials:
+        elif self._rule is not None:
+            choice = self._rule.choose(self.progress(), may_start=self._may_start)
+            if choice in (Next.WAIT, Next.DONE):
+                return choice
+            task = self._draw() if choice is Next.START else self._continued(choice.trial_id)
+        elif self._may_start:
             task = self._draw()
         else:
-            return None
-        self._studies.ask(task)
+            return Next.DONE
+        if self._rule is None:
+            self._studies.ask(task)
+        else:
+            task = replace(task, until=next_level(self._levels, self._epochs_of(task)))
         if not task.recorded:
             self.ledger.add(task)
         self._on_draw(task)
         return task
 
     def ended(self, task: TrialTask, *, error: bool = False) -> None:
-        """Hear that a trial has ended; the ledger knows how."""
+        """Hear that a trial has ended or paused; the ledger knows how."""
         self._studies.tell(self.ledger.trials[task.trial_id], error=error)
+
+    def _continued(self, trial_id: str) -> TrialTask:
+        """Return the task of a paused trial, which is pending from now on."""
+        live = self.ledger.trials[trial_id]
+        live.status = TrialStatus.PENDING
+        return replace(live.task, recorded=True, seconds=live.seconds, attempts=live.attempts)
+
+    def _epochs_of(self, task: TrialTask) -> int:
+        live = self.ledger.trials.get(task.trial_id)
+        return 0 if live is None else live.epochs
 
     def _draw(self) -> TrialTask:
         number = sum(self._drawn.values()) + 1
@@ -193,11 +281,21 @@ class TrialChooser:
             # The budget with the fewest trials so far, the smallest of these.
             open_budgets = [b for b in self.feasible.budgets if self._drawn[b] < self._distinct[b]]
             budget = min(open_budgets, key=lambda b: (self._drawn[b], b or 0))
-            draw, method, refused = self._studies.propose(budget)
-            self.refused[budget] += refused
-            planned = Planned(draw, method)
+            planned = self._proposed(budget)
         self._drawn[planned.draw.budget] += 1
         return self._task(planned.draw, planned.sampler, number, None)
+
+    def _proposed(self, budget: int | None) -> Planned:
+        if self._forest is not None:
+            draw, method = self._forest.propose(budget, self.progress())
+            self.refused[budget] += self._forest.refused
+            self._forest.refused = 0
+        else:
+            if self._rule is not None:
+                self._studies.renew(budget, self.ledger.trials.values())
+            draw, method, refused = self._studies.propose(budget)
+            self.refused[budget] += refused
+        return Planned(draw, method)
 
     def _task(self, draw: Draw, sampler: str, number: int, seed: int | None) -> TrialTask:
         trial_id = f"t{number:04d}"

@@ -6,6 +6,7 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
+from tune_app.sweep.schedule.continuing import Next
 from tune_app.sweep.search.trial_chooser import TrialChooser
 from tune_app.sweep.trial.tasks import TASK, DriverOnly, Ledger, TrialTask
 
@@ -28,11 +29,11 @@ class BudgetSearcher(DriverOnly, Searcher):
         """Whether every trial of the sweep has been drawn."""
         return self.chooser.exhausted
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str:  # type: ignore[override]
-        """Return the next trial's config for Tune, or that there is none left."""
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]
+        """Return the next trial's config for Tune, or that there is none now, or none left."""
         task = self.chooser.next()
-        if task is None:
-            return str(Searcher.FINISHED)
+        if isinstance(task, Next):
+            return None if task is Next.WAIT else str(Searcher.FINISHED)
         self._tasks[trial_id] = task
         return {TASK: task}
 

@@ -78,12 +78,20 @@ class BestWeights:
         self.files.send(self.path)
 
 
+class TrainingPaused(BaseException):
+    """Leaves a training function once its state is written; caught in trainable.py only."""
+
+
 class TrialCheckpoint:
-    """The checkpoint of a trial: the state of its training, and the best epoch with its weights."""
+    """The checkpoint of a trial: the state of its training, and the best epoch with its weights.
+
+    If `pause_next` is set, the next state that is offered is written and ends the training.
+    """
 
     def __init__(self, file: AtomicCheckpoint, best: BestWeights, seconds_before: float) -> None:
         self.file, self.best = file, best
         self.seconds_before = seconds_before  # of earlier attempts
+        self.pause_next = False
         self._started = time.perf_counter()
 
     def load(self) -> dict[str, Any] | None:
@@ -99,7 +107,10 @@ class TrialCheckpoint:
     def offer(self, make_state: Callable[[], dict[str, Any]]) -> None:
         seconds = self.seconds_before + time.perf_counter() - self._started
         written = self.file.offer(
-            lambda: {"training": make_state(), "best": self.best.state(), "seconds": seconds}
+            lambda: {"training": make_state(), "best": self.best.state(), "seconds": seconds},
+            now=self.pause_next,
         )
         if written:
             self.best.files.send(self.file.path)
+        if self.pause_next:
+            raise TrainingPaused

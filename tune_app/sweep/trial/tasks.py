@@ -31,7 +31,8 @@ class TrialTask:
     directory: str  # the trial's own folder: best weights, checkpoint
     seconds: float = 0.0  # spent in earlier attempts
     attempts: int = 0  # earlier attempts
-    recorded: bool = False  # the Store has it from an earlier process
+    recorded: bool = False  # the Store has it already
+    until: int | None = None  # the epoch after which it pauses; None: it trains to its end
     stage: str = "search"
     source: str | None = None  # the search trial that one of the final stage retrains
 
@@ -59,6 +60,11 @@ class DriverOnly:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self
+
+
+def paused_reason(epoch: int, epochs: int) -> str:
+    """Return what is said of a trial that pauses."""
+    return f"paused after epoch {epoch} of {epochs}"
 
 
 @dataclass

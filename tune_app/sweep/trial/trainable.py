@@ -31,9 +31,9 @@ from tune_app.results.store.names import TEST_FILE, WEIGHTS_FOLDER
 from tune_app.results.store.statuses import TrialStatus
 from tune_app.sweep.ray_tune.patches import without_shell
 from tune_app.sweep.ray_tune.placement import GPUS
-from tune_app.sweep.trial.best_weights import BestWeights, TrialCheckpoint
+from tune_app.sweep.trial.best_weights import BestWeights, TrainingPaused, TrialCheckpoint
 from tune_app.sweep.trial.file_transfer import FileTransfer, TrialFiles, node_name
-from tune_app.sweep.trial.tasks import TASK, TrialTask
+from tune_app.sweep.trial.tasks import TASK, TrialTask, paused_reason
 from tune_app.sweep.trial.trial_report import (
     REPORT,
     EpochReport,
@@ -157,6 +157,8 @@ def _train(
                 if stop.value in ("patience", "target_loss"):
                     reason = f"ended by {stop.value}"
                 break
+            except TrainingPaused:
+                return TrialEnding(TrialStatus.PAUSED, paused_reason(result.epoch, last))
             except DivergedError as error:
                 return TrialEnding(TrialStatus.DIVERGED, str(error))
             measured = _measured(result, settings, model, ready)
@@ -185,6 +187,8 @@ def _train(
             if seconds > settings.time_limit_s:
                 over = f"over its limit of {settings.time_limit_s:g} s after epoch {result.epoch}"
                 return TrialEnding(TrialStatus.TIMEOUT, over)
+            # Its state is offered when it is asked for the next epoch, and not before.
+            checkpoint.pause_next = task.until is not None and result.epoch >= task.until
     if best.measured is None:
         raise RuntimeError("the training function ended without reporting an epoch")
     test = _Test(task, settings, data, files).run(model, ready) if settings.final else None

@@ -94,6 +94,8 @@ def find_user_functions(
         function = train or load_function(config.training, folders)
         trained = UserTraining(config.training, function)
         trained.check()
+        if config.scheduler.pauses:
+            trained.check_pausing(config.scheduler.type)
     return UserFunctions(built, trained, tuple(folder.absolute() for folder in folders))
 
 

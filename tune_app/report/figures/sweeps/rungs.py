@@ -54,7 +54,9 @@ def rung_numbers(rows: Sequence[TrialRow], sweep: SweepRecord) -> dict[int | Non
 
 
 def stopped_at(row: TrialRow) -> int | None:
-    """Return the rung at which a trial was stopped, from its `stop_reason`, or None."""
+    """Return the rung at which a trial was stopped or paused, or None."""
+    if row.status == "paused":
+        return row.epochs
     found = _REASON.match(row.stop_reason or "") if row.status == "stopped" else None
     return int(found.group(1)) if found else None
 
