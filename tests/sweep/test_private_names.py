@@ -24,7 +24,7 @@ from tune_app.results.store.statuses import TrialStatus
 from tune_app.sweep.fallbacks import Fallbacks, accepts
 from tune_app.sweep.launch import Launch
 from tune_app.sweep.ray_tune import patches
-from tune_app.sweep.run import run_sweep
+from tune_app.sweep.run import start_sweep
 from tune_app.sweep.search import optuna_private, samplers
 from tune_app.sweep.search.feasible import FeasibleSpace
 from tune_app.sweep.search.trial_chooser import TrialChooser
@@ -328,7 +328,7 @@ def test_a_sweep_runs_on_a_ray_that_renamed_all_of_it(ray_session, tmp_path, mon
     monkeypatch.setattr(ray.tune.execution, "class_cache", types.ModuleType("class_cache"))
     monkeypatch.setattr(functions, "wrap_function", changed)
     config = parse_sweep(FILE, source="small.yaml", overrides=[("search.trials", 2)])
-    outcome = run_sweep(config, Launch(storage=tmp_path / "results", data_root=tmp_path))
+    outcome = start_sweep(config, Launch(storage=tmp_path / "results", data_root=tmp_path))
     assert (outcome.status, outcome.usable) == ("complete", 2)
     said = open_store(tmp_path / "results").get_sweep("small").run_flags["fallbacks"]
     assert [sentence.partition(")")[0] + ")" for sentence in said] == [
