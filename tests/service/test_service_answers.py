@@ -1,8 +1,10 @@
 """One question, three ways to ask it: the command line, Python and REST answer alike."""
 
 import csv
+import gzip
 import io
 import json
+import re
 from dataclasses import replace
 from inspect import signature
 from pathlib import Path
@@ -209,6 +211,19 @@ def test_a_download_has_every_row_of_the_view_not_those_of_a_page(service):
     assert len(rows) == page["matching"] > 3
     rates = [float(row["lr"]) for row in rows if row["status"] not in ("failed", "diverged")]
     assert rates == sorted(rates, reverse=True)
+
+
+def test_scripts_and_styles_are_packed_for_those_who_unpack_them(service):
+    page = service.get("/sweeps/made").text
+    addresses = re.findall(r"/static/[\w/.]+\.(?:js|css)", page)
+    assert len(addresses) > 10
+    for address in addresses:
+        plain = service.get(address)
+        packed = service.get(address, Accept_Encoding="gzip")
+        assert packed.headers["content-encoding"] == "gzip"
+        assert gzip.decompress(packed.body) == plain.body
+        assert packed.headers["content-type"] == plain.headers["content-type"]
+        assert "immutable" in packed.headers["cache-control"]
 
 
 def test_charts_are_of_the_trials_that_meet_the_filters(service):

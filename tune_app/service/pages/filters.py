@@ -108,7 +108,7 @@ def parse_filters(texts: Sequence[str], known: Sequence[str]) -> tuple[Filter, .
         TuneAppError: One cannot be read, or names a column that is not in `known`.
     """
     if len(texts) > MOST_FILTERS:
-        raise TuneAppError(f"at most {MOST_FILTERS} filters are read")
+        raise TuneAppError(f"too many filters: use at most {MOST_FILTERS}")
     return tuple(_parse(text, known) for text in texts if text.strip())
 
 

@@ -190,7 +190,9 @@ def compare_page(
     trials, sweeps = list(dict.fromkeys(trial or ())), list(dict.fromkeys(sweep or ()))
     count = len(trials or sweeps)
     if bool(trials) == bool(sweeps) or not 2 <= count <= MOST_COMPARED:
-        raise RefusedRequestError(422, f"two to {MOST_COMPARED} trials, or sweeps, can be compared")
+        raise RefusedRequestError(
+            422, f"choose 2 to {MOST_COMPARED} trials, or 2 to {MOST_COMPARED} sweeps, to compare"
+        )
     if trials:
         pairs = []
         for one in trials:

@@ -100,7 +100,7 @@ def read_table(text: str, snapshot: Snapshot) -> str:
         return str(parse_budget(text))
     except SpaceError:
         names = [ALL, *map(str, snapshot.record.budgets)]
-        raise TuneAppError(f"no table '{text[:40]}': {', '.join(names)}") from None
+        raise TuneAppError(f"no table '{text[:40]}': choose one of {', '.join(names)}") from None
 
 
 def select(snapshot: Snapshot, view: View) -> Selection:
