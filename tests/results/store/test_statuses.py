@@ -14,6 +14,7 @@ TRIALS = {
     "stopped": (False, True, True, True),
     "timeout": (False, True, True, True),
     "interrupted": (False, False, True, True),
+    "paused": (False, False, True, True),
     "diverged": (False, True, False, False),
     "failed": (False, True, False, False),
 }
