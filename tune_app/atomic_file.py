@@ -1,4 +1,4 @@
-"""Writing a file so that readers see the old content or the new one, never a part of it."""
+"""Atomic writing of files: readers see the old content or the new content, never a part."""
 
 import contextlib
 import os
@@ -11,9 +11,9 @@ from tune_app.errors import StorageError
 
 @contextlib.contextmanager
 def replacing(path: Path, *, durable: bool = False) -> Iterator[BinaryIO]:
-    """Give a file to write, which takes the place of `path` at the end of the block.
+    """Open a file for writing; at the end of the block it replaces the file at `path`.
 
-    When `durable`, what was written survives a power cut.
+    With `durable`, the content survives a power cut.
 
     Raises:
         StorageError: The file cannot be written; what was at `path` is still there.

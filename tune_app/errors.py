@@ -1,8 +1,7 @@
 """Every error raised on purpose. Its text is written for the person running tune_app.
 
-The text says what happened; `hint` holds the way out, which each door words its own way.
-
-Most derive from the nearest of Python's own, too:
+The text says what happened. `hint` says what to do, in different words for each door (command line,
+Python, REST). Most classes also derive from a similar exception of Python:
 
     TuneAppError                            exit code 2: a mistake in the file or the arguments
     ├── SpaceError            ValueError    a search space, or a configuration, makes no sense
@@ -31,7 +30,7 @@ from tune_app.hints import Door, Hint
 
 
 class TuneAppError(Exception):
-    """Base of every error raised on purpose; its text is written for the person running us."""
+    """The base of every error raised on purpose; its text is for the person running tune_app."""
 
     exit_code: ClassVar[int] = 2
 
@@ -41,12 +40,12 @@ class TuneAppError(Exception):
 
     @property
     def text(self) -> str:
-        """What happened, without the way out."""
+        """What happened, without the hint."""
         # OSError would render two arguments as "[Errno ...]"; ours always has one text.
         return " ".join(str(argument) for argument in self.args)
 
     def worded(self, door: Door) -> str:
-        """Return what happened and the way out, for whoever asked through `door`."""
+        """Return what happened and the hint, in words for callers that came through `door`."""
         way_out = self.hint.words(door) if self.hint is not None else ""
         return "; ".join(filter(None, [self.text, way_out]))
 
@@ -60,7 +59,7 @@ class SpaceError(TuneAppError, ValueError):
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong in a search file: where, which rule, what was given, the way out."""
+    """A problem of a search file: its place, the rule, the value, and how to correct it."""
 
     line: int | None  # 1 for the first line; None where the file has no such place
     key: str  # dotted, as in the file: "parameters.lr"
@@ -72,7 +71,7 @@ class Problem:
 
 
 class SweepFileError(TuneAppError, ValueError):
-    """A search file is wrong. `problems` holds all that was found, in the order of its lines."""
+    """A search file has mistakes. `problems` holds all of them in the order of the lines."""
 
     def __init__(self, source: str, problems: Sequence[Problem]) -> None:
         self.source = source
@@ -90,15 +89,15 @@ class BuildError(TuneAppError, ValueError):
 
 
 class FunctionError(TuneAppError, ValueError):
-    """A function of the user's own, named in a search file or given in Python, is of no use."""
+    """A user function, named in a search file or passed in Python, is missing or cannot be used."""
 
 
 class ExportError(TuneAppError, ValueError):
-    """An export cannot be written, or what was written does not hold."""
+    """An export cannot be written or read, or its results cannot be reproduced."""
 
 
 class DiagnosisError(TuneAppError, ValueError):
-    """A diagnostic has no answer for these trials."""
+    """A diagnostic cannot be computed for these trials."""
 
 
 class UnknownSweepError(TuneAppError, LookupError):  # not KeyError: its str() adds quotes
@@ -118,13 +117,13 @@ class SweepBusyError(TuneAppError, RuntimeError):
 
 
 class EnvironmentalError(TuneAppError):
-    """What surrounds us failed: Ray, the storage, the disk, the data."""
+    """The environment failed: Ray, the storage, the disk, or the data."""
 
     exit_code: ClassVar[int] = 3
 
 
 class DataMissingError(EnvironmentalError, FileNotFoundError):
-    """A data set is not where it was looked for."""
+    """A data set was not found."""
 
 
 class DataError(EnvironmentalError, ValueError):

@@ -1,8 +1,8 @@
-"""The way out of an error, in the words of whoever asked: command line, Python, or REST.
+"""Hints that say how to resolve an error, in words for the command line, Python, or REST.
 
-An error is raised where the mistake is noticed, by code that cannot know who called it. So it
-carries a `Hint`, a key with the facts that the sentence needs, and the door through which the
-request came chooses the words. All sentences stand here, side by side.
+An error is raised by code that does not know who called it. So the error carries a `Hint`: a key,
+and the facts that its sentence needs. The door through which the request came chooses the sentence.
+All sentences are in this module, side by side.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class Door(StrEnum):
-    """Where a request came from."""
+    """The door through which a request came."""
 
     CLI = "cli"
     PYTHON = "python"
@@ -188,16 +188,16 @@ WORDS: dict[str, dict[Door, str]] = {
 
 @dataclass(frozen=True)
 class Hint:
-    """The way out of an error: a key of `WORDS`, and the facts that its sentences name."""
+    """A hint on an error: a key of `WORDS`, and the facts that its sentences name."""
 
     key: str
     facts: tuple[tuple[str, str], ...] = ()
 
     def words(self, door: Door) -> str:
-        """Return the sentence for a door; empty where there is nothing to say."""
+        """Return the sentence for a door; empty if there is none."""
         return WORDS[self.key][door].format(**dict(self.facts))
 
 
 def hint(key: str, **facts: object) -> Hint:
-    """Return a hint, its facts as text."""
+    """Return a hint with its facts as texts."""
     return Hint(key, tuple((name, str(fact)) for name, fact in facts.items()))

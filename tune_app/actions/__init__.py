@@ -1,1 +1,1 @@
-"""The verbs: what the command line, Python and the service do alike, written once."""
+"""The actions that the command line, Python and the service share, each written once."""

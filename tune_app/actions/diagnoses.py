@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DiagnosticKind:
-    """What a diagnostic is about, and the options that it reads."""
+    """The subject of a diagnostic, and the options that it reads."""
 
     about: str
     options: tuple[str, ...] = ()
@@ -42,10 +42,10 @@ _OF_ONE = ("network", "random_labels", "gradients")
 
 
 def check_diagnostic(name: str) -> None:
-    """Raise where there is no diagnostic of this name.
+    """Raise an error if no diagnostic has this name.
 
     Raises:
-        DiagnosisError: There is none; names the nearest, or all.
+        DiagnosisError: The name is unknown; the text names the most similar one, or all.
     """
     if name not in DIAGNOSTIC_KINDS:
         expected = did_you_mean(name, DIAGNOSTIC_KINDS)
@@ -60,7 +60,7 @@ def run_diagnostic(
     trials: Sequence[str] = (),
     options: Mapping[str, Any] = MappingProxyType({}),
 ) -> "Diagnosis":
-    """Return what a diagnostic finds in the trials named, or in those that suit it.
+    """Return the result of a diagnostic for the named trials, or for all suitable ones.
 
     Raises:
         DiagnosisError: The trials do not suit the diagnostic, or none has trained.

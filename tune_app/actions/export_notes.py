@@ -1,4 +1,4 @@
-"""Networks and whole sweeps out of the record, in files."""
+"""Notes on exports: the parts that could not be written."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""What a person sees while a sweep runs: a live table, or plain lines where no terminal is."""
+"""The progress display of a running sweep: a live table, or plain lines without a terminal."""
 
 import threading
 import time
@@ -33,7 +33,7 @@ STATES = (
 
 
 class Announcer:
-    """Prints how a sweep begins and goes on; `quiet` prints nothing."""
+    """Prints the start and the progress of a sweep; `quiet` prints nothing."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         self.console = Console(stderr=True, quiet=quiet)
@@ -91,9 +91,9 @@ class Announcer:
 
 
 def live_table(progress: SweepProgress) -> Group:
-    """Return trials by state and the best so far for each budget, speed and time left.
+    """Return the trials by state, the best of each budget so far, the speed and the time left.
 
-    Of the final stage only the line below: its results are read when it is complete.
+    For the final stage, return only the line below: its results are read when it is complete.
     """
     if progress.final:
         return Group(Text(plain_line(progress), style="dim"))
@@ -156,7 +156,7 @@ def best_of(progress: SweepProgress, budget: int | None) -> LiveTrial | None:
 
 
 def seconds_left(progress: SweepProgress, elapsed: float) -> float | None:
-    """Return a guess: the trials left cost what the trials so far did; None while none ended."""
+    """Estimate the time left from the mean time of the trials so far; None before one has ended."""
     trials = list(progress.ledger.trials.values())
     ended = sum(live.status not in ("pending", "running") for live in trials)
     # What runs now is on average half done; what another process ended took no time of ours.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def user_code_folders(file: Path) -> tuple[Path, ...]:
-    """Return where the functions that a search file names are looked for, in this order."""
+    """Return the folders in which the functions of a search file are searched, in this order."""
     return file.parent, code_folder(file.parent), Path()
 
 
@@ -27,7 +27,7 @@ def same_launch(
     data_root: Path | None = None,
     address: str | None = None,
 ) -> "Launch":
-    """Return how to run more of a sweep: as its first run did, except for what is given."""
+    """Return the settings that continue a sweep: those of its first run, except for those given."""
     from tune_app.sweep.launch import Launch
 
     flags = record.run_flags
@@ -58,13 +58,13 @@ def forecast_search(
     cpus: int | None = None,
     folders: tuple[Path, ...] = (),
 ) -> "tuple[DataShape, Forecast]":
-    """Draw `samples` configurations per budget; return the data's shape and what to expect.
+    """Draw `samples` configurations per budget; return the shape of the data and the forecast.
 
-    Functions that the file names are looked for in `folders`; `cpus` are those of this machine
-    where nothing is said.
+    Functions that the file names are searched in `folders`. The default of `cpus` is the number of
+    this machine's.
 
     Raises:
-        TuneAppError: The data, a budget or a function is not there or does not fit.
+        TuneAppError: The data or a function is missing, or no configuration fits a budget.
     """
     from tune_app.data.sets import data_shape
     from tune_app.sweep.ray_tune.cluster import cpu_count

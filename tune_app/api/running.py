@@ -37,17 +37,18 @@ def run_sweep(
 ) -> Sweep:
     """Run a search to its end and return the sweep.
 
-    `config` is a search file's path, what `load_sweep_file` returned, or a file's content as a
-    mapping. `data`, a pair of tensors or a data set of torch, takes the place of the file's (see
-    `save_data`), `test_data` that of its test split. `model` builds the networks and `train`
-    trains them; functions that the file names itself are looked for beside it, or in the working
-    directory. Progress is shown as on the command line, and in a notebook in one place; `quiet`
-    shows none. `new` takes the next free name where that of the file is taken.
+    `config` is the path of a search file, the result of `load_sweep_file`, or the content of a file
+    as a mapping. `data`, a pair of tensors or a torch data set, replaces the data set of the file
+    (see `save_data`); `test_data` replaces its test split. `model` builds the networks and `train`
+    trains them; functions that the file names are searched in its folder and in the working
+    directory. Progress is shown as on the command line; a notebook shows it in one output, and
+    `quiet` hides it. With `new`, the sweep gets the next free name if the name in the file is
+    taken.
 
     Ctrl-C ends the sweep gracefully: its `status` is then interrupted, and `resume` continues it.
 
     Raises:
-        TuneAppError: What is wrong, before the first trial; see `tune_app.sweep.run.start_sweep`.
+        TuneAppError: The sweep cannot start; see `tune_app.sweep.run.start_sweep`.
     """
     place = storage_folder(storage)
     folders: tuple[Path, ...] = (Path(),)
@@ -89,7 +90,7 @@ def resume(
 ) -> Sweep:
     """Continue an interrupted sweep, or extend a complete one to this many `trials`.
 
-    User code is what the sweep recorded, except for functions that are given.
+    User code comes from the copy in the sweep's record, except for functions passed here.
 
     Raises:
         TuneAppError: See `tune_app.sweep.run.resume_sweep`.

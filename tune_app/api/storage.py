@@ -46,7 +46,7 @@ class Storage:
         """Return the sweep of that name.
 
         Raises:
-            UnknownSweepError: There is none.
+            UnknownSweepError: The storage has no sweep of that name.
         """
         self.store.get_sweep(name)
         return Sweep(self.store, name)
@@ -58,10 +58,10 @@ class Storage:
         return len(self.store.list_sweeps())
 
     def add(self, record: str | Path) -> "Sweep":
-        """Add a sweep from a committed `record.json`, to be read as any other; it has no weights.
+        """Add a sweep from a `record.json`. It can be read like any other, but has no weights.
 
         Raises:
-            StorageError: The file cannot be read, or is no record.
+            StorageError: The file cannot be read, or does not contain a record.
             SweepExistsError: There is a sweep of that name.
         """
         from tune_app.results.transfer.sweep_json import add_file
@@ -73,8 +73,8 @@ class Storage:
     def compare(self, *names: str) -> Table:
         """Return the winners of several sweeps in one table, the best of each budget marked.
 
-        They are those of the final stage, compared on the test split within a budget and data
-        set: see `tune_app.results.tables.published_tables.published_rows`.
+        The winners come from the final stage and are compared on the test split, separately for
+        each budget and data set: see `tune_app.results.tables.published_tables.published_rows`.
 
         Raises:
             UnknownSweepError: There is no such sweep.
@@ -113,7 +113,7 @@ class Sweep:
         return self.record.sweep_config
 
     def ranked(self, budget: Budget = None, *, top: int | None = None) -> Table:
-        """Return the ranked table of a budget, of each budget one below the other if left out.
+        """Return the ranked table of a budget; without `budget`, those of all budgets.
 
         Raises:
             SpaceError: `budget` is no number of weights.
@@ -126,13 +126,13 @@ class Sweep:
         return Table(tuple(rows_json(shown)), tuple(layouts))
 
     def trials(self) -> Table:
-        """Return every trial, failed ones and those of the final stage too."""
+        """Return every trial, including failed trials and those of the final stage."""
         record = self.record
         rows = trial_rows(self.store, record)
         return Table(tuple(rows_json(rows)), (full_layout(rows, rows, record),))
 
     def tested(self, budget: Budget = None) -> Table:
-        """Return the winners that were retrained and tested, of a budget or below each other.
+        """Return the retrained and tested winners of a budget; without `budget`, of all budgets.
 
         Its rows are those of `results.final_results.final_rows`; empty before the final stage.
 
@@ -152,7 +152,7 @@ class Sweep:
         """Return the best trial of the search that fits a budget.
 
         Raises:
-            BudgetError: The sweep has several budgets, and none is named.
+            BudgetError: The sweep has several budgets, and `budget` is missing.
             UnknownTrialError: No trial that fits has a result.
         """
         limits = table_budgets(self.record)
@@ -177,11 +177,12 @@ class Sweep:
     ) -> TrialRecord:
         """Write a network to the folder `to`, as `tune-app export` does; return its trial.
 
-        `formats` are among pt, safetensors, onnx and pt2. A network that torch.export cannot trace
-        goes without predict.py, which is noted on stderr.
+        `formats` can contain pt, safetensors, onnx and pt2. If torch.export cannot trace the
+        network, predict.py is left out and a note is printed on stderr.
 
         Raises:
-            ExportError: There is none to choose, its weights are gone, or the folder is taken.
+            ExportError: No trial fits, its weights were deleted, or the folder contains other
+            files.
         """
         from tune_app.actions.export_notes import note_left_out
         from tune_app.report.export.export_choice import pick_trial
@@ -197,8 +198,8 @@ class Sweep:
         """Write tables, figures and the protocol to FILE.html, FILE.md or FILE.tex.
 
         Raises:
-            TuneAppError: `to` ends otherwise.
-            StorageError: It cannot be written.
+            TuneAppError: `to` has another suffix.
+            StorageError: A file cannot be written.
         """
         from tune_app.actions.reports import write_sweep_report
 
@@ -211,7 +212,7 @@ class Sweep:
     ) -> "Diagnosis":
         """Return what a diagnostic finds in trials, as `tune-app diagnose` does.
 
-        A notebook shows its sentences and figures; `.tables` are DataFrames.
+        A notebook shows the findings and the figures of the result; its `tables` are DataFrames.
 
         Raises:
             DiagnosisError: There is no such diagnostic, or these trials do not suit it.
@@ -237,7 +238,7 @@ class Sweep:
         return Figures(list(drawn))
 
     def epochs(self) -> "pd.DataFrame":
-        """Return what every epoch of every trial measured: a line per trial and epoch."""
+        """Return the measurements of all trials, with a line for each trial and epoch."""
         rows: dict[str, list[dict[str, Any]]] = {}
         for epoch in self.store.all_epochs(self.name):
             rows.setdefault(epoch.trial_id, []).append(epoch_row(epoch))
@@ -253,11 +254,11 @@ class Sweep:
     ) -> "Sweep":
         """Retrain the winners of budgets over seeds, test them once, and return the sweep.
 
-        What is left out is as the search file says, else all budgets, 3 winners and 5 seeds.
-        `tested` has the results.
+        The search file supplies missing arguments; its own defaults are all budgets, 3 winners and
+        5 seeds. `tested` has the results.
 
         Raises:
-            BudgetError, SpaceError: There is nothing to train for what is asked.
+            BudgetError, SpaceError: The sweep has no such budget, or no trial with a result.
             TuneAppError: See `tune_app.sweep.final_run.run_final`.
         """
         from tune_app.actions.searches import same_launch

@@ -1,4 +1,4 @@
-"""The command line: arguments to actions, errors to one message and an exit code.
+"""The command line: it turns arguments into actions, and an error into a message and exit code.
 
 Commands import what they need when they run: `--help` and the reading commands must not wait
 for torch or Ray.
@@ -46,7 +46,7 @@ job_commands.register(app)
 
 
 def main() -> None:
-    """Run the command line and exit: 0 done, 1 no usable trial, 2 a mistake, 3 the environment."""
+    """Run the command line and exit: 0 success, 1 no usable trial, 2 mistake, 3 environment."""
     try:
         with StopSignals():
             app()
@@ -63,10 +63,11 @@ def main() -> None:
 
 
 def _exit_now(code: int) -> NoReturn:
-    """End with this code, whatever was being started.
+    """End the process with this code, even while Ray is being started.
 
-    A Ray in the middle of its start has threads whose C++ objects abort the process when the
-    interpreter takes them down; its processes are ended by what it registered to run at exit.
+    While Ray starts, it has threads whose C++ objects abort the process when the interpreter shuts
+    down normally. The exit handlers that Ray registered are still run, since they end Ray's
+    processes.
     """
     with suppress(Exception):
         atexit._run_exitfuncs()

@@ -24,7 +24,7 @@ def _storage(named: str | Path) -> Path:
 
 
 def _push_when_done(context: typer.Context, storage: Path) -> Path:
-    """Push what the command changes in the mirror of an object store when the command ends."""
+    """When the command ends, upload the changes that it made in the mirror of an object store."""
     if (storage / MIRROR_FILE).exists():
         context.call_on_close(lambda: open_store(storage).push_changes())
     return storage

@@ -45,7 +45,7 @@ def command_line() -> str:
 def launch_again(
     record: SweepRecord, storage: Path, data: Path | None, address: str | None
 ) -> "Launch":
-    """Return how to run more of a sweep, with the options of this command."""
+    """Return the settings that continue a sweep, from the options of this command."""
     root = find_data_root(data) if data else None
     return same_launch(record, storage, command_line(), data_root=root, address=address)
 

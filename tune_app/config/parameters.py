@@ -88,7 +88,7 @@ class FcnParameters(NetworkParameters):
 
 
 class CnnParameters(NetworkParameters):
-    """A convolutional network. The size after its last layer is computed, never asked."""
+    """A convolutional network. The size after its last layer is computed, not set."""
 
     channels_list: tuple[Size, ...] | None = Field(
         default=None,

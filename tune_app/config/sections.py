@@ -126,7 +126,7 @@ class DatasetConfig(ConfigSection):
 
     @property
     def is_regression(self) -> bool:
-        """Whether the set is known by its name to have numbers as targets, not classes."""
+        """Whether a data set of this name is known to have numbers as targets, not classes."""
         return self.name in REGRESSION_SETS
 
 
@@ -198,7 +198,7 @@ class Objective(ConfigSection):
 
 
 class SearchConfig(ConfigSection):
-    """How configurations are chosen."""
+    """The choice of configurations."""
 
     sampler: Literal["forest", "tpe", "random", "grid"] = Field(
         default="tpe",
@@ -279,7 +279,7 @@ class Resources(ConfigSection):
 
 
 class FinalConfig(ConfigSection):
-    """How the winners of each budget are retrained and tested once."""
+    """The final stage, which retrains the winners of each budget and tests them once."""
 
     top: Annotated[Whole, Field(ge=1, le=1_000)] = Field(
         default=3, description="number of winners per budget"
@@ -307,7 +307,7 @@ class Baseline(ConfigSection):
 
 
 class RecordConfig(ConfigSection):
-    """What is kept of each trial in addition to its epochs and best weights."""
+    """Additional data to save of each trial; its epochs and best weights are always saved."""
 
     weights_every: Count | None = Field(
         default=None, description="also keep the weights each time this many epochs have passed"
@@ -315,7 +315,7 @@ class RecordConfig(ConfigSection):
 
 
 class ExportedNetwork(ConfigSection):
-    """In the config.yaml of an export: the exported trial, and the inputs of its network.
+    """A section of the config.yaml of an export: the exported trial and the network's inputs.
 
     Running the file trains a new network and ignores this section.
     """

@@ -204,7 +204,7 @@ class SweepConfig(ConfigSection):
 
     @property
     def user_functions(self) -> tuple[str, ...]:
-        """The user functions that it names. Running the sweep runs their code."""
+        """The user functions that the sweep names. Running the sweep runs their code."""
         named = (self.model if is_function(self.model) else None, self.training)
         return tuple(reference for reference in named if reference is not None)
 

@@ -119,9 +119,9 @@ def resolve_parameters(
 ) -> TrialConfig:
     """Return a trial's complete configuration: `values`, and defaults for the rest.
 
-    Sizes are in one form only: `widths`, or `layers`, `width` and `taper`; in fill mode without
-    the `width` or `channels` that is still to be solved. Unknown values are kept for user code: if
-    a user's function builds the network, or with `more`, if one trains it.
+    Sizes have only one form: `widths`, or `layers`, `width` and `taper`. In fill mode `width` or
+    `channels` is missing, because it is solved later. Unknown values are kept for user code, if a
+    user's function builds the network or, with `more`, trains it.
 
     Raises:
         SpaceError: `values` cannot be combined, or one of them is wrong or unknown.
@@ -192,8 +192,8 @@ def _part(part: type[Part], values: Mapping[str, Any]) -> Part:
 def _using(part: Part, used: set[str]) -> Part:
     """Return `part` after changing the names of its parameters in use.
 
-    Only for a part that nobody else has yet. Thousands of draws pass here, and rebuilding the
-    frozen model would make each a third slower.
+    Use this only for a part that nobody else refers to yet. Thousands of draws pass here, and
+    rebuilding the frozen model would make each a third slower.
     """
     object.__setattr__(part, "__pydantic_fields_set__", used)
     return part

@@ -38,7 +38,7 @@ def checked_function(text: str) -> str:
     """Return `text` if it has the form of a function's name.
 
     Raises:
-        SpaceError: It has another form.
+        SpaceError: `text` has another form.
     """
     if not is_function(text):
         raise SpaceError(f"must be package.module:function, like my_nets:build, got {show(text)}")
@@ -49,7 +49,7 @@ def name_function(function: Function) -> str:
     """Return the name of `function` for a search file.
 
     Raises:
-        FunctionError: It has no name; a `functools.partial`, for example, has none.
+        FunctionError: The function has no name, as for example a `functools.partial`.
     """
     module = getattr(function, "__module__", None)
     name = getattr(function, "__qualname__", None)
@@ -81,9 +81,8 @@ def load_function(reference: str, folders: Sequence[Path]) -> Function:
     """Return the function that `reference` names, from a file in one of `folders`.
 
     Runs its module unless this process has run it already. The modules that it imports must be
-    installed or lie in the same folder or in another of `folders`, because a copy in a storage
-    lacks its neighbours; these folders are appended to `sys.path`. `__main__` is the running
-    script.
+    installed, or be in the same folder or another of `folders`, because only the module itself is
+    copied to a storage; these folders are appended to `sys.path`. `__main__` is the running script.
 
     Raises:
         FunctionError: The function is not found, or its module cannot be run.

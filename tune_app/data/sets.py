@@ -80,11 +80,11 @@ def data_shape(config: DatasetConfig, root: Path) -> DataShape:
 def load_search_data(config: DatasetConfig, root: Path) -> SearchData:
     """Return the training and validation examples. The test split is not opened.
 
-    Where the data set has no test split, a fixed share of its examples serves as one; these
-    examples are dropped here.
+    If the data set has no test split, a fixed share of its examples is used as one; these examples
+    are left out here.
 
     Raises:
-        DataMissingError: The data set is not where it was looked for.
+        DataMissingError: The data set was not found.
         DataError: The data set cannot be trained on.
         SpaceError: `config` does not fit the data set.
     """

@@ -107,7 +107,7 @@ def _class_number(wanted: int | str, classes: Sequence[str]) -> int:
 
 
 def _count(option: str, value: float, counts: Sequence[int]) -> int:
-    """Return a share or a count of examples as a count that leaves one example of each class."""
+    """Convert a share or a count of examples to a count, which leaves one example per class."""
     available = sum(counts)
     count = round(value * available) if value < 1 else int(value)
     most = available - len(counts)

@@ -1,4 +1,4 @@
-"""The figures that take a moment, for the page of a trial: the record and one evaluation."""
+"""Fast diagnostics for the page of a trial: they need its record and a single evaluation."""
 
 from collections.abc import Callable
 

@@ -111,7 +111,7 @@ class Subject:
 
     @cached_property
     def built(self) -> TrialConfig:
-        """What the trial was built and trained with."""
+        """The configuration that the trial was built and trained with."""
         return TrialConfig.from_json(self.sweep.model, self.trial.config)
 
     @cached_property
@@ -275,7 +275,7 @@ def _difference(first: Subject, other: Subject) -> str | None:
 
 
 def _difference_of_arguments(first: Subject, other: Subject) -> str | None:
-    """Return which argument of user code differs: its layers alone do not describe a network."""
+    """Return the first argument of user code that differs; comparing layers is not enough."""
     model = first.model
     if not isinstance(model, UserModel):
         return None

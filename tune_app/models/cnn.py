@@ -109,7 +109,7 @@ def plan_cnn(
 
 @dataclass(frozen=True)
 class ConvOptions:
-    """What a conv layer consists of, apart from its place in the network and its channels."""
+    """The components of a conv layer, except for its place in the network and its channels."""
 
     kernel_size: int
     padding: tuple[int, int]

@@ -262,7 +262,7 @@ class FillLimits:
 
 
 def nearby(width: int, lowest: int, highest: int) -> list[int]:
-    """Return widths to try in place of `width`: the next ones, and some at larger ratios."""
+    """Return widths to try in place of `width`: adjacent widths, and some at larger ratios."""
     steps = {width + step for step in range(-3, 4)}
     ratios = {round(width * ratio) for ratio in (0.25, 0.5, 0.75, 0.9, 1.1, 1.3, 2, 4)}
     return sorted(x for x in steps | ratios if lowest <= x <= highest)

@@ -90,7 +90,7 @@ def plan_linear(
 
 
 def affine_weights(channels: int, batch_norm: bool) -> int:
-    """Return the weights besides a layer's products: gain and shift of a batch norm, or a bias."""
+    """Return the number of a layer's weights without its products: gains and shifts, or biases."""
     return 2 * channels if batch_norm else channels
 
 

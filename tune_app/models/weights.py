@@ -1,4 +1,4 @@
-"""Count the weights and multiply-adds of a built network, which those of its plan must equal."""
+"""Count the weights and multiply-adds of a built network; they must equal those of its plan."""
 
 from dataclasses import dataclass
 from typing import Any

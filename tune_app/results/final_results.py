@@ -93,20 +93,21 @@ def final_budgets(sweep: SweepRecord) -> tuple[int | None, ...]:
 def final_rows(store: Store, sweep: SweepRecord, budget: int | None) -> list[WinnerRow]:
     """Return a row for each winner of a budget, best mean on the test split first.
 
-    `test_mean`, `test_std`, `test_ci95` and the `test_values` they are computed from are of
-    `metric`, `test_accuracy` or, of a regression, `test_loss`: a value for each of the `seeds`
-    replicates that finished, in the order they were drawn; `failed` ended without one, and
-    `seeds_planned` are to be had. `best`, `ties_with_best` and `p_value` are those of
+    `test_values` has the value of `metric` for each replicate that finished, in the order in which
+    they were drawn; `test_mean`, `test_std` and `test_ci95` are computed from these. `metric` is
+    `test_accuracy` or, for a regression, `test_loss`, unless the search file sets another. `seeds`
+    counts the replicates that finished, `failed` those that ended without a value, and
+    `seeds_planned` all replicates of the plan. `best`, `ties_with_best` and `p_value` are those of
     `compare_with_best` among the winners of this budget.
 
-    Of what else was tested that the search file adds, and of accuracy where that is not `metric`,
-    `test_NAME_mean` and `test_NAME_std` are over the same replicates.
+    For each further metric that the search file adds, and for accuracy if it is not `metric`,
+    `test_NAME_mean` and `test_NAME_std` are computed over the same replicates.
 
-    `trial_id` is the search trial that is trained again; `val_accuracy`, `val_loss`,
-    `search_rank` and `sampler` are its own, `config` is what its replicates were trained with.
-    `first_seed_trial` is the first of these that finished, which an export takes.
-    Of equal means the smaller network comes first, then the earlier winner; what has no mean is
-    last. `table_budget` and `share` are as in a ranked table.
+    `trial_id` is the search trial that was retrained; `val_accuracy`, `val_loss`, `search_rank` and
+    `sampler` belong to that trial. `config` is the configuration of its replicates.
+    `first_seed_trial` is the first replicate that finished; an export uses it. If means are equal,
+    the smaller network comes first, then the earlier winner. Rows without a mean come last.
+    `table_budget` and `share` are as in a ranked table.
     """
     return winner_rows(trial_rows(store, sweep), sweep, budget)
 
@@ -114,7 +115,7 @@ def final_rows(store: Store, sweep: SweepRecord, budget: int | None) -> list[Win
 def winner_rows(
     rows: Sequence[TrialRow], sweep: SweepRecord, budget: int | None
 ) -> list[WinnerRow]:
-    """Return what `final_rows` does, from `trial_rows`."""
+    """Return the same as `final_rows`, from `trial_rows`."""
     _, mode = final_metric(sweep)
     ranks = {row.trial_id: row.rank for row in ranked_rows(rows, sweep, budget)}
     by_id = {row.trial_id: row for row in rows}
@@ -134,11 +135,11 @@ def winner_rows(
 
 
 def choose_export(rows: Sequence[WinnerRow]) -> WinnerRow | None:
-    """Return the row of `final_rows` whose first seed is exported; None where nothing finished.
+    """Return the row of `final_rows` whose first seed is exported; None if no replicate finished.
 
-    Of the rows that are statistically indistinguishable from the best, it is the one that
-    validation ranked first: the test split serves to measure, and should decide as little as
-    possible. With one seed each, nothing can be compared, and it decides nothing.
+    Among the rows that are statistically indistinguishable from the best, this is the one that
+    ranked first on validation: the test split should measure, and decide as little as possible.
+    With one seed each, rows cannot be compared, and the test split decides nothing.
     """
     candidates = [
         row for row in rows if row.test_mean is not None and row.ties_with_best is not False

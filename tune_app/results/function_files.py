@@ -10,8 +10,8 @@ from tune_app.results.store.store import Store
 def function_folders(store: Store, sweep: SweepRecord) -> list[Path]:
     """Return the folders in which the functions of a recorded sweep are searched, in order.
 
-    The copies that were made when the sweep began come first, then the original folders: the
-    functions may import other files from there.
+    The copies that were made when the sweep began come first, then the original folders, from which
+    the functions may import other files.
     """
     kept = code_folder(store.sweep_folder(sweep.name))
     return [kept, *map(Path, sweep.run_flags.get("code", ()))]

@@ -36,7 +36,7 @@ def request_stop(store: Store, name: str) -> bool:
 
 
 def require_files(store: Store, name: str) -> None:
-    """Raise StorageError where the record names weights of a sweep whose folder is not here."""
+    """Raise StorageError if the record names weights but this storage lacks the sweep's folder."""
     folder = store.sweep_folder(name)
     if not folder.exists() and any(trial.checkpoint for trial in store.trials(name)):
         raise StorageError(
@@ -79,7 +79,7 @@ def delete_sweep(store: Store, name: str) -> None:
 def plan_pruning(store: Store, sweep: SweepRecord, keep: int) -> Pruning:
     """Return the pruning that keeps the files of the `keep` best trials of each budget.
 
-    Trials of the final stage, and those that can still run, keep theirs.
+    Trials of the final stage, and trials that can still run, keep their files.
     """
     store.refuse_if_live(sweep.name)
     _require_folder(store, "pruned")
@@ -118,7 +118,7 @@ def _require_folder(store: Store, done: str) -> None:
 
 
 def folder_size(folder: Path) -> int:
-    """Return the bytes in the files of `folder`; 0 where it is not there."""
+    """Return the size of all files in `folder` in bytes; 0 if it does not exist."""
     return sum(path.stat().st_size for path in _files(folder))
 
 

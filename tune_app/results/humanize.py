@@ -6,7 +6,7 @@ from datetime import datetime
 
 
 def size_text(size_bytes: int) -> str:
-    """Return "1.4 MB"."""
+    """Return a number of bytes as text, like "1.4 MB"."""
     size = float(size_bytes)
     for unit in ("B", "kB", "MB", "GB"):
         if size < 1000:
@@ -23,7 +23,7 @@ def time_text(seconds_since_1970: float | None) -> str:
 
 
 def age_text(seconds_since_1970: float) -> str:
-    """Return "3 min ago"."""
+    """Return the age of a time as text, like "3 min ago"."""
     age = max(0.0, time.time() - seconds_since_1970)
     for limit, unit, size in ((90, "s", 1), (5400, "min", 60), (129_600, "h", 3600)):
         if age < limit:
@@ -46,15 +46,15 @@ def duration_text(seconds: float) -> str:
 
 
 def sentence(words: str) -> str:
-    """Return `words` with a capital first."""
+    """Return `words` with the first letter in upper case."""
     return words[:1].upper() + words[1:]
 
 
 def joined(words: Sequence[str], last: str = "and") -> str:
-    """Return "a, b and c"."""
+    """Return a list as text, like "a, b and c"."""
     return f" {last} ".join(part for part in (", ".join(words[:-1]), *words[-1:]) if part)
 
 
 def counted(count: int, noun: str) -> str:
-    """Return "1 trial" or "2,000 trials"."""
+    """Return a count with its noun, like "1 trial" or "2,000 trials"."""
     return f"{count:,} {noun}" + ("" if count == 1 else "s")

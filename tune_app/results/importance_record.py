@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 class Importance:
     """The importance of each parameter among the trials drawn for one budget.
 
-    `shares` add up to 1, the largest first; they are empty where `reason` says why there are
-    none. `left_out` says for each parameter without a share why that is.
+    `shares` add up to 1, the largest first; if there are none, `reason` says why. `left_out` gives
+    the reason for each parameter without a share.
     """
 
     method: str  # "fanova", "ped-anova"

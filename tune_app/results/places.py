@@ -9,7 +9,7 @@ DEFAULT_STORAGE = "tune_results"  # in the working directory
 
 
 def default_storage() -> str:
-    """Return the default storage: a folder or an address, TUNE_APP_STORAGE or ./tune_results."""
+    """Return the default storage, a folder or an address: TUNE_APP_STORAGE, else ./tune_results."""
     return os.environ.get(STORAGE_VARIABLE) or DEFAULT_STORAGE
 
 

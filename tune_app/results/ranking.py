@@ -21,9 +21,10 @@ def best_first(
 ) -> list[T]:
     """Return the trials of a search that have a result and fit `budget`, best first.
 
-    `metric` is the value at the best epoch. Trials stopped early, cut by their time limit or
-    interrupted count with their best epoch. Equal values go to the trial of less `cost`, then to
-    the earlier one. A missing, NaN or infinite value is not a result.
+    `metric` is the value at the best epoch. Trials that were stopped early, interrupted, or ended
+    by their time limit are ranked by their best epoch. If values are equal, the trial with the
+    lower `cost` comes first, then the earlier one. A missing, NaN or infinite value is not a
+    result.
     """
     sign = 1 if mode == "min" else -1
     keyed = [
@@ -42,15 +43,15 @@ def best_first(
 
 
 def rank_rows(rows: Iterable[R], metric: str, mode: str, *, budget: int | None = None) -> list[R]:
-    """Return copies of the rows that `best_first` returns, with `rank` set, 1 for the best."""
+    """Return copies of the rows that `best_first` returns, with a `rank`, 1 for the best."""
     ranked = best_first(rows, metric, mode, budget=budget)
     return [row.changed(rank=rank) for rank, row in enumerate(ranked, start=1)]
 
 
 def with_ranks(rows: Sequence[R], metric: str, mode: str, budgets: Sequence[int | None]) -> list[R]:
-    """Return the rows in their order, `rank` set among those that fit the row's own `budget`.
+    """Return the rows in the same order, each with its `rank` among those of its `budget`.
 
-    It is None where the row has no result, or a budget that is not in `budgets`.
+    The rank is None if the row has no result, or if its budget is not in `budgets`.
     """
     ranks = {
         (budget, row.trial_id): rank
@@ -89,7 +90,7 @@ def fits(row: TrialRecord, budget: int | None) -> bool:
 
 
 def is_number(value: float | None) -> TypeGuard[float]:
-    """Tell whether `value` is there and finite."""
+    """Tell whether `value` is a finite number and not None."""
     return value is not None and math.isfinite(value)
 
 

@@ -23,7 +23,7 @@ class Table(Sequence[dict[str, Any]]):
     layouts: tuple[Layout, ...]
 
     def frame(self) -> "pd.DataFrame":
-        """Return the rows as a DataFrame, each parameter in a column of its own."""
+        """Return the rows as a DataFrame with a column for each parameter."""
         return to_frame(self.rows)
 
     @overload

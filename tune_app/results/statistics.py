@@ -1,7 +1,7 @@
 """Statistics of repeated measurements: spread, confidence intervals, and tests of differences.
 
-Student's t distribution is computed here: SciPy's, which it is tested against, takes half a second
-to import, as long as all else that `tune-app show` does.
+Student's t distribution is computed here, because importing SciPy takes half a second, as long as
+the rest of `tune-app show`. A test compares it with SciPy's.
 """
 
 import math
@@ -24,20 +24,21 @@ class ComparisonWithBest:
 
 
 def sample_mean(values: Sequence[float]) -> float | None:
-    """Return the mean; None of nothing. That of equal values is exactly their value."""
+    """Return the mean, or None without values. The mean of equal values is exactly their value."""
     return statistics.mean(values) if values else None
 
 
 def sample_std(values: Sequence[float]) -> float | None:
-    """Return the sample standard deviation, with n - 1; None of fewer than two values."""
+    """Return the sample standard deviation, with n - 1; None for fewer than two values."""
     return statistics.stdev(values) if len(values) > 1 else None
 
 
 def confidence_interval(values: Sequence[float]) -> tuple[float, float] | None:
     """Return the 95 % confidence interval of the mean: mean ± t(0.975, n - 1) std / sqrt(n).
 
-    Student's t, for values from about a normal distribution; None of fewer than two values. It
-    is about the mean over seeds, on this test split; that of an accuracy may go beyond 1.
+    Uses Student's t and assumes approximately normal values; None for fewer than two values. It
+    covers the choice of seeds, not the choice of the test split. For an accuracy, the interval can
+    extend beyond 1.
     """
     mean, std = sample_mean(values), sample_std(values)
     if mean is None or std is None:
@@ -71,8 +72,8 @@ def welch_p(a: Sequence[float], b: Sequence[float]) -> float | None:
     """Return the two-sided p-value of Welch's t-test: equal means, whatever the variances.
 
     B. L. Welch, The generalization of "Student's" problem when several different population
-    variances are involved, Biometrika 34 (1947). None where a side has fewer than two values.
-    Where neither varies, equal means give 1 and others 0.
+    variances are involved, Biometrika 34 (1947). None if either series has fewer than two values.
+    If neither varies, the result is 1 for equal means and 0 for different means.
     """
     if len(a) < 2 or len(b) < 2:
         return None
@@ -92,8 +93,8 @@ def holm(p_values: Sequence[float]) -> list[float]:
     """Return p-values adjusted for their number, in the order given.
 
     S. Holm, A simple sequentially rejective multiple test procedure, Scandinavian Journal of
-    Statistics 6 (1979): the smallest of n counts n times, the next n - 1 times, ..., and none
-    less than one before it.
+    Statistics 6 (1979): the smallest of n p-values is multiplied by n, the next by n - 1, and so
+    on; then each is raised to the largest adjusted value before it.
 
     >>> holm([0.04, 0.01, 0.03])
     [0.06, 0.03, 0.06]
@@ -109,9 +110,10 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def compare_with_best(samples: Sequence[Sequence[float]], mode: str) -> list[ComparisonWithBest]:
     """Compare each series of values with the series of the best mean, "max" or "min".
 
-    Welch's test of each against the best, Holm-corrected over these comparisons; what is not
-    significant at 5 % is a tie. Of equal best means the first row is the best. The best was
-    picked by the same values, which makes ties a little rarer than 95 % of the time.
+    Welch's test compares each series with the best, Holm-corrected over these comparisons; a
+    difference that is not significant at 5 % is a tie. If several means are the best, the first row
+    counts as the best. Because the best was chosen by the same values, equally good series tie
+    slightly less often than in 95 % of the cases.
     """
     # Comparing each series only with the best keeps the number of tests, and so Holm's correction,
     # as small as the question allows: all pairs would hide real differences.
@@ -138,7 +140,7 @@ def compare_with_best(samples: Sequence[Sequence[float]], mode: str) -> list[Com
 
 
 def t_two_sided(t: float, freedom: float) -> float:
-    """Return the probability that Student's t is as far from 0 as `t`, or farther.
+    """Return the probability that Student's t is at least as far from 0 as `t`.
 
     >>> round(t_two_sided(2.776445, 4), 6)
     0.05
@@ -153,7 +155,7 @@ def t_two_sided(t: float, freedom: float) -> float:
 
 @cache
 def t_quantile(level: float, freedom: float) -> float:
-    """Return the t that Student's stays within, on both sides, with probability `level`.
+    """Return the t for which Student's t lies between -t and t with probability `level`.
 
     >>> round(t_quantile(0.95, 4), 4)
     2.7764
@@ -170,8 +172,8 @@ def t_quantile(level: float, freedom: float) -> float:
 def _incomplete_beta(a: float, b: float, x: float, y: float) -> float:
     """Return the regularised incomplete beta function I_x(a, b), where y = 1 - x.
 
-    By the continued fraction 26.5.8 of Abramowitz and Stegun, evaluated from the front by Lentz's
-    method; on its slow side by I_x(a, b) = 1 - I_y(b, a).
+    Evaluates the continued fraction 26.5.8 of Abramowitz and Stegun by Lentz's method. Where it
+    converges slowly, I_x(a, b) = 1 - I_y(b, a) is used instead.
     """
     if x <= 0 or y <= 0:
         return float(x > 0)

@@ -1,4 +1,4 @@
-"""The log of readings of the test split, in the record of the sweep."""
+"""The log in a sweep's record of every time that the test split is read."""
 
 import time
 
@@ -6,6 +6,6 @@ from tune_app.results.store.store import Store
 
 
 def note_test_reading(store: Store, sweep: str, by: str) -> None:
-    """Record that the test split of a sweep's data is being read now, for `by`."""
+    """Record that the test split of a sweep's data set is being read now; `by` says why."""
     readings = store.get_sweep(sweep).test_readings
     store.update_sweep(sweep, test_readings=(*readings, {"time": time.time(), "by": by}))

@@ -112,7 +112,7 @@ def build_app(settings: Settings) -> FastAPI:
 
 
 def openapi_text() -> str:
-    """Return the OpenAPI document that is checked in; it does not depend on the version."""
+    """Return the OpenAPI document that is kept in docs/; it does not depend on the version."""
     made = build_app(Settings(Path("tune_results"), Path("data"))).openapi()
     made["info"]["version"] = "0"
     return json.dumps(made, indent=1, sort_keys=True) + "\n"

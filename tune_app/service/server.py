@@ -1,4 +1,4 @@
-"""Running the service on a port until a signal stops it."""
+"""Run the service on a port until a signal stops it."""
 
 import logging
 import socket

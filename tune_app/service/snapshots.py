@@ -1,4 +1,4 @@
-"""Sweeps as they were a moment ago, read once for all who ask."""
+"""Recent snapshots of sweeps, so that many requests need only one reading of the record."""
 
 import contextlib
 import threading
@@ -21,7 +21,7 @@ MOST_SWEEPS = 8  # whose trials are kept
 
 @dataclass(frozen=True)
 class Glance:
-    """What a line of the list of sweeps says."""
+    """The facts in one line of the list of sweeps."""
 
     record: SweepRecord
     tally: tuple[Mapping[str, Any], ...]  # see Store.tally
@@ -30,19 +30,19 @@ class Glance:
 
     @cached_property
     def statuses(self) -> Counter[TrialStatus]:
-        """How many trials of the search there are of each status."""
+        """The number of trials of the search for each status."""
         return Counter(
             {row["status"]: row["trials"] for row in self.tally if row["stage"] == "search"}
         )
 
     @property
     def ended(self) -> int:
-        """How many trials of the search have ended."""
+        """The number of trials of the search that have ended."""
         return sum(n for status, n in self.statuses.items() if not status.is_under_way)
 
     @property
     def retraining(self) -> int | None:
-        """How many trainings of the final stage have ended, while it runs; else None."""
+        """The number of finished trainings of the final stage while it runs; otherwise None."""
         has_one = self.record.config.get("final") or self.record.final
         if not (self.is_active and has_one and self.ended >= self.planned):
             return None
@@ -51,12 +51,12 @@ class Glance:
 
     @property
     def planned(self) -> int:
-        """How many trials the search is to have."""
+        """The planned number of trials of the search."""
         return int(self.record.config.get("search", {}).get("trials") or 0)
 
     @property
     def epochs(self) -> int:
-        """How many epochs were trained, those of the final stage too."""
+        """The number of trained epochs, including the final stage."""
         return sum(row["epochs"] or 0 for row in self.tally)
 
     @property
@@ -65,7 +65,7 @@ class Glance:
 
     @property
     def elapsed_s(self) -> float | None:
-        """The time from the first trial's start to the last one's end, or to now."""
+        """The time from the start of the first trial to the end of the last one, or to now."""
         started = [row["started"] for row in self.tally if row["started"] is not None]
         if not started:
             return None
@@ -75,12 +75,12 @@ class Glance:
 
     @property
     def epochs_per_s(self) -> float | None:
-        """Epochs by the time between, pauses included; None before the first trial."""
+        """The number of epochs per second, pauses included; None before the first trial."""
         return None if self.elapsed_s is None else self.epochs / self.elapsed_s
 
     @property
     def left_s(self) -> float | None:
-        """About how long a running search still takes, by its trials so far; None if unknown."""
+        """The estimated time left of a running search; None if unknown."""
         if not self.is_active or not self.ended or self.elapsed_s is None:
             return None
         if self.retraining is not None:
@@ -90,7 +90,7 @@ class Glance:
         return left if not limit else min(left, max(0.0, float(limit) - self.elapsed_s))
 
     def to_json(self) -> dict[str, Any]:
-        """Return the summary with what only a service knows: the state of a running sweep."""
+        """Return the summary, extended by the state of a running sweep."""
         return {
             **self.summary,
             "statuses": dict(self.statuses),
@@ -105,7 +105,7 @@ class Glance:
 
 @dataclass(frozen=True)
 class Snapshot(Glance):
-    """A sweep with its trials, as `trial_rows` gives them."""
+    """A sweep with its trials, as `trial_rows` returns them."""
 
     rows: tuple[TrialRow, ...]
 
@@ -120,7 +120,7 @@ class Snapshot(Glance):
 
     @cached_property
     def memo(self) -> dict[Any, Any]:
-        """What was worked out of these trials, for those who ask again."""
+        """A cache of results that were computed from these trials."""
         return {}
 
 
@@ -134,7 +134,7 @@ class _Kept:
 
 
 class Snapshots:
-    """Reads the record, and remembers until it changes."""
+    """Reads the record, and caches the result until the record changes."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -164,7 +164,7 @@ class Snapshots:
             return self._look(record)
 
     def snapshot(self, name: str) -> Snapshot:
-        """Return a sweep with its trials; a large one is read again less often."""
+        """Return a sweep with its trials; large sweeps are read again less often."""
         glance = self.glance(name)
         kept = self._kept.get(name)
         if kept is not None and kept.snapshot is not None and self._will_do(kept, glance):
@@ -188,7 +188,7 @@ class Snapshots:
             return kept.snapshot
 
     def _will_do(self, kept: "_Kept", glance: Glance) -> bool:
-        """Tell whether the trials that were read still do: the same, or a large sweep's."""
+        """Tell whether the cached trials are still valid, or recent enough for a large sweep."""
         assert kept.snapshot is not None
         if kept.snapshot.revision == glance.revision:
             return True
@@ -196,7 +196,7 @@ class Snapshots:
         return recent and kept.snapshot.record.status == glance.record.status
 
     def forget(self, name: str) -> None:
-        """Read a sweep again when it is next asked for: we changed it."""
+        """Discard a sweep from the cache, because the service changed it."""
         self._kept.pop(name, None)
 
     def _look(self, record: SweepRecord) -> Glance:

@@ -1,4 +1,4 @@
-"""Running a sweep: a search under weight budgets. The only room that knows Ray and Optuna."""
+"""Running a sweep: a search under weight budgets. Only this package imports Ray and Optuna."""
 
 import logging
 import warnings

@@ -1,8 +1,9 @@
-"""What a run does in a slower or plainer way, because Ray or Optuna changed inside.
+"""Fallbacks of a run: what it does more slowly or without, because Ray or Optuna changed.
 
 A few things are done through private names of Ray (ray_tune/patches.py) and of Optuna
-(search/optuna_private.py). A new release may rename these or change what they take. None of them
-is worth a sweep: where one is gone, the sweep runs without it, says so once, and records it.
+(search/optuna_private.py). A new release may rename these or change their arguments. A sweep must
+never fail because of that: if a name is gone, the sweep runs without it, warns once, and records
+it.
 """
 
 import inspect
@@ -13,13 +14,13 @@ LOG = logging.getLogger("tune_app.sweep")
 
 
 class Fallbacks:
-    """The sentences that say what a run does without, each logged once."""
+    """Sentences about features that a run had to do without, each logged once."""
 
     def __init__(self) -> None:
         self._said: dict[str, None] = {}  # keeps the order
 
     def note(self, lost: str, without: str) -> None:
-        """Warn once that the name `lost` is not what it was, and say what happens `without` it."""
+        """Warn once that the name `lost` is missing or has changed; `without` says what follows."""
         sentence = f"this release of {lost} has changed: {without}"
         if sentence not in self._said:
             self._said[sentence] = None
@@ -32,7 +33,7 @@ class Fallbacks:
 
 
 def accepts(function: Any, *arguments: Any, **named: Any) -> bool:
-    """Tell whether `function` can be called with so many arguments and these names."""
+    """Tell whether `function` accepts this number of arguments and these keywords."""
     try:
         inspect.signature(function).bind(*arguments, **named)
     except (TypeError, ValueError):  # another signature; or nothing that has one

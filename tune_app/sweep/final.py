@@ -51,7 +51,7 @@ def plan_winners(
 
 
 def final_config(model: str, source: TrialRecord) -> TrialConfig:
-    """Return what `source`'s configuration is trained with when nothing is held out."""
+    """Return the configuration of `source` for training without held-out examples."""
     config = TrialConfig.from_json(model, source.config)
     if config.training.lr_schedule == "constant":
         config = config.with_training(epochs=source.best_epoch)
@@ -130,7 +130,7 @@ class FinalSession(Session):
         )
 
     def _run_baselines(self) -> None:
-        """Fit and test the baselines, unless an earlier process has."""
+        """Fit and test the baselines, unless an earlier process has done it."""
         wanted = sum(len(one.k) if isinstance(one.k, tuple) else 1 for one in self.config.baselines)
         if len(self.record.baselines) == wanted:
             return
@@ -174,10 +174,10 @@ class FinalSession(Session):
 def with_final_plan(
     store: Store, record: SweepRecord, wanted: FinalConfig, budgets: Sequence[int | None] = ()
 ) -> SweepRecord:
-    """Return `record` with its winners chosen for `budgets`, all of the sweep's if left out.
+    """Return `record` with its winners for `budgets` (default: all budgets of the sweep).
 
     Raises:
-        BudgetError: It has no such budget.
+        BudgetError: The sweep has no such budget.
         SpaceError: No trial has a result.
     """
     known = table_budgets(record)

@@ -30,14 +30,14 @@ def run_final(
 ) -> Outcome:
     """Retrain the winners of a sweep's search over seeds and test them; see final.py.
 
-    Earlier final trainings are kept. Without `budgets`, `top` and `seeds` the search file decides,
-    and without an entry there: every budget, 3 winners, 5 seeds.
+    Earlier final trainings are kept. The search file supplies missing `budgets`, `top` and `seeds`;
+    its own defaults are all budgets, 3 winners and 5 seeds.
 
     Raises:
         UnknownSweepError, SweepBusyError: The sweep does not exist, or a live process owns it.
         BudgetError, SpaceError: The sweep has no such budget, or no trial with a result.
         DataError: The data set has changed since the sweep began.
-        StorageError: Its files are not in this storage.
+        StorageError: The files of the sweep are not in this storage.
         FunctionError: User code of the sweep is missing.
     """
     store = open_store(launch.storage)

@@ -1,4 +1,4 @@
-"""Starting a process that runs a part of a sweep: Ray, the data, and what it notes of itself."""
+"""Starting a process that runs a part of a sweep: Ray, the data, and its circumstances."""
 
 import threading
 import time
@@ -27,7 +27,7 @@ MISSING_DATA_S = 0.2  # wait so long before Ray is started, to report missing da
 
 @dataclass(frozen=True)
 class Launch:
-    """What the caller decides about a run: where it is, by what code, and who watches."""
+    """The caller's choices for a run: its storage, its cluster, its user code, and its viewer."""
 
     storage: Path
     data_root: Path
@@ -52,7 +52,7 @@ def ray_and_data(
 ) -> Iterator[tuple[Cluster, SearchData, Mapping[str, Any]]]:
     """Start or join Ray, and at the same time read the data and measure the kernels.
 
-    `resolved` is what an earlier process found; its kernels are used again.
+    `resolved` holds the settings of an earlier process, whose kernels are used again.
     """
     loaded: dict[str, Any] = {}
 
@@ -100,7 +100,7 @@ def surroundings(launch: Launch) -> dict[str, Any]:
 
 
 def noted_again(record: SweepRecord, launch: Launch) -> SweepRecord:
-    """Return `record` with one more process that runs a part of the sweep."""
+    """Return `record` with this process added to those that ran a part of the sweep."""
     resumed = [*record.run_flags.get("resumed", []), surroundings(launch)]
     return replace(record, run_flags={**record.run_flags, "resumed": resumed})
 

@@ -1,4 +1,4 @@
-"""A running sweep as its viewers see it: the command line's live table, a notebook's cell."""
+"""The progress of a running sweep for its viewers: the live table, or a notebook's cell."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager

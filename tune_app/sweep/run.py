@@ -68,14 +68,14 @@ def named(config: SweepConfig, storage: Path, *, new: bool = False) -> SweepConf
 def start_sweep(config: SweepConfig, launch: Launch) -> Outcome:
     """Run a new sweep to its end.
 
-    Functions that were handed over with `launch` are named in the record; those that the file
-    names are looked for in `launch.folders`.
+    The record names the functions that are passed with `launch`; functions that the file names are
+    searched in `launch.folders`.
 
     Raises:
         SweepExistsError: The name is taken; see `named`.
         FunctionError: User code is missing, or does not fit the parameters.
         SpaceError, BudgetError, UnknownSweepError: The search file cannot be run as it is.
-        DataMissingError, DataError, StorageError, ClusterError: Before the first trial.
+        DataMissingError, DataError, StorageError, ClusterError: The sweep cannot start.
         StopRequested: SIGINT or SIGTERM came before the first trial.
     """
     if launch.announce is not None:
@@ -129,7 +129,7 @@ def resume_sweep(
         UnknownSweepError, SweepBusyError: The sweep does not exist, or a live process owns it.
         SpaceError: The sweep already has more trials than `trials`.
         DataError: The data set has changed since the sweep began.
-        StorageError: Its files are not in this storage.
+        StorageError: The files of the sweep are not in this storage.
         FunctionError: User code of the sweep is missing.
     """
     store = open_store(launch.storage)

@@ -1,4 +1,4 @@
-"""A stage of a sweep in one process, from claiming the record to writing how it ended."""
+"""A stage of a sweep in one process, from claiming the sweep to recording how it ended."""
 
 import contextlib
 import time
@@ -86,7 +86,7 @@ class Session(ABC):
         """Run the rest of the stage and record how it ended.
 
         Raises:
-            SweepBusyError: A live process owns it.
+            SweepBusyError: A live process owns the sweep.
             StorageError: Something could not be written; the sweep was stopped gracefully.
             ClusterError: Ray failed.
             StopRequested: SIGINT or SIGTERM came before the first trial.
@@ -179,7 +179,7 @@ class Session(ABC):
             mirror.push(self.name)
 
     def _run_flags(self) -> dict[str, Any]:
-        """Return the record's flags with what this and earlier processes did without."""
+        """Return the record's flags with the fallbacks of this and earlier processes."""
         flags = self.record.run_flags
         lost = dict.fromkeys((*flags.get("fallbacks", ()), *self.recorder.ledger.fallbacks.said))
         return {**flags, "fallbacks": list(lost)} if lost else flags
@@ -207,7 +207,7 @@ class SearchSession(Session):
         return {budget_key(b): count for b, count in self.chooser.refused.items() if count}
 
     def _remember(self) -> None:
-        """Give the chooser its trials back, the rungs what came by them, and what teaches."""
+        """Restore the chooser's trials, the scores at the rungs, and the trials to learn from."""
         config, chooser = self.config, self.chooser
         if config.search.sampler != "grid":  # a grid counts its refusals anew
             counts = {read_budget_key(name): count for name, count in self.record.refused.items()}

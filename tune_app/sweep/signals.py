@@ -1,4 +1,4 @@
-"""Stopping gracefully: the first SIGINT or SIGTERM ends a sweep in order, a second at once."""
+"""Graceful stops: the first SIGINT or SIGTERM ends a sweep in order, a second one at once."""
 
 import os
 import signal
@@ -21,11 +21,11 @@ class StopRequested(BaseException):  # no KeyboardInterrupt: command lines turn 
 
 
 class StopSignals:
-    """A context in which SIGINT and SIGTERM stop what runs.
+    """A context in which SIGINT and SIGTERM stop the running sweep.
 
-    Until `note` is called they raise StopRequested; afterwards the first is only kept in
-    `received`, and the running loop looks there and ends in order. A second one ends the process.
-    Outside the main thread, where Python sets no handlers, this does nothing.
+    Until `note` is called, a signal raises StopRequested. Afterwards the first signal is only
+    stored in `received`; the running loop checks this and ends in order. A second one ends the
+    process. Outside the main thread, where Python sets no handlers, this does nothing.
     """
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class StopSignals:
     def install(self) -> None:
         """Set our handlers; called again after Ray has started, which may set its own.
 
-        A signal that came in between is raised again, in case the first raise was swallowed.
+        A signal that arrived in between is raised again, in case the first exception was swallowed.
         """
         self._raise_again()
         if threading.current_thread() is threading.main_thread():

@@ -29,7 +29,7 @@ class Uploads:
         self._thread = threading.Thread(target=self._run, name="uploads", daemon=True)
 
     def trial_ended(self, trial_id: str, checkpoint: str | None) -> None:
-        """Queue an ended trial, of which the object store keeps only what the record names."""
+        """Queue an ended trial, whose files that the record does not name are removed."""
         self._ended.put((trial_id, checkpoint))
 
     def start(self) -> None:
@@ -42,7 +42,7 @@ class Uploads:
         self._thread.start()
 
     def close(self) -> None:
-        """End the thread after it has removed what is queued."""
+        """End the thread after it has handled the queued trials."""
         self._over.set()
         self._thread.join()
         self._clean()

@@ -13,11 +13,11 @@ from tune_app.sweep.trial.user_code import UserFunctions
 
 @dataclass(frozen=True)
 class SweepRun:
-    """What a stage of a sweep needs to run.
+    """Everything that a stage of a sweep needs to run.
 
-    It is built once, when Ray is up and the data are loaded, and handed down as it is: from
-    `start_sweep` to the stages of a sweep and from these to the engine. Where the final stage needs
-    other data or a newer record, it gets a copy with these replaced.
+    It is built once, after Ray has started and the data are loaded. `start_sweep` passes it
+    unchanged to the stages of a sweep, and these to the engine. Where the final stage needs other
+    data or a newer record, it gets a copy with these replaced.
     """
 
     config: SweepConfig  # `record.config`, typed: it is read once, here or before

@@ -1,1 +1,1 @@
-"""Train networks in plain PyTorch: epochs, optimizers, schedules, checkpoints. No Ray here."""
+"""Train networks in plain PyTorch, without Ray: epochs, optimizers, schedules, checkpoints."""

@@ -1,4 +1,4 @@
-"""Fit baselines: classifiers of scikit-learn's kind that a network has to beat, outside Ray."""
+"""Fit the baselines that a network should beat: classical classifiers, trained without Ray."""
 
 import time
 import warnings

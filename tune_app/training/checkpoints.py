@@ -17,7 +17,7 @@ State = dict[str, Any]
 class AtomicCheckpoint:
     """A checkpoint file to resume from, replaced as a whole and at most every few seconds.
 
-    Nothing is written in the first `every_s` seconds: so young a trial can just start over.
+    Nothing is written in the first `every_s` seconds, because such a short trial can start again.
     """
 
     def __init__(self, path: Path, every_s: float = 3.0) -> None:

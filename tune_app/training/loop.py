@@ -36,7 +36,7 @@ NORM_SAMPLES = 32
 
 
 class DivergedError(TuneAppError, ArithmeticError):
-    """The loss or its gradient is no longer finite."""
+    """The training diverged: the loss or its gradient is no longer finite."""
 
     def __init__(self, epoch: int) -> None:
         super().__init__(f"the loss was not finite in epoch {epoch}")
@@ -101,7 +101,7 @@ def batch_plan(training: TrainingParameters, examples: int) -> tuple[int, int, i
 
 
 class Progress:
-    """How far a training is, and whether it has to end."""
+    """The progress of a training, and whether it must end."""
 
     def __init__(self, training: TrainingParameters) -> None:
         self.training = training

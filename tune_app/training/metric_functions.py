@@ -69,8 +69,8 @@ def require_metrics(names: Collection[str], task: Task, outputs: int) -> None:
 def measure_metrics(names: Collection[str], outputs: Tensor, targets: Tensor) -> dict[str, float]:
     """Return metrics by name for outputs `(N, outputs)` and labels `(N,)` or targets `(N, 1)`.
 
-    The definitions are scikit-learn's; all is computed in double precision. A metric that is not
-    defined, such as auroc of a single class, is NaN.
+    The definitions are those of scikit-learn, in double precision. A metric that is not defined,
+    such as auroc with a single class, is NaN.
     """
     with warnings.catch_warnings():
         # torchmetrics warns about classes without examples; they are left out of means on purpose.

@@ -39,7 +39,7 @@ class UserTraining:
         """Check that the function is a generator function.
 
         Raises:
-            FunctionError: It is not.
+            FunctionError: The function is not a generator function.
         """
         if not inspect.isgeneratorfunction(self.function):
             raise FunctionError(
@@ -75,7 +75,7 @@ class UserTraining:
         """Yield the function's epochs with missing values filled in; return its return value.
 
         Raises:
-            FunctionError: It yields something other than an epoch.
+            FunctionError: The function yields something other than an epoch.
             DivergedError: A loss is not finite.
         """
         options = {"seed": seed, "precision": precision, "checkpoint": checkpoint}

@@ -1,1 +1,1 @@
-"""What the commands print: live progress, tables and summaries."""
+"""The output of the commands: tables and summaries."""

@@ -7,7 +7,7 @@ from tune_app.errors import StorageError, TuneAppError
 
 
 def write_text(text: str, output: Path | None) -> None:
-    """Write `text` to a file, with a line on stderr, or unchanged to stdout."""
+    """Write `text` to a file and name the file on stderr; without a file, print it unchanged."""
     if output is None:
         sys.stdout.write(text)
         return

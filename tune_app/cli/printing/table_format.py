@@ -14,7 +14,7 @@ _SUFFIXES = {
 
 
 def format_for(asked: Format | None, output: Path | None) -> Format:
-    """Return the format asked for, else the one of the file's suffix, else a table."""
+    """Return the requested format; without one, that of the file's suffix, or a table."""
     if asked is not None:
         return asked
     return _SUFFIXES.get(output.suffix.lower() if output else "", Format.table)

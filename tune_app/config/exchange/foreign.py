@@ -1,4 +1,4 @@
-"""Share what all formats need: parameters read from a file, and notes on what is lost."""
+"""Helpers of all formats: parameters read from a file, and notes on what is lost."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

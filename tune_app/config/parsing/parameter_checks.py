@@ -24,7 +24,7 @@ _SYNONYMS = {  # names that other tools use
 
 
 def name_rules(config: PartialConfig) -> Findings:
-    """Every parameter has a name that the model or the training reads."""
+    """Check that the model or the training reads every parameter's name."""
     unknown = [name for name in config.names if name not in config.fields]
     for name in unknown[:MAX_REPORTED]:
         owner = next(
@@ -42,12 +42,12 @@ def name_rules(config: PartialConfig) -> Findings:
 
 
 def value_rules(config: PartialConfig) -> Findings:
-    """Every parameter can take its values, and both ends of its range."""
+    """Check that every parameter accepts its values, and both ends of its range."""
     yield from config.wrong_values
 
 
 def size_rules(config: PartialConfig) -> Findings:
-    """The sizes of a network are given in one way, or not at all if a budget decides them."""
+    """Check that the sizes are given in only one way, and not at all if a budget decides them."""
     model = config.get("model")
     if model is None:
         return
@@ -95,7 +95,7 @@ def _user_model_size_rules(config: PartialConfig) -> Findings:
 
 
 def condition_rules(config: PartialConfig) -> Findings:
-    """Every condition names parameters or budgets of the file, with values that they can have."""
+    """Check that conditions name parameters or budgets of the file, with values they can have."""
     wrong = config.wrong_names
     for name, parameter in config.parameters.items():
         for parent, accepted in parameter.when.items():
@@ -166,7 +166,7 @@ def _cycles(parameters: Mapping[str, Parameter]) -> Findings:
 
 
 def reader_rules(config: PartialConfig) -> Findings:
-    """Every parameter is read in at least one configuration of the space."""
+    """Check that every parameter is read in at least one configuration of the space."""
     model = config.get("model")
     if model is None:
         return

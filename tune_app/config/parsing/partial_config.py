@@ -1,6 +1,6 @@
-"""A partially read sweep, on which the rules that join several parts can still work.
+"""A partially read sweep, so that rules over several sections also work on a file with mistakes.
 
-A search file with one mistake should also hear of its other mistakes. So the rules get the values
+All mistakes of a search file should be reported together. So the rules get the values
 that are valid, by location, and skip what is missing.
 """
 
@@ -60,9 +60,9 @@ class PartialConfig:
 
     @cached_property
     def wrong_values(self) -> list[Finding]:
-        """The values of parameters that their parameter does not take, each with its location.
+        """The invalid values of parameters, each with its location.
 
-        Checks every value and both ends of every range, also if only a condition reaches them.
+        Checks every value and both ends of every range, including those that depend on a condition.
         """
         reading = Reading()
         for at, value in self.known.items():
@@ -83,16 +83,16 @@ class PartialConfig:
 
     @cached_property
     def wrong_names(self) -> set[str]:
-        """The parameters with a wrong value, which may be the value that another rule misses."""
+        """The parameters with a wrong value; correcting it may also satisfy another rule."""
         return {str(at[1]) for at, _ in self.wrong_values}
 
     def has_default(self, name: str) -> bool:
-        """Tell whether a parameter has its default for sure: no misspelt name could mean it."""
+        """Tell whether a parameter certainly has its default: no misspelt name could mean it."""
         return name not in self.names and all(other in self.fields for other in self.names)
 
 
 def _misfit(kind: str, annotation: Any) -> str:
-    """Return why a parameter of this type takes no range of this kind; empty if it takes one."""
+    """Return why a parameter of this type cannot have a range of this kind; empty if it can."""
     leaves = set(leaves_of(annotation))
     if not {int, float} & leaves:
         return f"must be {describe(annotation)}, got a range; use choice"

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str | None:
-    """Return "did you mean 'NAME'?" where a known name is similar, whatever its capitals.
+    """Return "did you mean 'NAME'?" if a known name is similar, ignoring upper and lower case.
 
     >>> did_you_mean("itn", ["int", "float"])
     "did you mean 'int'?"

@@ -19,12 +19,12 @@ KINDS: dict[str, type[Parameter]] = {
 
 
 def options_of(kind: str) -> tuple[str, ...]:
-    """Return the keys that may accompany the key of this kind: of `log`, `step` and `when`."""
+    """Return those of `log`, `step` and `when` that this kind of parameter accepts."""
     return tuple(key for key in ("log", "step", "when") if key in KINDS[kind].model_fields)
 
 
 def read_parameter(reading: Reading, raw: Any, at: Location) -> None:
-    """Read one parameter. `reading.known[at]` is the parameter afterwards, if nothing is wrong."""
+    """Read one parameter. If it is valid, `reading.known[at]` is the parameter afterwards."""
     plain = not isinstance(raw, Mapping)
     if plain:
         raw, kind = {"value": raw}, "value"

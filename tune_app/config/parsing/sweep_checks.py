@@ -140,7 +140,7 @@ def _search_rules(config: PartialConfig) -> Findings:
 
 
 def _start_rules(config: PartialConfig) -> Findings:
-    """Predefined configurations lie in the search space; they may leave parameters out."""
+    """Check that predefined configurations lie in the search space; they can be incomplete."""
     starts = [at for at in config.known if at[:2] == ("search", "start_with") and len(at) == 3]
     for start in starts:
         values = config.known[start]
@@ -164,9 +164,10 @@ def _constant(config: PartialConfig, name: str) -> Any:
 
 
 def _combination_rules(config: PartialConfig) -> Findings:
-    """If all parameters are constants, they can be combined.
+    """Check that the parameters can be combined, if all of them are constants.
 
-    If one varies, a combination that is not possible is a refused draw and no problem of the file.
+    If a parameter varies, an impossible combination is only a refused draw, not a mistake in the
+    file.
     """
     model, fill = config.get("model"), config.get("budget_mode") == "fill"
     space = config.parameters

@@ -51,7 +51,7 @@ class Reading:
         self.findings.append((at, text))
 
     def section(self, model: type[ConfigSection], raw: Any, at: Location = ()) -> None:
-        """Read a section. `known[at]` is the model afterwards, if nothing is wrong."""
+        """Read a section. If it is valid, `known[at]` is the model afterwards."""
         try:
             self.known |= flatten(model.read(raw), at)
         except ValidationError as error:

@@ -1,6 +1,6 @@
 """The interfaces that a Store needs: a database, and the remote storage that it may mirror.
 
-All SQL above the database is what SQLite and PostgreSQL share.
+Code that uses these interfaces contains only SQL that both SQLite and PostgreSQL accept.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ BUSY_S = 30.0
 
 
 class RowConflictError(Exception):
-    """A key is taken, or the row that a key refers to is missing."""
+    """A key already exists, or the row that a key refers to is missing."""
 
 
 class Cursor(Protocol):
@@ -39,7 +39,7 @@ class DatabaseConnection(Protocol):
 class Database(Protocol):
     """One connection to a record, opened when first needed and shared by threads.
 
-    Reading never makes tables: where there are none, there are no rows.
+    Reading never creates tables: without tables, a query returns no rows.
     """
 
     place: str  # where the record is, without secrets
@@ -52,7 +52,7 @@ class Database(Protocol):
     def write(self, *, durable: bool = True) -> AbstractContextManager[DatabaseConnection]:
         """Open a transaction that is committed at the end of the block and undone on an error.
 
-        What is committed survives the death of the process; when `durable`, a power cut too.
+        Committed changes survive the death of the process; with `durable`, also a power cut.
         """
 
     def close(self) -> None:
@@ -60,7 +60,7 @@ class Database(Protocol):
 
 
 class RemoteStorage(Protocol):
-    """The object store where the sweeps of a mirrored folder really are."""
+    """The object store that a local folder mirrors."""
 
     url: str
 

@@ -17,7 +17,7 @@ _SWEEP_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 def check_sweep_name(name: str) -> None:
-    """Raise where `name` cannot be a folder's name on every system."""
+    """Raise an error if `name` cannot be the name of a folder on every operating system."""
     if not _SWEEP_NAME.fullmatch(name):
         raise TuneAppError(
             f"'{name}' cannot be a sweep's name: use 1 to 64 letters, digits, '.', '_' and '-',"
@@ -43,5 +43,5 @@ def storage_name(storage: Path) -> str:
 
 
 def numbered_name(name: str, is_free: Callable[[str], bool]) -> str:
-    """Return NAME-2, NAME-3, ...: the first that is free."""
+    """Return the first free name among NAME-2, NAME-3, ..."""
     return next(other for n in count(2) if is_free(other := f"{name}-{n}"))

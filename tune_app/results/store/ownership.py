@@ -1,8 +1,8 @@
 """The process that runs a sweep: how it is identified, and whether it is still alive.
 
-A sweep has one owner at a time. Its death must be noticed on any machine, also after `kill -9`,
-since only then may another process continue the sweep. On the same host the process table says
-it at once. Other machines see only the record, so the owner updates a heartbeat there.
+A sweep has one owner at a time. Another process may continue the sweep only if the owner is dead,
+so every machine must be able to notice that, also after `kill -9`. On the same host the process
+table shows it at once. Other machines see only the record, so the owner updates a heartbeat there.
 """
 
 import os
@@ -18,10 +18,10 @@ SILENCE_S = 60.0
 
 
 def this_process() -> dict[str, Any]:
-    """Return the identity of this process: pid, host, and what else Linux provides.
+    """Return the identity of this process: pid, host and, on Linux, `start`, `boot` and `pids`.
 
-    `start` tells a pid from the same number given out again later; `boot` and `pids`, the
-    namespace of its pids, tell machines and containers of one name apart.
+    `start` distinguishes a process from a later one with the same pid. `boot` and `pids`, the
+    namespace of the pid, distinguish machines and containers with the same host name.
     """
     return process_of(os.getpid())
 
@@ -34,8 +34,9 @@ def process_of(pid: int) -> dict[str, Any]:
 def is_alive(owner: Mapping[str, Any] | None, heartbeat: float | None) -> bool:
     """Tell whether the process that `owner` identifies still runs.
 
-    Where we see its pid the process table answers. Elsewhere (another machine or container of
-    any name, or this one before it was booted) a heartbeat of the last 60 s does.
+    If this process can see the pid, the process table decides. Otherwise (on another machine or
+    container, or after a reboot) the owner counts as alive if its last heartbeat is at most 60 s
+    old.
     """
     if owner is None:
         return False
@@ -53,7 +54,7 @@ def is_of_this_host(owner: Mapping[str, Any] | None) -> bool:
 
 
 def describe_owner(owner: Mapping[str, Any]) -> str:
-    """Return "process 123 on HOST"."""
+    """Return the owner as text, like "process 123 on HOST"."""
     return f"process {owner.get('pid')} on {owner.get('host')}"
 
 
@@ -86,7 +87,7 @@ def _boot_id() -> str | None:
 
 
 def _start_ticks(pid: int) -> int | None:
-    """Return when `pid` started, in ticks since boot; None without /proc, or for a zombie."""
+    """Return the start time of `pid` in ticks since boot; None without /proc, or for a zombie."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:

@@ -39,7 +39,8 @@ class PostgresDatabase:
     """A Database on a server, which may be restarted at any time.
 
     A connection that broke is opened again, for up to 30 s, before a statement that can be
-    repeated. A transaction whose end was cut off is looked up: it was done, or it was not.
+    repeated. If the connection breaks during a commit, tune_app checks whether the transaction was
+    committed.
     """
 
     option = "TUNE_APP_DB"
@@ -146,9 +147,9 @@ class PostgresDatabase:
         raise AssertionError("unreachable")
 
     def _connected(self) -> Session:
-        """Return a connection: the one there is, or a new one.
+        """Return the open connection, or open a new one.
 
-        Patient with a server that answered before, or that says it is starting.
+        Retries for a while if the server answered before, or reports that it is starting.
         """
         if self._session is not None and not self._session.closed:
             return self._session

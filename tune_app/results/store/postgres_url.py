@@ -1,4 +1,4 @@
-"""The address of a PostgreSQL database in TUNE_APP_DB, which messages show without password."""
+"""The address of a PostgreSQL database in TUNE_APP_DB; messages show it without the password."""
 
 import re
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _PATIENCE = {
 
 @dataclass(frozen=True)
 class PostgresUrl:
-    """A database that TUNE_APP_DB names."""
+    """The database that TUNE_APP_DB names."""
 
     conninfo: str  # for libpq, with the password
     shown: str  # for people, without
@@ -33,11 +33,11 @@ class PostgresUrl:
 
 
 def parse_postgres_url(url: str) -> PostgresUrl:
-    """Return what `url` says, completed by how long to wait for an answer.
+    """Return the connection settings in `url`, with a default for the connection timeout.
 
     Raises:
-        StorageError: It is no URL of PostgreSQL. The text repeats nothing of it but a scheme: in a
-            URL with a sign too many, anything may be a part of the password.
+        StorageError: `url` is not a PostgreSQL URL. The message repeats only its scheme, because
+        any part of a malformed URL may belong to the password.
     """
     scheme, separator, rest = url.partition("://")
     if not separator:

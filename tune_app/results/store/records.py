@@ -17,8 +17,8 @@ from tune_app.results.store.statuses import SweepStatus, TrialStatus
 class SweepRecord:
     """A named run of a search file, with everything needed to understand it later.
 
-    Times are seconds since 1970. As read, a sweep under way (`running`, or `stopping` once it
-    was asked to) is `interrupted` when the process that ran it is gone.
+    Times are seconds since 1970. When read, a sweep that is recorded as `running` or `stopping`
+    becomes `interrupted` if its process is dead.
     """
 
     name: str
@@ -56,10 +56,10 @@ class SweepRecord:
 
     @cached_property
     def sweep_config(self) -> "SweepConfig":
-        """The search file, typed: `config` is read and checked when this is first asked for.
+        """The search file as a SweepConfig; `config` is parsed and checked at the first access.
 
         Raises:
-            SweepFileError: Naming everything that is wrong with it.
+            SweepFileError: The search file has problems; the text lists all of them.
         """
         # Imported here, as lists of sweeps are read without it.
         from tune_app.config.sweep import SweepConfig
@@ -71,10 +71,11 @@ class SweepRecord:
 class TrialRecord:
     """One trial. The metrics are those of `best_epoch`, chosen by the sweep's objective.
 
-    `parameters` is what was drawn and told to the sampler; `config` is what was built and
-    trained with it. `checkpoint`, the best epoch's weights, is relative to the sweep's folder.
-    As read, `pending` and `running` trials of an interrupted sweep are `interrupted`.
-    Trials of the final stage train on the validation examples too and have no metrics of these.
+    `parameters` holds the drawn values, which the sampler learns from; `config` is the complete
+    configuration of the network and its training. `checkpoint` is the path of the best epoch's
+    weights, relative to the sweep's folder. When read, `pending` and `running` trials of an
+    interrupted sweep become `interrupted`. Trials of the final stage also train on the validation
+    examples, so they have no validation metrics.
     """
 
     sweep: str
@@ -154,7 +155,7 @@ def record_from_json(kind: type[R], values: Mapping[str, Any]) -> R:
     """Return a record from its JSON; fields that only other versions have are ignored.
 
     Raises:
-        TypeError: One that it cannot be without is missing.
+        TypeError: A required field is missing.
     """
     known = {one.name: str(one.type).startswith("tuple") for one in fields(kind)}
     given: dict[str, Any] = {

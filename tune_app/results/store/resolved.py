@@ -1,6 +1,6 @@
 """The settings that a sweep determined when it began, before its first trial.
 
-The search file may say `auto`; this is what `auto` came to.
+The search file can say `auto`; these are the values that `auto` resulted in.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from tune_app.config.data_summary import DataSummary
 class Resolved:
     """The precision, the kernels and the data that all trials of a sweep share.
 
-    A default means that the record does not say: early versions did not note everything.
+    A default means that the value was not recorded: early versions recorded fewer settings.
     """
 
     precision: str = ""  # "fp32", "bf16"
@@ -44,7 +44,7 @@ class Resolved:
         return DataSummary.from_json(self.data) if self.data else None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the recorded settings as JSON; what was not recorded is left out."""
+        """Return the recorded settings as JSON; settings that were not recorded are left out."""
         values = {one.name: getattr(self, one.name) for one in fields(self)}
         return {
             name: list(value) if isinstance(value, tuple) else value

@@ -1,6 +1,6 @@
 """Tables, columns and values of the database, derived from the record classes.
 
-The SQL here and in store.py is what SQLite and PostgreSQL share.
+The SQL here and in store.py works in both SQLite and PostgreSQL.
 """
 
 import json
@@ -59,7 +59,7 @@ COLUMN_TYPES = {record: _column_types(record) for record in TABLES}
 
 
 def create_statements(*, text: str = "TEXT") -> list[str]:
-    """Return the SQL that makes an empty record; `text` is the type of a column of text."""
+    """Return the SQL that creates an empty record; `text` is the type of text columns."""
     statements = ["CREATE TABLE record_version (version BIGINT NOT NULL)"]
     for record, table in TABLES.items():
         lines = [
@@ -91,7 +91,7 @@ def upgrade_statements(version: int) -> list[str]:
 
 
 def insert_statement(record: type[Record], *, replace: bool = False) -> str:
-    """Return the SQL that adds a row; with `replace`, over one of the same key."""
+    """Return the SQL that adds a row; with `replace`, it overwrites a row with the same key."""
     columns = list(COLUMN_TYPES[record])
     names, values = ", ".join(columns), ", ".join(f":{name}" for name in columns)
     insert = f"INSERT INTO {TABLES[record]} ({names}) VALUES ({values})"
@@ -112,8 +112,8 @@ def to_row(record: Record) -> dict[str, Any]:
 def encode(record: type[Record], values: Mapping[str, Any]) -> dict[str, Any]:
     """Return `values`, a part of a record's fields, as a database takes them.
 
-    A number that is not finite is nothing measured, and becomes null. What no database takes as
-    text (a NUL, half of a surrogate pair) becomes a question mark.
+    Numbers that are not finite become null. Characters that no database accepts (NUL, or half of a
+    surrogate pair) become question marks.
     """
     kinds = COLUMN_TYPES[record]
     row = {}

@@ -68,7 +68,7 @@ class SqliteDatabase:
                 self._connection = None
 
     def _open(self, *, create: bool) -> bool:
-        """Connect, and tell whether there is a record."""
+        """Connect, and return whether the file contains a record."""
         if not create and not self.path.exists():
             return False
         if create:

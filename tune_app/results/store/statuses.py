@@ -46,12 +46,12 @@ class TrialStatus(_Status):
 
     @property
     def is_early(self) -> bool:
-        """Whether the trial ended before its last epoch; it is ranked by its best one."""
+        """Whether the trial ended before its last epoch; it is ranked by its best epoch."""
         return self in _EARLY
 
     @property
     def is_ranked(self) -> bool:
-        """Whether the trial has a place in the ranking, where it has a result."""
+        """Whether a trial with this status is ranked, provided that it has a result."""
         return self in _RANKED
 
 
@@ -76,7 +76,7 @@ class SweepStatus(_Status):
 
     @property
     def is_active(self) -> bool:
-        """Whether a process runs the sweep, as far as the record says."""
+        """Whether a process runs the sweep, according to the record."""
         return self in (SweepStatus.RUNNING, SweepStatus.STOPPING)
 
     @property

@@ -51,7 +51,7 @@ class Store:
     """The record of sweeps, and the storage folder of their files.
 
     Any number of processes may read and write; each sweep has one owner at a time, the process
-    that claimed it. What a method wrote has outlived the process when it returns.
+    that claimed it. When a method returns, its changes survive even if the process is killed.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Store:
     # ------------------------------------------------------------------ sweeps
 
     def create_sweep(self, sweep: SweepRecord) -> None:
-        """Add a sweep. SweepExistsError where the name is taken."""
+        """Add a sweep. Raises SweepExistsError if the name is taken."""
         check_sweep_name(sweep.name)
         try:
             with self._database.write() as connection:
@@ -102,7 +102,7 @@ class Store:
             raise self._taken(sweep.name) from None
 
     def get_sweep(self, name: str) -> SweepRecord:
-        """Return a sweep, `interrupted` if it was under way and its process is gone."""
+        """Return a sweep; it is `interrupted` if it was running and its process is dead."""
         rows = self._database.rows("SELECT * FROM sweeps WHERE name = :name", name=name)
         if not rows:
             raise self._unknown_sweep(name)
@@ -135,7 +135,7 @@ class Store:
             raise self._unknown_sweep(name)
 
     def is_free(self, name: str) -> bool:
-        """Tell whether there is neither a sweep of that name nor a file in its folder."""
+        """Tell whether a name is free: no sweep has it, and its folder has no files."""
         folder = self.sweep_folder(name)
         found = self._database.rows("SELECT name FROM sweeps WHERE name = :name", name=name)
         return not found and not (folder.is_dir() and any(folder.iterdir()))
@@ -163,7 +163,7 @@ class Store:
         return self.sweep_folder(trial.sweep) / trial.checkpoint
 
     def push_changes(self) -> None:
-        """Copy what changed to the object store, where the storage is in one.
+        """Copy the changes to the object store, if the storage is in one.
 
         A running sweep is copied by the process that runs it; everybody else calls this when a
         change is done.
@@ -179,8 +179,8 @@ class Store:
     def claim(self, name: str, owner: Mapping[str, Any] | None = None) -> None:
         """Make `owner` (default: this process) the process that runs the sweep.
 
-        SweepBusyError where another live process does. What a dead one left under way is
-        recorded as interrupted.
+        Raises SweepBusyError if another live process runs it. Trials that a dead process left
+        running are recorded as interrupted.
         """
         owner = dict(owner or this_process())
         with self._database.write() as connection:
@@ -213,7 +213,7 @@ class Store:
         self.update_sweep(name, owner=None)
 
     def refuse_if_live(self, name: str) -> None:
-        """Raise SweepBusyError where a live process runs the sweep."""
+        """Raise SweepBusyError if a live process runs the sweep."""
         _refuse_live(self.get_sweep(name))
 
     # ------------------------------------------------------------------ trials
@@ -231,7 +231,7 @@ class Store:
             ) from None
 
     def update_trial(self, sweep: str, trial_id: str, /, **fields: Any) -> None:
-        """Change fields of a trial; `epochs` only ever rises."""
+        """Change fields of a trial; `epochs` never decreases."""
         # A commit that survives a power cut costs 20 times as much. It is needed once a trial has
         # ended: then its files are removed, and the record must not say that it still runs.
         durable = not TrialStatus(fields.get("status", TrialStatus.RUNNING)).is_under_way
@@ -250,7 +250,7 @@ class Store:
         return [from_row(TrialRecord, row) for row in self._trial_rows(sweep)]
 
     def scores(self, sweep: str) -> list[dict[str, Any]]:
-        """Return the columns that ranking reads, in a tenth of the time that `trials` takes."""
+        """Return only the columns that ranking needs, in a tenth of the time of `trials`."""
         one = self._database.rows("SELECT * FROM trials WHERE sweep = :sweep LIMIT 1", sweep=sweep)
         # A record of an older version has not all of these columns.
         columns = [name for name in SCORE_COLUMNS if one and name in one[0]]
@@ -262,7 +262,8 @@ class Store:
     def tally(self, sweep: str) -> list[dict[str, Any]]:
         """Return a row for each stage and status: the number of `trials`, and their sums.
 
-        Milliseconds, whatever the number of trials; any change of a trial changes it.
+        This takes milliseconds for any number of trials, and any change to a trial changes the
+        result.
         """
         rows = self._database.rows(
             "SELECT stage, status, COUNT(*) AS trials, CAST(SUM(epochs) AS BIGINT) AS epochs,"
@@ -277,7 +278,7 @@ class Store:
     def record_epoch(self, epoch: EpochRecord, **trial_fields: Any) -> None:
         """Add or replace an epoch, and change fields of its trial.
 
-        Both are done, or neither. The trial's `epochs` rises to this one.
+        Both changes are made in one transaction. `epochs` of the trial rises to this epoch.
         """
         fields = {"epochs": epoch.epoch, **trial_fields}
         try:

@@ -27,5 +27,5 @@ def make_console(file: IO[str] | None = None) -> Console:
 
 
 def plain_console(file: io.StringIO, width: int = PIPE_WIDTH) -> Console:
-    """Return a console that writes what it is given as it is."""
+    """Return a console that writes its input unchanged."""
     return Console(file=file, width=width, highlight=False, markup=False, emoji=False)

@@ -32,11 +32,11 @@ def final_layouts(
     *,
     budgets: Sequence[int | None] | None = None,
 ) -> list[Layout]:
-    """Return a table per budget of its winners, from `trial_rows`, and of all baselines.
+    """Return a table of winners for each budget, from `trial_rows`, and one of the baselines.
 
-    What is the same for all winners is a constant: parameters, and the numbers of seeds and
-    epochs. Baselines have a table of their own where there are no winners, or these are compared
-    by something else. A sweep without either has none.
+    Values that all winners share (parameters, and the numbers of seeds and epochs) are constants.
+    Baselines have a separate table if there are no winners, or if winners are compared by another
+    metric. Without winners and baselines there are no tables.
     """
     tables = {budget: winner_rows(rows, sweep, budget) for budget in final_budgets(sweep)}
     winners = [row for table in tables.values() for row in table]

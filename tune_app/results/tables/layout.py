@@ -56,7 +56,7 @@ class Layout:
 
 
 def constants_above(layouts: Sequence[Layout]) -> list[Mapping[str, Any]]:
-    """Return for each table the constants to state above it: those not stated already."""
+    """Return for each table the constants to state above it, without those stated earlier."""
     stated: Mapping[str, Any] = {}
     above = []
     for layout in layouts:
@@ -73,9 +73,9 @@ def ranked_layouts(
     top: int | None = None,
     sort: str | None = None,
 ) -> list[Layout]:
-    """Return a table per budget, of its `top` best trials (None: all), from `trial_rows`.
+    """Return a table of the `top` best trials (None: all) for each budget, from `trial_rows`.
 
-    With `sort`, a column of `sort_rows`, these trials are in its order.
+    With `sort`, the same trials are sorted by that column; see `sort_rows`.
     """
     search = [row for row in rows if row.stage == "search"]
     parameters, constants = parameter_columns(search, sweep)
@@ -103,7 +103,7 @@ def ranked_layouts(
 
 
 def full_layout(shown: Sequence[TrialRow], rows: Sequence[TrialRow], sweep: SweepRecord) -> Layout:
-    """Return one table of the trials `shown`, whatever became of them; `rows` are all there are."""
+    """Return one table of the trials `shown`, with any status; `rows` are all trials."""
     parameters, constants = parameter_columns(rows, sweep)
     final = any(row.stage == "final" for row in shown)
     keys = ["rank", "trial_id", *(["stage"] if final else []), "status"]
@@ -120,7 +120,7 @@ def full_layout(shown: Sequence[TrialRow], rows: Sequence[TrialRow], sweep: Swee
 
 
 def unranked_note(rows: Sequence[TrialRow]) -> str | None:
-    """Return the line on the trials of a search that no ranked table holds, with an example."""
+    """Return a line on the trials that are in no ranked table, with one of them as an example."""
     left = [row for row in rows if row.stage == "search" and row.rank is None]
     if not left:
         return None
@@ -135,7 +135,7 @@ def unranked_note(rows: Sequence[TrialRow]) -> str | None:
 
 
 def last_line(error: str) -> str:
-    """Return the line of an error that says most: a traceback's last."""
+    """Return the most informative line of an error: the last line of a traceback."""
     lines = [line.strip() for line in error.splitlines() if line.strip()]
     return printable(lines[-1]) if lines else ""
 
@@ -176,7 +176,7 @@ def value_text(value: Any, key: str = "") -> str:
 
 
 def exact_text(parameters: Mapping[str, Any]) -> str:
-    """Return "batch_norm true, lr 0.0123456": parameters by name, not rounded; seconds are."""
+    """Return parameters as text, like "batch_norm true, lr 0.0123456"; only seconds are rounded."""
     rounded = [
         value if isinstance(value, float) and name != "seconds" else value_text(value, name)
         for name, value in parameters.items()
@@ -185,7 +185,7 @@ def exact_text(parameters: Mapping[str, Any]) -> str:
 
 
 def printable(text: str) -> str:
-    """Return `text` without characters that steer a terminal."""
+    """Return `text` without terminal control characters."""
     return "".join(char if char.isprintable() else " " for char in text)
 
 
@@ -209,7 +209,7 @@ def _column(key: str) -> Column:
 
 
 def _metrics(rows: Sequence[TrialRow], sweep: SweepRecord) -> list[str]:
-    """Return the metric columns that hold anything, the objective first."""
+    """Return the metric columns that are not empty, the objective first."""
     objective = objective_of(sweep)[0]
     measured = (*METRIC_HEADINGS, *metric_columns(sweep))
     others = [name for name in measured if name != objective]

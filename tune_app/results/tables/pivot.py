@@ -18,11 +18,11 @@ _MOST = 20  # values of one parameter
 def pivot_cells(
     rows: Sequence[TrialRow], row_parameter: str, column_parameter: str, value: str
 ) -> list[dict[str, Any]]:
-    """Return the `mean`, sample `std` and `count` of `value` for each combination there is.
+    """Return the `mean`, sample `std` and `count` of `value` for each combination of parameters.
 
-    The parameters are looked up among what was drawn, the columns of a trial, and what else it
-    was built with. A row without the value, or without one of the parameters, is left out. In the
-    order of the parameters' values: numbers ascending, then texts.
+    Parameters are looked up among the drawn values, the columns of a trial, and the rest of its
+    configuration. Rows without the value, or without one of the parameters, are left out. The
+    result is sorted by the values of the parameters: numbers ascending, then texts.
 
     Raises:
         TuneAppError: A parameter is in no row, or has more than 20 different values.
@@ -64,9 +64,10 @@ def pivot(
     *,
     where: str = "",
 ) -> Layout:
-    """Return `pivot_cells` as a table: a line and a column for each value, the best mean marked.
+    """Return `pivot_cells` as a table with a line and a column for each value; mark the best mean.
 
-    Of an accuracy the best is the largest, of all else the smallest. `where` ends the title.
+    The best accuracy is the largest; the best of any other value is the smallest. `where` ends the
+    title.
     """
     cells = pivot_cells(rows, row_parameter, column_parameter, value)
     subject = value.replace("val_", "validation ").replace("_", " ")

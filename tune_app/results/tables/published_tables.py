@@ -36,11 +36,12 @@ def published_rows(
 ) -> list[dict[str, Any]]:
     """Return a row for each winner of each budget of the sweeps, then one for each baseline.
 
-    Baselines that are measured by something else than the winners are left out.
+    Baselines that are measured by another metric than the winners are left out.
 
-    By data set and budget, smallest first, in these the best mean on the test split first. `best`,
-    `ties_with_best` and `p_value` are among all rows of one data set and budget, whatever sweep
-    they are of. `seconds` is the mean time of a retraining. What a baseline has not is None.
+    Rows are sorted by data set, then by budget (the smallest first), then by the mean on the test
+    split (the best first). `best`, `ties_with_best` and `p_value` compare all rows of one data set
+    and budget, across sweeps. `seconds` is the mean time of a retraining. Columns that a baseline
+    does not have are None.
     """
     rows = [
         _network_row(sweep, row)
@@ -66,7 +67,7 @@ def published_rows(
 def published_layout(
     store: Store, sweeps: Sequence[SweepRecord], *, budgets: Sequence[int | None] | None = None
 ) -> Layout:
-    """Return the rows of `published_rows` as one table; what all networks share is a constant."""
+    """Return the rows of `published_rows` as a table; values that all rows share are constants."""
     rows = published_rows(store, sweeps, budgets=budgets)
     networks = [row for row in rows if not row["baseline"]]
     constants: dict[str, Any] = {}

@@ -11,7 +11,7 @@ TIE_MARK = "="
 
 
 def spread_text(mean: float | None, std: float | None, key: str) -> str:
-    """Return "0.9284 ± 0.0013", of one value "0.9284"; `key` says what is measured.
+    """Return "0.9284 ± 0.0013", or "0.9284" for a single value; `key` names the metric.
 
     >>> spread_text(0.92838, 0.001312, "test_accuracy"), spread_text(0.01234, 0.00056, "test_loss")
     ('0.9284 ± 0.0013', '0.01234 ± 0.00056')
@@ -25,7 +25,7 @@ def spread_text(mean: float | None, std: float | None, key: str) -> str:
 
 
 def interval_text(interval: Sequence[float] | None, key: str) -> str:
-    """Return "0.9268 to 0.9300"; nothing without an interval."""
+    """Return an interval as text, like "0.9268 to 0.9300"; empty without an interval."""
     return "" if interval is None else " to ".join(value_text(end, key) for end in interval)
 
 

@@ -57,16 +57,16 @@ _WRITERS = {Format.markdown: to_markdown, Format.latex: to_latex, Format.html: t
 
 @dataclass(frozen=True)
 class Tables:
-    """Tables for readers; and for programs the rows, and the values that all rows share."""
+    """Layouts for readers; and, for programs, the rows and the values that all rows share."""
 
     layouts: Sequence[Layout]
     rows: Sequence[Mapping[str, Any]]
     constants: Mapping[str, Any]
 
     def render(self, format: Format, title: str, *, width: int = PIPE_WIDTH) -> str:
-        """Return the layouts in a format for readers, or the rows in one for programs.
+        """Return the layouts in a format for readers, or the rows in a format for programs.
 
-        CSV has the constants in columns of their own. A table is `width` characters wide.
+        CSV has a column for each constant. A table is `width` characters wide.
         """
         match format:
             case Format.json:
@@ -98,13 +98,13 @@ def shown_tables(
     published: bool = False,
     pivot_by: str | None = None,
 ) -> Tables:
-    """Return what `show` shows of a sweep, from its `trial_rows`: the ranked tables, if no other.
+    """Return the tables of `tune-app show` from `trial_rows`; by default the ranked tables.
 
-    `every` is all trials in one table; `published` the winners as studies print them; `pivot_by`,
-    two parameters with a comma between them, their means.
+    `every` selects all trials in one table, and `published` the winners as studies print them.
+    `pivot_by`, two parameters separated by a comma, selects the mean of each combination.
 
     Raises:
-        TuneAppError: These contradict each other, or a column or parameter is unknown.
+        TuneAppError: The options contradict each other, or a column or parameter is unknown.
     """
     asked = {"published": published, "pivot": pivot_by, "all": every, "sort": sort, "top": top}
     names = [name for name, value in asked.items() if value]
@@ -134,7 +134,7 @@ def _ranked_tables(
     top: int,
     sort: str | None,
 ) -> Tables:
-    """Return the ranked tables, those of the final stage below; programs get what was ranked."""
+    """Return the ranked tables, then those of the final stage; programs get the ranked rows."""
     shown = []
     for limit in budgets:
         best = ranked_rows(rows, record, limit)[:top]
@@ -154,7 +154,7 @@ def _two_parameters(text: str) -> tuple[str, str]:
 
 
 def _every_row(rows: Rows, budgets: Sequence[int | None]) -> list[TrialRow]:
-    """Return the trials drawn for `budgets` or fitting them, by stage and budget, unranked last."""
+    """Return the trials drawn for `budgets` or fitting them, by stage and budget, then by rank."""
     chosen = [
         row for row in rows if any(row.budget == limit or fits(row, limit) for limit in budgets)
     ]
@@ -164,7 +164,7 @@ def _every_row(rows: Rows, budgets: Sequence[int | None]) -> list[TrialRow]:
 
 
 def trial_detail(store: Store, record: SweepRecord, trial_id: str) -> dict[str, Any]:
-    """Return everything about a trial: its row, and a `history` of a dict for each epoch.
+    """Return everything about a trial: its row, and `history`, a list with a dict for each epoch.
 
     Raises:
         UnknownTrialError: There is no such trial.
@@ -203,7 +203,7 @@ def final_tables(
 ) -> str:
     """Return the winners of budgets (None: of all), retrained and tested, in a format.
 
-    JSON has the winners only; all else the baselines, too.
+    JSON contains only the winners; all other formats also contain the baselines.
     """
     winners = winners_json(rows, record, budgets)
     constants = split_parameters(_winners(rows, record, budgets), record)[1] if winners else {}
@@ -232,7 +232,7 @@ def pivot_tables(
     column_parameter: str,
     budgets: Sequence[int | None],
 ) -> Tables:
-    """Return a pivot table per budget of the ranked trials, and one of retrained winners' tests."""
+    """Return pivot tables of the ranked trials of each budget, and of the winners' test results."""
     layouts, cells = [], []
     for budget in budgets:
         parts: dict[str, Rows] = {objective_of(record)[0]: ranked_rows(rows, record, budget)}

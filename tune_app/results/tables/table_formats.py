@@ -51,8 +51,8 @@ def to_json(value: Sequence[Mapping[str, Any]] | Mapping[str, Any]) -> str:
 def to_csv(rows: Sequence[Mapping[str, Any]], constants: Mapping[str, Any]) -> str:
     """Return the rows with a column for each parameter, constants included.
 
-    Lists are written as JSON. A text that a spreadsheet would take for a formula gets a quote
-    before it.
+    Lists are written as JSON. A quote is added before a text that a spreadsheet would interpret as
+    a formula.
     """
     flat = [flatten(row, constants) for row in rows]
     names = list(dict.fromkeys(name for row in flat for name in row))
@@ -80,7 +80,8 @@ def to_markdown(title: str, layouts: Sequence[Layout]) -> str:
 def to_latex(title: str, layouts: Sequence[Layout]) -> str:
     """Return a `table` per layout, ruled by the booktabs package.
 
-    A table of many columns gets a smaller font, and is shrunk to the line where graphicx is loaded.
+    A table with many columns gets a smaller font, and is scaled to the line width if graphicx is
+    loaded.
     """
     parts = [_LATEX_HEAD]
     for layout in layouts:
@@ -138,7 +139,7 @@ def _csv_cell(value: Any) -> Any:
 
 
 def _latex_heading(column: Column) -> str:
-    """Return a heading with each word on a line: it must not make its column wider."""
+    """Return a heading with each word on its own line, so that it does not widen its column."""
     words = [_LATEX.escape(word) for word in column.heading.split(" ")]
     if len(words) == 1:
         return words[0]

@@ -17,7 +17,8 @@ _GAP = 2
 def print_layouts(console: Console, layouts: Sequence[Layout]) -> None:
     """Print tables one below the other, with shared values stated once above them.
 
-    Columns that do not fit are left out from the right; the first row's values of them follow.
+    Columns that do not fit are left out, starting from the right; their values in the first row are
+    printed below.
     """
     for place, (layout, constants) in enumerate(
         zip(layouts, constants_above(layouts), strict=True)

@@ -34,8 +34,8 @@ class ParameterRow(Protocol):
 class TrialRow(TrialRecord):
     """A trial with its rank among the trials that fit its own budget.
 
-    `checkpoint` is a whole path. `metrics` are those that the sweep's search file adds, None
-    where the trial has none.
+    `checkpoint` is a complete path. `metrics` holds the metrics that the search file adds; None if
+    the trial has no value.
     """
 
     rank: int | None = None
@@ -46,13 +46,13 @@ class TrialRow(TrialRecord):
         return self.rank is not None and self.status.is_early
 
     def result(self, metric: str) -> float:
-        """Return the value of a metric that the trial is known to have."""
+        """Return the value of a metric that the trial must have."""
         value = self.measured(metric)
         assert value is not None, f"{self.trial_id} has no {metric}"
         return value
 
     def to_json(self) -> dict[str, Any]:
-        """Return the columns of the row by name, each added metric in one of its own."""
+        """Return the columns of the row by name, with a column for each added metric."""
         values = {name: getattr(self, name) for name in COLUMNS}
         return values | {"status": self.status.value, **self.metrics}
 
@@ -66,7 +66,7 @@ class TrialRow(TrialRecord):
 
 @dataclass(frozen=True)
 class RankedRow(TrialRow):
-    """A row of the ranked table of a budget, `table_budget`: its `rank` is that of this table.
+    """A row of the ranked table of a budget, `table_budget`; `rank` is its rank in this table.
 
     `share` is the part of the budget that the network uses; both are None without a limit.
     """
@@ -76,14 +76,14 @@ class RankedRow(TrialRow):
 
     @classmethod
     def of(cls, row: TrialRow, budget: int | None) -> Self:
-        """Return a row of `rank_rows` as one of the table of `budget`."""
+        """Return a row of `rank_rows` as a row of the table of `budget`."""
         ranked = object.__new__(cls)
         share = row.weights / budget if budget and row.weights is not None else None
         ranked.__dict__.update(row.__dict__, table_budget=budget, share=share)
         return ranked
 
     def to_json(self) -> dict[str, Any]:
-        """Return the columns of a trial, then those of this table."""
+        """Return the columns of a trial, then those that only this table has."""
         return super().to_json() | {"table_budget": self.table_budget, "share": self.share}
 
 

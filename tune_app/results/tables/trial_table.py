@@ -37,7 +37,7 @@ def objective_of(sweep: SweepRecord) -> tuple[str, str]:
 def metric_columns(sweep: SweepRecord) -> tuple[str, ...]:
     """Return the columns of the metrics that the search file adds: val_f1_macro, ...
 
-    Of a sweep with a final stage, those on the test split follow.
+    If the sweep has a final stage, the columns of the test split follow.
     """
     names = sweep.config.get("metrics", ())
     splits = ("val", "test") if sweep.final else ("val",)
@@ -52,7 +52,7 @@ def epoch_row(epoch: EpochRecord) -> dict[str, Any]:
 
 
 def epochs_frame(epochs: Mapping[str, Sequence[Mapping[str, Any]]]) -> pd.DataFrame:
-    """Return the `epoch_row`s of each trial as a DataFrame of a line per trial and epoch."""
+    """Return the `epoch_row`s of all trials as a DataFrame with a line for each trial and epoch."""
     import pandas as pd
 
     return pd.DataFrame(
@@ -61,14 +61,14 @@ def epochs_frame(epochs: Mapping[str, Sequence[Mapping[str, Any]]]) -> pd.DataFr
 
 
 def table_budgets(sweep: SweepRecord) -> tuple[int | None, ...]:
-    """Return the limits that have a ranked table each: (None,) for a sweep without budgets."""
+    """Return the budgets that have a ranked table; (None,) for a sweep without budgets."""
     return sweep.budgets or (None,)
 
 
 def trial_rows(store: Store, sweep: SweepRecord) -> list[TrialRow]:
     """Return every trial, in the order they were drawn, ranked for its own budget.
 
-    No number is NaN.
+    Missing numbers are None, never NaN.
     """
     folder = store.sweep_folder(sweep.name)
     rows, measured = [], metric_columns(sweep)
@@ -94,8 +94,8 @@ def sort_rows(
 ) -> list[R]:
     """Return rows sorted by a column or a parameter, missing values last.
 
-    Accuracies go from the largest, all else from the smallest; "-NAME" turns that around. `flat`
-    are the rows as `flat_row` returns them, where they are at hand.
+    Accuracies are sorted from the largest, other columns from the smallest; "-NAME" reverses the
+    order. `flat` can pass the results of `flat_row`, if the caller has them already.
     """
     name = column.removeprefix("-")
     name = next((key for key, heading in HEADINGS.items() if heading == name), name)
@@ -123,7 +123,7 @@ def _sort_key(value: Any) -> tuple[bool, Any]:
 
 
 def to_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return JSON rows as a DataFrame, each parameter in a column of its own.
+    """Return JSON rows as a DataFrame with a column for each parameter.
 
     A parameter that shares a column's name becomes `parameters.NAME`.
     """
@@ -142,8 +142,8 @@ def flatten(
 ) -> dict[str, Any]:
     """Return a JSON row without dicts: parameters as columns, the built configuration left out.
 
-    A row of no trial has neither. `constants` are parameters that were not drawn, to stand beside
-    those that were.
+    Rows that are not trials have neither. `constants` are parameters that were not drawn; they get
+    columns too.
     """
     flat = {name: value for name, value in row.items() if name not in ("parameters", "config")}
     built = solved_parameters(row.get("parameters", {}), row.get("config", {}))
@@ -153,12 +153,12 @@ def flatten(
 
 
 def built_parameters(row: ParameterRow | TrialRecord) -> dict[str, Any]:
-    """Return what was drawn for a trial, and the widths that were solved for it."""
+    """Return the drawn parameters of a trial, and the widths that were solved for it."""
     return solved_parameters(row.parameters, row.config)
 
 
 def solved_parameters(parameters: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what was drawn, and the widths that were solved for it, as `config` has them."""
+    """Return the drawn parameters, and the solved widths, with their values in `config`."""
     built = dict(parameters)
     solved = ("widths", "channels_list", str(config.get("fill")))
     return built | {name: config[name] for name in solved if config.get(name) is not None}
@@ -169,7 +169,7 @@ def split_parameters(
 ) -> tuple[list[str], dict[str, Any]]:
     """Return the parameters that differ between trials, in the file's order, and the constants.
 
-    One that only some trials have, because of a condition, differs.
+    A parameter that only some trials have, because of a condition, counts as different.
     """
     trials = [built_parameters(row) for row in rows]
     return split_built(trials, [row.config for row in rows], sweep)
@@ -178,7 +178,7 @@ def split_parameters(
 def split_built(
     trials: Sequence[Mapping[str, Any]], configs: Sequence[Mapping[str, Any]], sweep: SweepRecord
 ) -> tuple[list[str], dict[str, Any]]:
-    """Do what `split_parameters` does, from the `built_parameters` of each trial."""
+    """Do the same as `split_parameters`, from the `built_parameters` of each trial."""
     drawn: dict[str, Any] = {}
     for trial in trials:
         drawn.update(trial)  # for the names; a page may ask for thousands of trials
@@ -197,8 +197,8 @@ def split_built(
 def sweep_summary(store: Store, sweep: SweepRecord) -> dict[str, Any]:
     """Return a summary of a sweep: its settings, its number of trials, the best of each budget.
 
-    `best` maps a budget in plain digits, or "all" where there is none, to the best trial's
-    objective, None where none is ranked yet.
+    `best` maps each budget in plain digits (or "all" without budgets) to the objective of the best
+    trial, or to None while no trial is ranked.
     """
     metric, _ = objective_of(sweep)
     rows = [TrialRow(sweep=sweep.name, **row) for row in store.scores(sweep.name)]

@@ -1,1 +1,1 @@
-"""Transfer of sweeps between storages: JSON, archives, and the mirror of a bucket."""
+"""Transfer of sweeps between storages: as JSON, as archives, and by the mirror of a bucket."""

@@ -1,6 +1,7 @@
-"""An archive: a sweep with its files as lines of text.
+"""The archive format: a sweep and its files as lines of text.
 
-A cluster whose storage is out of reach gives back only what a job prints, so a sweep is printed.
+If the storage of a cluster cannot be reached from here, the only way back is the output of a job,
+so a job prints the sweep as text.
 """
 
 import base64
@@ -52,7 +53,7 @@ def unpack_sweep(store: Store, text: str) -> str:
 
     Raises:
         SweepExistsError: The storage has a sweep of that name.
-        StorageError: The archive is not whole, or of another version, or cannot be written.
+        StorageError: The archive is incomplete, has another version, or cannot be written.
     """
     with tarfile.open(fileobj=io.BytesIO(_content(text))) as archive:
         stream = archive.extractfile(_RECORD)

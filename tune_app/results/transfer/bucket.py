@@ -14,10 +14,10 @@ _URL = re.compile(r"(s3|gs)://[^/\s]+(/\S*)?")
 
 
 def is_url(text: str) -> bool:
-    """Tell whether `text` is the address of an object store, not a folder.
+    """Tell whether `text` is the address of an object store and not a folder.
 
     Raises:
-        StorageError: It is an address of an unknown kind.
+        StorageError: `text` is an address with an unknown scheme.
     """
     if "://" not in text:
         return False
@@ -29,14 +29,14 @@ def is_url(text: str) -> bool:
 
 
 class Bucket:
-    """Files below an address, by their names relative to it. A file is there whole or not at all.
+    """The files below an address of an object store; names are relative to it. Writes are atomic.
 
-    S3's credentials and region are found as AWS's own tools do, AWS_ENDPOINT_URL included; Google's
-    as its tools do. An address of Google's may end in what pyarrow takes, as in
+    Credentials and the region are found in the same way as by the tools of AWS (including
+    AWS_ENDPOINT_URL) or Google. An address of Google can end with options of pyarrow, such as
     gs://anonymous@BUCKET/PATH?scheme=http&endpoint_override=HOST:PORT&retry_limit_seconds=60.
 
     Raises:
-        StorageError: From every method, where the store cannot be reached or refuses.
+        StorageError: Every method, if the object store cannot be reached or refuses the request.
     """
 
     def __init__(self, url: str) -> None:
@@ -75,7 +75,7 @@ class Bucket:
             self.remove(file)
 
     def names(self, folder: str = "", *, below: bool = True) -> dict[str, str]:
-        """Return the files in a folder, each with a text that changes when it is rewritten."""
+        """Return the files in a folder, each with a text that changes if the file is rewritten."""
         from pyarrow.fs import FileSelector, FileType  # type: ignore[import-untyped]
 
         with _explained(f"{self.url}/{folder}"):

@@ -29,12 +29,12 @@ STOP = "stop"  # a file next to the record: a request to stop the sweep
 
 
 def storage_folder(named: str | Path | None = None) -> Path:
-    """Return the folder of a storage; of a remote one, its mirror, brought up to date.
+    """Return the folder of a storage; for a remote storage, its mirror after updating it.
 
-    `named` is a folder or an address, else TUNE_APP_STORAGE, else ./tune_results.
+    `named` is a folder or an address; the default is TUNE_APP_STORAGE, else ./tune_results.
 
     Raises:
-        StorageError: It is remote and cannot be reached, or the record is in a database.
+        StorageError: A remote storage cannot be reached, or its record is in a database.
     """
     named = str(named or default_storage())
     if not is_url(named):
@@ -53,7 +53,7 @@ def storage_folder(named: str | Path | None = None) -> Path:
 
 
 def mirror_of(store: Store) -> "Mirror | None":
-    """Return the mirror that a store is the record of, None where its storage is here."""
+    """Return the mirror that a store belongs to; None if its storage is a local folder."""
     return store.remote if isinstance(store.remote, Mirror) else None
 
 
@@ -143,7 +143,7 @@ class Mirror:
             place.write_bytes(content)
 
     def ask_to_stop(self, name: str) -> None:
-        """Ask the process that runs a sweep, on whatever machine, to stop."""
+        """Ask the process that runs a sweep, on any machine, to stop."""
         self.bucket.write(f"{name}/{STOP}", b"")
 
     def was_asked_to_stop(self, name: str) -> bool:

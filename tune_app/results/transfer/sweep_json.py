@@ -1,8 +1,8 @@
-"""A sweep as JSON: the one form in which a record travels, is mirrored and is committed.
+"""A sweep as JSON, the format in which a record is sent, mirrored and committed.
 
-It has the `sweep` and its `trials`, field by field. Epochs are exact rows under `epochs`, each
-with its sweep and trial, or, where a person may look at the file, rounded columns under the
-`history` of their trial. Both are read, whoever wrote them.
+It contains the fields of the `sweep` and of its `trials`. Epochs are either exact rows under
+`epochs`, each with its sweep and trial, or, in files for people, rounded columns under `history` of
+their trial. Both forms can be read.
 """
 
 import json
@@ -37,7 +37,7 @@ class SweepParts:
 
 
 def sweep_to_json(store: Store, name: str) -> dict[str, Any]:
-    """Return the complete record of a sweep, exactly."""
+    """Return the complete record of a sweep without rounding."""
     return {
         "version": RECORD_VERSION,
         "sweep": record_to_json(store.get_sweep(name)),
@@ -49,8 +49,8 @@ def sweep_to_json(store: Store, name: str) -> dict[str, Any]:
 def sweep_to_commit(store: Store, name: str, *, most_epochs: int | None = None) -> dict[str, Any]:
     """Return the record of a sweep for a file that is committed or sent to a reader.
 
-    Numbers of epochs are rounded to seven significant digits; with more than `most_epochs` in all
-    there are none. What holds on one machine only is left out.
+    Measurements of epochs are rounded to seven significant digits; if there are more than
+    `most_epochs` epochs in total, all are left out. Facts about one machine only are left out.
     """
     trials = [record_to_json(trial) for trial in store.trials(name)]
     if most_epochs is None or sum(trial["epochs"] for trial in trials) <= most_epochs:
@@ -67,7 +67,7 @@ def sweep_from_json(values: Mapping[str, Any]) -> SweepParts:
     """Return the records in either form, written by any version.
 
     Raises:
-        KeyError, TypeError, ValueError: It is no sweep.
+        KeyError, TypeError, ValueError: The data do not describe a sweep.
     """
     rows = [record_from_json(EpochRecord, epoch) for epoch in values.get("epochs", ())]
     columns = (epoch for trial in values["trials"] for epoch in _from_columns(trial))
@@ -93,7 +93,7 @@ def add_exact(store: Store, values: Mapping[str, Any]) -> SweepRecord:
 
     Raises:
         SweepExistsError: The store has a sweep of that name.
-        StorageError: It was recorded by another version.
+        StorageError: Another version of tune_app recorded the sweep.
     """
     if values["version"] != RECORD_VERSION:
         raise StorageError(
@@ -107,7 +107,7 @@ def add_file(store: Store, path: Path) -> SweepRecord:
     """Add the sweep in a JSON file to a store, for reading.
 
     Raises:
-        StorageError: The file cannot be read, or is no record.
+        StorageError: The file cannot be read, or does not contain a record.
         SweepExistsError: The store has a sweep of that name.
     """
     try:

@@ -1,4 +1,4 @@
-"""A sweep of a service from Python: the methods of a local sweep, with the same types."""
+"""A sweep of a service in Python, with the methods and types of a local sweep."""
 
 import io
 import json
@@ -44,12 +44,12 @@ class RemoteSweep:
 
     @property
     def record(self) -> SweepRecord:
-        """What the service tells of the record of the sweep itself."""
+        """The record of the sweep, as the service returns it."""
         return record_from_json(SweepRecord, self._get(""))
 
     @property
     def config(self) -> SweepConfig:
-        """What was searched."""
+        """The search file of the sweep."""
         return self.record.sweep_config
 
     def trials(self, *, where: Sequence[str] = (), sort: str | None = None) -> Table:
@@ -64,7 +64,7 @@ class RemoteSweep:
         return Table(tuple(rows), (full_layout(shown, shown, self.record),))
 
     def trial(self, trial_id: str) -> dict[str, Any]:
-        """Return everything about a trial, its epochs as `history`."""
+        """Return everything about a trial; `history` holds its epochs."""
         return dict(self._get(f"/trials/{quote(trial_id)}"))
 
     def ranked_rows(
@@ -74,7 +74,7 @@ class RemoteSweep:
         return list(self._get("/ranked", budget=budget, top=top, all=every or None))
 
     def ranked(self, budget: Budget = None, *, top: int | None = None) -> Table:
-        """Return the ranked table of a budget, of each budget one below the other if left out."""
+        """Return the ranked table of a budget; without `budget`, those of all budgets."""
         record, rows = self.record, self.ranked_rows(budget, top=top or EVERY)
         limits = table_budgets(record) if budget is None else (parse_budget(budget),)
         trials = {row["trial_id"]: row_from_json(row) for row in rows}
@@ -100,7 +100,7 @@ class RemoteSweep:
         return _to_record(rows[0])
 
     def epochs(self) -> "pd.DataFrame":
-        """Return what every epoch of every trial measured: a line per trial and epoch."""
+        """Return the measurements of all trials, with a line for each trial and epoch."""
         ids = [row["trial_id"] for row in self.trials()]
         found: dict[str, list[dict[str, Any]]] = {}
         for start in range(0, len(ids), MOST_CURVES):
@@ -114,7 +114,7 @@ class RemoteSweep:
         return self._connection.request("GET", path).body.decode()
 
     def tested(self, budget: Budget = None) -> Table:
-        """Return the winners that were retrained and tested, of a budget or below each other."""
+        """Return the retrained and tested winners of a budget; without `budget`, of all budgets."""
         limits = None if budget is None else (parse_budget(budget),)
         rows = [row_from_json(row) for row in self.trials()]
         layouts = final_layouts(rows, self.record, budgets=limits)
@@ -149,7 +149,8 @@ class RemoteSweep:
         """Write a network to the folder `to` and return its trial, as a local sweep does.
 
         Raises:
-            ExportError: There is none to choose, its weights are gone, or the folder is taken.
+            ExportError: No trial fits, its weights were deleted, or the folder contains other
+            files.
         """
         folder = Path(to)
         if folder.is_dir() and any(folder.iterdir()):
@@ -167,10 +168,11 @@ class RemoteSweep:
         trial: str | None = None,
         formats: Collection[str] = ("pt",),
     ) -> Path:
-        """Write an export as one file into the folder `to`; return the file.
+        """Write an export as one file into the folder `to`; return its path.
 
-        A network is a zip, with `budget="all"` of one network for each budget. Formats optuna
-        and tensorboard, each alone, are the whole sweep for these dashboards.
+        A network is exported as a zip; with `budget="all"`, the zip contains a network for each
+        budget. The formats optuna and tensorboard cannot be combined with others; each exports the
+        whole sweep for that dashboard.
         """
         return self._exported(budget, trial, formats).write(Path(to))
 
@@ -182,7 +184,7 @@ class RemoteSweep:
         return self._connection.request("GET", f"/api/v1{self._path('/export')}{query}")
 
     def report(self, to: str | Path) -> Path:
-        """Write the sweep's HTML report into the folder `to`; return the file."""
+        """Write the sweep's HTML report into the folder `to`; return its path."""
         path = f"/api/v1{self._path('/report')}"
         return self._connection.request("POST", path, {}).write(Path(to))
 
@@ -248,7 +250,7 @@ class RemoteSweep:
 
 
 def unpack(archive: zipfile.ZipFile, folder: Path) -> None:
-    """Write the files of an export's zip to a folder, without the folder that they are in there.
+    """Unpack the zip of an export into a folder, without the zip's top folder.
 
     Raises:
         StorageError: A file cannot be written.

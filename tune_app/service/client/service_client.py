@@ -85,7 +85,7 @@ class Service(ServiceConnection):
         return dict(self.post("/forecast", {"source": source}))
 
     def report(self, sweeps: Sequence[str], to: str | Path) -> Path:
-        """Write one HTML report of several sweeps into the folder `to`; return the file."""
+        """Write one HTML report of several sweeps into the folder `to`; return its path."""
         return self.request("POST", "/api/v1/report", {"sweeps": list(sweeps)}).write(Path(to))
 
     def events(self, sweep: str | None = None) -> Iterator[dict[str, Any]]:

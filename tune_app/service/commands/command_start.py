@@ -42,11 +42,11 @@ class Starter(Protocol):
         """Check that commands can be started.
 
         Raises:
-            EnvironmentalError: They cannot; the text names what is missing.
+            EnvironmentalError: Commands cannot be started; the text says what is missing.
         """
 
     def start(self, command: Command) -> ProcessHandle:
-        """Start a command and return what identifies it to a service that is restarted.
+        """Start a command and return an id by which a restarted service can identify it.
 
         Raises:
             TuneAppError: The command cannot be started; the text says why.
@@ -59,24 +59,24 @@ class Starter(Protocol):
         """Return the state of a started command."""
 
     def last_output(self, command: Command) -> str:
-        """Return the error message of a command, or else the end of its output."""
+        """Return the error message of a command or, without one, the end of its output."""
 
     def stop(self, command: Command) -> None:
         """Ask a command to stop gracefully."""
 
     def forget_ended(self, followed: Set[str]) -> None:
-        """Drop what is kept about commands that have ended, except for the ids in `followed`."""
+        """Forget commands that have ended, except for the ids in `followed`."""
 
 
 class Processes:
-    """Starts each command as a process of this host, in a session of its own."""
+    """Starts each command as a process on this host, in its own session."""
 
     def __init__(self, settings: Settings, queue: CommandQueue) -> None:
         self._settings, self._queue = settings, queue
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     def check(self) -> None:
-        """Do nothing: this host can always be tried."""
+        """Do nothing, because this host can always start processes."""
 
     def start(self, command: Command) -> ProcessHandle:
         words = [sys.executable, "-P", "-m", "tune_app.cli", *command.arguments]
@@ -146,8 +146,8 @@ class Processes:
 class ClusterJobs:
     """Starts each command as a job of a Ray cluster, with its driver on the cluster.
 
-    The cluster must see the storage and the data root under the paths of this host, and use the
-    same record (set `TUNE_APP_DB` on its nodes where the record is not SQLite in the storage).
+    The cluster must see the storage and the data root under the same paths as this host, and use
+    the same record (if the record is not in the storage, set `TUNE_APP_DB` on its nodes).
     """
 
     def __init__(self, settings: Settings, queue: CommandQueue, address: str) -> None:
@@ -193,7 +193,7 @@ class ClusterJobs:
         self._server.stop(_ray_job(command))
 
     def forget_ended(self, followed: Set[str]) -> None:
-        """Do nothing: the cluster keeps the list of its jobs."""
+        """Do nothing, because the cluster itself keeps the list of its jobs."""
 
     @cached_property
     def _server(self) -> "JobServer":

@@ -121,7 +121,7 @@ class Launcher:
                 self.queue.remove(command)
 
     def tick(self) -> None:
-        """Follow the commands that were started, and start those that there is room for."""
+        """Follow the commands that were started, and start queued commands if there is room."""
         with self._lock:
             for command in self.commands():
                 if command.status == "starting":
@@ -227,7 +227,7 @@ class Launcher:
         return max(1, command.cores // config.resources.cpus_per_trial)
 
     def _cores_of(self, config: SweepConfig) -> int:
-        """Return how many cores a sweep uses: what its file says, or an equal share of all."""
+        """Return the number of cores that a sweep uses: as its file says, or an equal share."""
         resources = config.resources
         if resources.max_concurrent == "auto":
             return max(resources.cpus_per_trial, self.cores // self.settings.sweeps_at_once)

@@ -1,8 +1,9 @@
 """Access checks in front of every route: token, host name, origin, size and rate of requests.
 
-A service on the loopback is attacked through the browser of its user: every page that the user
-visits may send it requests. So requests to a host name that is not the service's own are refused
-(DNS rebinding, as in CVE-2025-62593 of Ray), and so are changes that a page of another site sends.
+A service on the loopback can be attacked through the browser of its user, because every page that
+the user visits can send requests to it. So requests to a host name that is not the service's own
+are refused (DNS rebinding, as in CVE-2025-62593 of Ray), and so are changes that a page of another
+site sends.
 """
 
 import logging
@@ -272,5 +273,5 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 
 def note(scope: Scope, did: str) -> None:
-    """Set what the audit line of a request says that it did."""
+    """Set the description of the change in the audit line of a request."""
     scope["state"]["did"] = did

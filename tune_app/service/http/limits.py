@@ -26,7 +26,7 @@ class Rate:
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
 
     def wait_s(self, client: str) -> float:
-        """Take a token and return 0, or return the seconds until there is one."""
+        """Take a token and return 0, or return the seconds until one is available."""
         bucket = self._refilled(client)
         if bucket.tokens < 1:
             return (1 - bucket.tokens) / self.per_s

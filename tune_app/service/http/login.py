@@ -17,7 +17,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/login")
 def login_page(request: Request, context: ContextOf) -> Response:
-    """Show the login page; its style and script are in the page, since /static needs the token."""
+    """Show the login page, which contains its style and script because /static needs the token."""
     if context.token.value is None:
         raise RefusedRequestError(404, "this service has no token, so there is no login")
     nonce = secrets.token_urlsafe(16)

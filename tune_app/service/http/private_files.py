@@ -1,4 +1,4 @@
-"""Files of the service that only its own user may read: queue, logs, audit log, kept answers.
+"""Files that only the service's user can read: queue, logs, audit log, and cached answers.
 
 The queue holds search files and the audit log holds addresses of clients. On a shared machine the
 usual file mode would show both to every user.

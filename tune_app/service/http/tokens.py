@@ -1,4 +1,4 @@
-"""The access token of a service: made once, kept in a file that only its owner can read."""
+"""The access token of a service, kept in a file that only its owner can read."""
 
 import hashlib
 import hmac
@@ -19,7 +19,7 @@ LOOK_S = 0.5  # between two looks at the token's file
 
 
 def default_token_file() -> Path:
-    """Return the path of the token's file where no other is named."""
+    """Return the default path of the token's file."""
     config = os.environ.get("XDG_CONFIG_HOME")
     return (Path(config) if config else Path.home() / ".config") / "tune_app" / "token"
 
@@ -80,8 +80,8 @@ def session_of(token: str) -> str:
 class CurrentToken:
     """The token that a running service requires, which follows the token's file.
 
-    `tune-app token --replace` is how an operator locks out whoever knows the old token, so the
-    service must not go on with it until somebody restarts it.
+    With `tune-app token --replace` an operator locks out everyone who knows the old token, so the
+    service must notice the new token without a restart.
     """
 
     def __init__(self, token: str | None, path: Path | None = None) -> None:

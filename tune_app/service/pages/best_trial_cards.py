@@ -1,4 +1,4 @@
-"""The best trial of each budget, as the cards at the top of a sweep's page show it."""
+"""The cards at the top of a sweep's page, with the best trial of each budget."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _UNDER_WAY = ("pending", "running")
 
 @dataclass(frozen=True)
 class BestTrialCard:
-    """The best trial of a budget; only the budget where no trial is ranked yet."""
+    """The best trial of a budget; without a ranked trial, only `budget` is set."""
 
     budget: int | None
     trial_id: str = ""
@@ -26,7 +26,7 @@ class BestTrialCard:
 
 
 def best_trial_cards(snapshot: Snapshot) -> list[BestTrialCard]:
-    """Return the best trial of each budget, and what the last ten trials gained."""
+    """Return the best trial of each budget, and the improvement by the last ten trials."""
     recent = _recent_trials(snapshot.rows)
     return [_card(snapshot, budget, recent) for budget in table_budgets(snapshot.record)]
 
@@ -47,7 +47,7 @@ def _card(snapshot: Snapshot, budget: int | None, recent: Sequence[str]) -> Best
 
 
 def _recent_trials(rows: Sequence[TrialRow]) -> list[str]:
-    """Return the trials that ended last; none while a sweep has no more than these."""
+    """Return the trials that ended last; none if the sweep has no earlier trials."""
     ended = [row for row in rows if row.stage == "search" and row.status not in _UNDER_WAY]
     ended.sort(key=lambda row: (row.ended or row.started or row.created, row.number))
     if len(ended) <= RECENT_TRIALS:

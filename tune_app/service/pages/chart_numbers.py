@@ -1,7 +1,7 @@
-"""The numbers that the pages draw: those of the report's figures, in few bytes.
+"""The numbers of the dashboard's charts: those of the report's figures, in few bytes.
 
-Plain SVG of our own draws them. A chart library would be served from its wheel: plotly's script
-is 4.8 MB and needs inline styles, which the Content-Security-Policy refuses.
+The dashboard draws its own SVG. A chart library was not used: plotly's script is 4.8 MB and needs
+inline styles, which the Content-Security-Policy forbids.
 """
 
 from collections.abc import Collection, Sequence
@@ -23,8 +23,8 @@ MOST_STEPS = 600  # of a progress curve
 def chart_numbers(snapshot: Snapshot, where: Sequence[str] = ()) -> dict[str, Any]:
     """Return the numbers of all charts of a sweep, of the trials that meet the conditions `where`.
 
-    Rows come as columns of equal length, `{"trial": [...], "weights": [...]}`: names once, and
-    few bytes. Of many points the best are kept, and all on the front.
+    Rows are sent as columns of equal length, `{"trial": [...], "weights": [...]}`, which saves
+    bytes. If there are many points, only the best and those on the Pareto front are sent.
 
     Raises:
         TuneAppError: A condition cannot be read.
@@ -73,12 +73,12 @@ def chart_numbers(snapshot: Snapshot, where: Sequence[str] = ()) -> dict[str, An
 
 
 def _rounded(value: float) -> float:
-    """Return as many digits as can be drawn."""
+    """Round numbers to the digits that a chart can show."""
     return float(f"{value:.6g}")
 
 
 def _progress(rows: Sequence[TrialRow], record: SweepRecord) -> dict[str, Any]:
-    """Return the best value so far under each budget, where it improves, by trials ended."""
+    """Return each improvement of the best value of a budget, by the number of trials ended."""
     from tune_app.report.figures.sweeps.best_so_far import progress_numbers
 
     numbers = progress_numbers(rows, record)
@@ -96,9 +96,9 @@ def _progress(rows: Sequence[TrialRow], record: SweepRecord) -> dict[str, Any]:
 
 
 def _parallel(snapshot: Snapshot, metric: str, matching: Collection[str]) -> dict[str, Any]:
-    """Return the axes over all trials, and the lines: those of `matching` first, best ones first.
+    """Return the axes over all trials, and the lines: first the `matching` trials, then by rank.
 
-    A line has a share of each axis, from 0 to 1; null where the trial has no such parameter.
+    A line has a position on each axis, from 0 to 1, or null if the trial lacks that parameter.
     """
     from tune_app.report.figures.sweeps.parallel_coordinates import MISSING, parallel_numbers
 

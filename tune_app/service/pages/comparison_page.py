@@ -55,7 +55,7 @@ HEADS = {
 
 
 def compare_trials(pairs: Sequence[tuple[Snapshot, str]]) -> Compared:
-    """Return trials, of one sweep or of several, side by side."""
+    """Return a comparison of trials of one or more sweeps."""
     rows = [snapshot.by_id[trial_id] for snapshot, trial_id in pairs]
     sweeps = {row.sweep for row in rows}
     names = dict.fromkeys(name for row in rows for name in built_parameters(row))
@@ -88,7 +88,7 @@ def compare_trials(pairs: Sequence[tuple[Snapshot, str]]) -> Compared:
 
 
 def compare_sweeps(glances: Sequence[Glance]) -> Compared:
-    """Return sweeps side by side: what they asked, and how they did."""
+    """Return a comparison of sweeps: their settings and their results."""
     about = [
         {
             "status": glance.record.status,
@@ -129,7 +129,7 @@ def _flat(config: Mapping[str, Any], above: str = "") -> dict[str, Any]:
 
 
 def _best_lines(glances: Sequence[Glance]) -> list[ComparedLine]:
-    """Return a line for each budget: the best value of every sweep."""
+    """Return a line for each budget with the best value of every sweep."""
     objectives = [objective_of(glance.record) for glance in glances]
     is_one_objective = len(set(objectives)) == 1
     found = {budget for glance in glances for budget in glance.summary["best"]}
@@ -151,7 +151,7 @@ def _best_lines(glances: Sequence[Glance]) -> list[ComparedLine]:
 def _groups(
     *groups: tuple[str, Sequence[ComparedLine]],
 ) -> tuple[tuple[str, tuple[ComparedLine, ...]], ...]:
-    """Return the lines that differ in their groups, and after them those that do not."""
+    """Return the groups of lines that differ, followed by the lines that do not."""
     differing = [(title, tuple(line for line in lines if line.differs)) for title, lines in groups]
     same = tuple(line for _, lines in groups for line in lines if not line.differs)
     return (*(group for group in differing if group[1]), *([(SAME, same)] if same else ()))
@@ -160,7 +160,7 @@ def _groups(
 def _lines(
     items: Sequence[Mapping[str, Any]], better: Mapping[str, str] | None = None
 ) -> tuple[ComparedLine, ...]:
-    """Return a line for each name; `better` says of which the largest or smallest is the best."""
+    """Return a line for each name; `better` says whether its largest or smallest value is best."""
     names = dict.fromkeys(name for item in items for name in item)
     lines = []
     for name in names:
@@ -175,7 +175,7 @@ def _lines(
 
 
 def _best_columns(values: Sequence[Any], mode: str | None) -> tuple[int, ...]:
-    """Return the columns of the best number; none where neither end is better."""
+    """Return the columns with the best number; none if no direction is better."""
     numbers = [value for value in values if isinstance(value, int | float)]
     if mode is None or not numbers:
         return ()
@@ -184,7 +184,7 @@ def _best_columns(values: Sequence[Any], mode: str | None) -> tuple[int, ...]:
 
 
 def _text(value: Any, name: str) -> str:
-    """Return a value of a trial or of a search file for a reader."""
+    """Format a value of a trial or of a search file for readers."""
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_text(entry, key)}" for key, entry in value.items())
     if isinstance(value, list | tuple):

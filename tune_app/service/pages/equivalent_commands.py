@@ -1,6 +1,7 @@
 """The command line that does the same as a request or a button.
 
-Pages and REST answers show it, and the queue runs it: one place, so that they cannot differ.
+Pages and REST answers show the command, and the queue runs it. Both come from this module, so they
+cannot differ.
 """
 
 import json

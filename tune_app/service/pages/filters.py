@@ -1,7 +1,7 @@
-"""Filters over trials as a person types them: `lr>=0.001`, `optimizer=adam|sgd`.
+"""Filters of trials as typed by a person: `lr>=0.001`, `optimizer=adam|sgd`.
 
-A name or a value with spaces, commas or bars stands in quotes: `shape="a b"|"c,d"`. Without a
-value, `momentum=` finds the trials that have none; `note=""` finds the empty text.
+A name or a value with spaces, commas or bars must be in quotes: `shape="a b"|"c,d"`. A filter
+without a value, `momentum=`, finds the trials without this parameter; `note=""` finds empty texts.
 """
 
 import operator
@@ -44,11 +44,11 @@ class FilterValue:
 
     @cached_property
     def number(self) -> float | None:
-        """The number that the text is; None where it is none."""
+        """The value as a number; None if it is not one."""
         return _number(self.text)
 
     def equals(self, value: Any, name: str) -> bool:
-        """Tell whether a trial's `value` of the column `name` is this one."""
+        """Tell whether a trial's `value` in the column `name` equals this value."""
         if value is None:
             return not self.is_quoted and self.text in ("", "null", "none")
         if isinstance(value, int | float) and not isinstance(value, bool):
@@ -63,14 +63,14 @@ class FilterValue:
 
 @dataclass(frozen=True)
 class Filter:
-    """One condition: a column or a parameter, an operator, and the values it is compared with."""
+    """A condition: a column or parameter, an operator, and the values to compare with."""
 
     name: str
     operator: str
     values: tuple[FilterValue, ...]  # several only for = and !=
 
     def keeps(self, value: Any) -> bool:
-        """Tell whether a trial's value meets the condition; where there is none, it does not."""
+        """Tell whether a trial's value meets the condition; a missing value does not."""
         if self.operator == "!=":
             return not self._equals(value)
         if self.operator == "=":
@@ -102,10 +102,10 @@ class Filter:
 
 
 def parse_filters(texts: Sequence[str], known: Sequence[str]) -> tuple[Filter, ...]:
-    """Return the conditions that `texts` hold; all of them are to be met.
+    """Parse the conditions in `texts`, all of which a trial must meet.
 
     Raises:
-        TuneAppError: One cannot be read, or names a column that is not in `known`.
+        TuneAppError: A condition is malformed, or names a column that is not in `known`.
     """
     if len(texts) > MOST_FILTERS:
         raise TuneAppError(f"too many filters: use at most {MOST_FILTERS}")
@@ -113,7 +113,7 @@ def parse_filters(texts: Sequence[str], known: Sequence[str]) -> tuple[Filter, .
 
 
 def split_filters(text: str) -> list[str]:
-    """Return the conditions of a line: they are separated by spaces or commas, outside quotes."""
+    """Split a line into conditions, which are separated by spaces or commas outside quotes."""
     return _CONDITION.findall(text)
 
 

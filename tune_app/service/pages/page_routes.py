@@ -1,4 +1,4 @@
-"""The pages: the same reading as REST, rendered by templates on the server."""
+"""The routes of pages, which show the same data as REST, rendered by templates."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -49,7 +49,7 @@ def sweeps_page(
     sort: Annotated[str, Query(max_length=30)] = "-created",
     page: Annotated[int, Query(ge=1, le=100_000)] = 1,
 ) -> Response:
-    """The list of sweeps."""
+    """Show the list of sweeps."""
     glances = context.snapshots.glances(archived=archived)
     queue = queue_json(context)
     revision = list_revision(glances, queue)
@@ -101,7 +101,7 @@ def sweep_page(
     differs: bool = True,
     part: Annotated[str | None, Query(pattern="^live$")] = None,
 ) -> Response:
-    """One sweep: how it stands, its charts, its table; `part=live` is what changes meanwhile."""
+    """Show a sweep: its state, charts and table; `part=live` returns only the parts that change."""
     waiting = waiting_command(context, name)
     if waiting is not None:
         return _page(starting_page(request, context, waiting))
@@ -153,7 +153,7 @@ def sweep_page(
 def trial_page(
     request: Request, context: ContextOf, name: SweepPath, trial_id: TrialPath
 ) -> Response:
-    """One trial: its configuration, its network, its curves, and why it ended."""
+    """Show a trial: its configuration, its network, its curves, and why it ended."""
     snapshot = context.snapshots.snapshot(name)
     row = require_trial(snapshot, trial_id)
     queue = [entry for entry in queue_json(context) if entry["name"] == name]
@@ -186,7 +186,7 @@ def compare_page(
     sweep: Annotated[list[str] | None, Query(max_length=50)] = None,
     differs: bool = False,
 ) -> Response:
-    """Two to eight trials, `SWEEP:TRIAL` each, or sweeps, side by side."""
+    """Compare two to eight sweeps, or trials, each given as `SWEEP:TRIAL`."""
     trials, sweeps = list(dict.fromkeys(trial or ())), list(dict.fromkeys(sweep or ()))
     count = len(trials or sweeps)
     if bool(trials) == bool(sweeps) or not 2 <= count <= MOST_COMPARED:
@@ -221,7 +221,7 @@ def new_page(
     sweep: Annotated[str | None, Query(max_length=64)] = None,
     trial: Annotated[str | None, Query(max_length=20)] = None,
 ) -> Response:
-    """The editor of a search file: a starter, or that of a sweep or a trial."""
+    """Show the editor with a starter file, or with the search file of a sweep or a trial."""
     from tune_app.config.texts.starter_file import starter_file
 
     if sweep is not None and trial is not None:
@@ -256,13 +256,13 @@ def _about(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def _state(snapshot: Snapshot, queue: Sequence[Mapping[str, Any]]) -> str:
-    """Return the status by which a page offers actions: "queued" while the queue holds one."""
+    """Return the status that decides which actions a page offers; "queued" if a command waits."""
     is_queued = any(entry["status"] != "refused" for entry in queue)
     return "queued" if is_queued else str(snapshot.record.status)
 
 
 def _objective_title(snapshot: Snapshot) -> str:
-    """Return "Accuracy" or "Loss": what a sweep is ranked by, at the head of a chart."""
+    """Return the name of the objective as the title of a chart: "Accuracy" or "Loss"."""
     return objective_of(snapshot.record)[0].removeprefix("val_").replace("_", " ").capitalize()
 
 
@@ -275,13 +275,13 @@ def _refused_draws(snapshot: Snapshot) -> str:
 
 
 def _charts_address(name: str, view: View) -> str:
-    """Return where a page finds the numbers of its charts, so that it asks for them at once."""
+    """Return the address of a page's chart numbers, which the page preloads."""
     query = f"?{urlencode({'where': ' '.join(view.where)})}" if view.where else ""
     return f"/api/v1/sweeps/{name}/charts{query}"
 
 
 def _tables(snapshot: Snapshot) -> list[tuple[str, str]]:
-    """Return the tables of a sweep: their address, and their name."""
+    """Return the key and the label of each table of a sweep."""
     budgets = [(str(one), f"≤ {format_budget(one)}") for one in snapshot.record.budgets]
     return [*(budgets or [("ranked", "ranked")]), ("all", "all trials")]
 
@@ -303,7 +303,7 @@ def _sorted_sweeps(glances: list[Glance], sort: str) -> list[Glance]:
 
 
 def _query(known: Mapping[str, Any], changes: Mapping[str, Any]) -> str:
-    """Return a query, without what is empty."""
+    """Return a query without empty values."""
     pairs = []
     for key, value in {**known, **changes}.items():
         for one in value if isinstance(value, list) else [value]:

@@ -1,4 +1,4 @@
-"""The view of a sweep's trials that an address names: which, in what order, which columns."""
+"""The view of a sweep's trials that an address describes: filters, order, columns and page."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -31,7 +31,7 @@ _HIDDEN = ("sweep", "parameters", "config")
 
 @dataclass(frozen=True)
 class View:
-    """Which trials of a sweep are shown, and how; as the query of an address names it."""
+    """The query of an address: which trials of a sweep are shown, and how."""
 
     table: str = ALL  # a budget in plain digits, "ranked" without budgets, or "all"
     where: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ class View:
     differs: bool = True  # leave out parameters that are the same in all trials shown
 
     def query(self, **changes: Any) -> str:
-        """Return the query of this view, with changes; what is as usual is left out."""
+        """Return the query of this view, with changes; values equal to the default are left out."""
         view = replace(self, **changes)
         usual = View(table=view.table)
         pairs: list[tuple[str, str]] = [("table", view.table)]
@@ -61,7 +61,7 @@ class View:
 
 @dataclass(frozen=True)
 class Selection:
-    """A page of trials, and what is said around it."""
+    """A page of trials, with its columns and counts."""
 
     view: View
     filters: tuple[Filter, ...]
@@ -78,18 +78,18 @@ class Selection:
 
     @property
     def first(self) -> int:
-        """The number of the first trial of this page; 0 where there is none."""
+        """The number of the first trial of this page; 0 if there are no trials."""
         return (self.view.page - 1) * self.view.size + 1 if self.rows else 0
 
 
 def default_table(snapshot: Snapshot) -> str:
-    """Return the table that is shown first: that of the largest budget, which holds every size."""
+    """Return the default table: that of the largest budget, with networks of every size."""
     budgets = snapshot.record.budgets
     return str(budgets[-1]) if budgets else "ranked"
 
 
 def read_table(text: str, snapshot: Snapshot) -> str:
-    """Return the table that an address names, `20k` as `20000`.
+    """Return the key of the table that an address names; `20k` means `20000`.
 
     Raises:
         TuneAppError: There is no such table.
@@ -107,7 +107,7 @@ def select(snapshot: Snapshot, view: View) -> Selection:
     """Return the trials that a view shows.
 
     Raises:
-        TuneAppError: It names a column that there is none of, or a filter cannot be read.
+        TuneAppError: The view names an unknown column, or a filter is malformed.
     """
     rows, flat = _table(snapshot, view.table)
     known = known_columns(snapshot)
@@ -138,17 +138,17 @@ def select(snapshot: Snapshot, view: View) -> Selection:
 
 
 def read_filters(snapshot: Snapshot, where: Sequence[str]) -> tuple[Filter, ...]:
-    """Return the conditions that the texts of an address hold.
+    """Return the conditions in the query of an address.
 
     Raises:
-        TuneAppError: One cannot be read, or names a column that the sweep does not have.
+        TuneAppError: A condition is malformed, or names a column that the sweep does not have.
     """
     texts = [part for text in where for part in split_filters(text)]
     return parse_filters(texts, known_columns(snapshot))
 
 
 def matching_trials(snapshot: Snapshot, where: Sequence[str]) -> frozenset[str]:
-    """Return the ids of the trials, of all tables, that meet every condition.
+    """Return the ids of the trials in any table that meet every condition.
 
     Raises:
         TuneAppError: See `read_filters`.
@@ -163,7 +163,7 @@ def matching_trials(snapshot: Snapshot, where: Sequence[str]) -> frozenset[str]:
 def _sorted(
     rows: Sequence[TrialRow], flat: Sequence[Mapping[str, Any]], column: str
 ) -> list[TrialRow]:
-    """Return trials in the order of a column; what did not train is last, whichever way round."""
+    """Sort trials by a column; trials that did not train come last in both directions."""
     ordered = sort_rows(rows, column, flat)
     ordered.sort(key=lambda row: row.status in _SPOILT)
     return ordered
@@ -182,7 +182,7 @@ def table_rows(snapshot: Snapshot, table: str) -> Sequence[TrialRow]:
 
 
 def ranked_trials(snapshot: Snapshot) -> Sequence[TrialRow]:
-    """Return the trials of all sizes that have a result, best first."""
+    """Return the trials of any size with a result, best first."""
     if "ranked trials" not in snapshot.memo:
         ranked = rank_rows(snapshot.rows, *objective_of(snapshot.record))
         snapshot.memo["ranked trials"] = ranked
@@ -193,7 +193,7 @@ def ranked_trials(snapshot: Snapshot) -> Sequence[TrialRow]:
 def _table(
     snapshot: Snapshot, table: str
 ) -> tuple[Sequence[TrialRow], Sequence[Mapping[str, Any]]]:
-    """Return the trials of a table, and the same flat."""
+    """Return the trials of a table, and the same trials as flat rows."""
     if table not in snapshot.memo:
         rows = table_rows(snapshot, table)
         flat = [snapshot.flat[row.trial_id] | _of_table(row) for row in rows]

@@ -14,7 +14,7 @@ LOG_BYTES = 20_000  # of its end
 
 
 def waiting_command(context: Context, name: str) -> Command | None:
-    """Return the command that will make a sweep; None if the sweep has a record, or none comes."""
+    """Return the queued command that will create a sweep; None if there is none."""
     queued = context.launcher.commands()
     runs = [command for command in queued if (command.name, command.verb) == (name, "run")]
     if not runs:
@@ -27,7 +27,7 @@ def waiting_command(context: Context, name: str) -> Command | None:
 
 
 def starting_page(request: Request, context: Context, command: Command) -> str:
-    """Return the page: which step it is at, what it logged, and how to cancel it.
+    """Show the step that the start has reached, its log, and a button to cancel it.
 
     Raises:
         UnknownSweepError: The command was removed meanwhile.
@@ -51,7 +51,7 @@ def starting_page(request: Request, context: Context, command: Command) -> str:
 
 
 def _end_of(log: Path) -> str:
-    """Return the last lines of a log; nothing where there is none yet."""
+    """Return the last lines of a log; empty if there is no log yet."""
     try:
         said = log.read_bytes()[-LOG_BYTES:]
     except OSError:

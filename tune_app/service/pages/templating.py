@@ -1,4 +1,4 @@
-"""Templates, scripts and styles, and errors for a reader."""
+"""Templates, scripts and styles of the pages, and error pages."""
 
 import gzip
 import re
@@ -55,19 +55,19 @@ def _budget_text(value: int | str | None) -> str:
 
 @lru_cache(maxsize=1)
 def static_version() -> str:
-    """Return a text that changes with any file of ours, so that browsers may keep them."""
+    """Return a text that changes with any static file, so that browsers can cache the files."""
     folder = Path(str(resources.files("tune_app.service") / "static"))
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return digest(*(path.read_bytes() for path in files))
 
 
 def asset(name: str) -> str:
-    """Return the address of a file of ours; scripts find each other beside it."""
+    """Return the address of a static file; scripts import each other relative to it."""
     return f"/static/{static_version()}/{name}"
 
 
 class _Static(StaticFiles):
-    """Files that a browser keeps for good: their addresses change with them."""
+    """Static files that a browser can cache forever, because their addresses change with them."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         version, _, name = path.partition("/")
@@ -110,7 +110,7 @@ def render(context: Context, name: str, request: Request, **values: Any) -> str:
 
 
 def error_page(request: Request, status: int, text: str) -> Response | None:
-    """Return an error as a page, for a reader who asked for one."""
+    """Return an error page, if a browser asked for a page."""
     path = request.url.path
     if path.startswith(("/api/", "/static/")) or request.method != "GET":
         return None

@@ -1,4 +1,4 @@
-"""What the page of a trial says of it."""
+"""The facts that the page of a trial shows."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ _METRICS = (
 
 
 def trial_facts(row: TrialRow, record: SweepRecord) -> dict[str, list[tuple[str, str]]]:
-    """Return the lines about a trial in groups: how it did, what was drawn, what was fixed."""
+    """Return the facts about a trial in groups: results, drawn parameters, and fixed parameters."""
     budget = row.budget
     within = "" if budget is None else f" within {format_budget(budget)}"
     results = [
@@ -55,7 +55,7 @@ def trial_facts(row: TrialRow, record: SweepRecord) -> dict[str, list[tuple[str,
 
 
 def trial_layers(row: TrialRow, record: SweepRecord) -> dict[str, Any] | None:
-    """Return a trial's network by layers, and in a few characters; None if it cannot be told."""
+    """Return the layers of a trial's network and a short notation; None if they are unknown."""
     shape, outputs = record.resolved.input_shape, record.resolved.outputs
     if not shape or not outputs:
         return None

@@ -1,4 +1,4 @@
-"""The REST routes that change something, with the rules of the commands of the same names."""
+"""The REST routes that change something; the commands of the same names have the same rules."""
 
 from collections.abc import Sequence
 

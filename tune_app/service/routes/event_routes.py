@@ -1,4 +1,4 @@
-"""Server-sent events: they say that a sweep changed, and a page then requests what it shows."""
+"""Server-sent events, which tell pages that a sweep changed; pages then request new data."""
 
 import asyncio
 import json

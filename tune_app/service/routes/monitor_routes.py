@@ -1,4 +1,4 @@
-"""The routes of monitoring: whether the service runs, and numbers for Prometheus."""
+"""The routes for monitoring: a health check, and metrics for Prometheus."""
 
 from collections import Counter
 from collections.abc import Iterable

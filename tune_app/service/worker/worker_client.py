@@ -1,4 +1,4 @@
-"""Heavy work in a process of its own: figures, exports, reports, forecasts.
+"""Hand heavy work (figures, exports, reports, forecasts) to worker processes.
 
 It needs torch and matplotlib, which the service itself does without. A worker runs one task at a
 time, at a low priority, and ends when it has had nothing to do for a while.
@@ -28,13 +28,14 @@ DRAWING_TASKS = ("figures", "trial_figures", "draw", "importance", "why")
 
 
 class BusyError(EnvironmentalError):
-    """More work waits than is taken."""
+    """Too many tasks wait for the workers."""
 
 
 class WorkerClient:
-    """Hands tasks to worker processes, and returns what they made.
+    """Hands tasks to worker processes, and returns their results.
 
-    There are two, each with a queue of its own: a page's pictures never wait behind a report.
+    There are two workers, each with its own queue, so that the figures of a page never wait for a
+    report.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -43,12 +44,12 @@ class WorkerClient:
         self.exporting = _Worker(settings, self._folder)
 
     def run(self, task: str, *, timeout_s: float = TIMEOUT_S, **arguments: Any) -> Any:
-        """Return what a task of `worker_process.py` returns.
+        """Run a task of `worker_process.py` and return its result.
 
         Raises:
-            TuneAppError: As the task did.
+            TuneAppError: The task raised it.
             BusyError: Too many tasks wait.
-            EnvironmentalError: It took too long, or its process ended.
+            EnvironmentalError: The task took too long, or its process ended.
         """
         worker = self.drawing if task in DRAWING_TASKS else self.exporting
         return worker.run(task, timeout_s, arguments)
@@ -59,14 +60,14 @@ class WorkerClient:
         self.exporting.rest()
 
     def close(self) -> None:
-        """End the workers, and remove what they made and nobody fetched."""
+        """End the workers, and remove the files that nobody downloaded."""
         self.drawing.end()
         self.exporting.end()
         self._folder.remove()
 
 
 class _ResultFolder:
-    """Where workers put the files that are fetched from them; made when it is first needed."""
+    """The folder in which workers write files for downloads; created when first needed."""
 
     def __init__(self) -> None:
         self._path: Path | None = None
@@ -166,7 +167,7 @@ class _Worker:
 
 
 def _rebuilt(answer: dict[str, Any]) -> TuneAppError:
-    """Return the error that a task raised, as far as it concerns an answer."""
+    """Return the error that a task raised, with the details that an answer needs."""
     kind = getattr(errors, answer["error"], EnvironmentalError)
     if kind is SweepFileError:
         problems = [errors.Problem(**problem) for problem in answer["problems"]]

@@ -29,7 +29,7 @@ Made = TypeVar("Made")
 
 
 class Worker:
-    """The tasks, each a method; what they make is written to `folder`."""
+    """The tasks, each a method; their files are written to `folder`."""
 
     def __init__(self, storage: Path, data_root: Path, folder: Path) -> None:
         self.store: Store = open_store(storage)
@@ -37,11 +37,11 @@ class Worker:
         self._kept: OrderedDict[str, object] = OrderedDict()
 
     def figures(self, sweep: str, revision: str) -> dict[str, Any]:
-        """Return what figures a sweep has."""
+        """Return the list of a sweep's figures."""
         return _listed(*self._sweep_figures(sweep, revision))
 
     def trial_figures(self, sweep: str, trial: str, revision: str) -> dict[str, Any]:
-        """Return what figures a trial has, and why others could not be made."""
+        """Return the list of a trial's figures, and why others could not be drawn."""
         return _listed(*self._trial_figures(sweep, trial, revision))
 
     def draw(
@@ -64,9 +64,9 @@ class Worker:
         return str(path)
 
     def importance(self, sweep: str, revision: str) -> list[dict[str, Any]]:
-        """Return which parameters mattered, by method and budget.
+        """Return the importance of the parameters by method and budget.
 
-        Where no budget has enough trials, the trials of all budgets follow, together.
+        If no budget has enough trials, the result also covers the trials of all budgets together.
         """
         from tune_app.sweep.search.parameter_importance import importance_over_budgets
 
@@ -86,7 +86,7 @@ class Worker:
         ]
 
     def why(self, sweep: str, revision: str) -> dict[str, Any]:
-        """Return why a sweep's ranking is what it is, and the numbers behind it."""
+        """Explain a sweep's ranking, with the numbers behind the explanation."""
         from tune_app.diagnostics.studies.ranking_causes import diagnose_ranking
 
         record = self.store.get_sweep(sweep)
@@ -102,7 +102,7 @@ class Worker:
         }
 
     def forecast(self, source: str, data_path: str | None, cores: int) -> dict[str, Any]:
-        """Return what to expect of a search file, and the weights of random draws."""
+        """Return the forecast for a search file, and the weights of random draws."""
         from tune_app.sweep.search.forecast import forecast_json, weights_histogram
 
         path = [("dataset.path", data_path)] if data_path is not None else []
@@ -129,7 +129,7 @@ class Worker:
     def export(
         self, sweep: str, budget: str | None, trial: str | None, formats: list[str]
     ) -> dict[str, str]:
-        """Write the files of a network, or of one for each budget, into a zip; return where."""
+        """Write the files of one network, or of one per budget, into a zip; return its path."""
         from tune_app.report.export.export_choice import pick_trial
         from tune_app.report.export.export_index import pick_networks, write_exports
         from tune_app.report.export.trial_export import write_export
@@ -149,7 +149,7 @@ class Worker:
         )
 
     def studies(self, sweep: str) -> dict[str, str]:
-        """Write a sweep as a file for optuna-dashboard; return its path and a name for it."""
+        """Write a sweep as a file for optuna-dashboard; return its path and its download name."""
         from tune_app.sweep.search.optuna_export import export_studies
 
         path = self._file(".db")
@@ -158,7 +158,7 @@ class Worker:
         return {"path": str(path), "name": f"{sweep}-optuna.db"}
 
     def runs(self, sweep: str) -> dict[str, str]:
-        """Write a sweep as a zip of runs for TensorBoard; return its path and a name for it."""
+        """Write a sweep as a zip of runs for TensorBoard; return its path and its download name."""
         from tune_app.report.export.tensorboard_export import export_tensorboard
 
         return self._zip(
@@ -166,7 +166,7 @@ class Worker:
         )
 
     def report(self, sweeps: list[str]) -> dict[str, str]:
-        """Write the report of sweeps; return its path and a name for it."""
+        """Write the report of sweeps; return its path and its download name."""
         path = self._file(".html")
         write_sweep_report(self.store, sweeps, path, self.data_root)
         return {"path": str(path), "name": f"{'-'.join(sweeps)[:80]}-report.html"}
@@ -217,7 +217,7 @@ class Worker:
         return cast(Made, self._kept[key])
 
     def _zip(self, name: str, write: Callable[[Path], object]) -> dict[str, str]:
-        """Return a zip of what `write` puts into the folder that it is given."""
+        """Call `write` with an empty folder; return the path of a zip of its files."""
         with tempfile.TemporaryDirectory(dir=self.folder) as made:
             root = Path(made) / name
             write(root)
@@ -250,7 +250,7 @@ TASKS = (
 
 
 def answer(worker: Worker, line: str) -> dict[str, Any]:
-    """Do the task of a line and return what is to be said of it."""
+    """Run the task of a line and return the answer."""
     request = json.loads(line)
     task = request.pop("task")
     if task not in TASKS:
@@ -270,7 +270,7 @@ def answer(worker: Worker, line: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Answer tasks until stdin ends, which it does with the service."""
+    """Answer tasks until stdin is closed, at the latest when the service ends."""
     storage, data_root, folder = map(Path, sys.argv[1:])
     os.nice(5)
     said = os.fdopen(os.dup(1), "w")

@@ -14,9 +14,9 @@ _FIRST = "RAY_API_SERVER_ADDRESS"  # takes precedence over the address that Ray'
 
 
 def job_address(address: str) -> str:
-    """Return the address of a cluster's job server; ask the cluster's head unless it is given.
+    """Return the address of a cluster's job server, if necessary by asking the cluster's head.
 
-    `address` is http://head:8265, or what a driver joins the cluster by, such as head:6379.
+    `address` is http://head:8265, or the address by which a driver joins, such as head:6379.
 
     Raises:
         ClusterError: No head answers there, or it has no job server.

@@ -51,8 +51,8 @@ class JobServer:
     """The job server of a Ray cluster, at the address of its dashboard: http://head:8265.
 
     Raises:
-        EnvironmentalError: This installation has no client for it.
-        ClusterError: It cannot be reached, or does not accept us.
+        EnvironmentalError: Ray's job client is not installed.
+        ClusterError: The job server cannot be reached, or refuses the token.
     """
 
     def __init__(self, address: str) -> None:
@@ -85,8 +85,9 @@ class JobServer:
     ) -> str:
         """Start a command of `tune-app` for a sweep on the cluster, and return the job's id.
 
-        `file` is a search file that `words` names: it goes along. So do the files of `functions`,
-        which it names, with the Python files beside them; they are looked for in `folders`.
+        The search file `file`, which `words` names, is sent along. So are the files of the user
+        functions `functions`, with the Python files in the same folders; they are searched in
+        `folders`.
         """
         job_id = f"{sweep}-{secrets.token_hex(3)}"
         if file is None:
@@ -144,10 +145,10 @@ class JobServer:
         return bool(self._asked(lambda: self._client.stop_job(job_id)))
 
     def packed(self, job: RemoteJob) -> str:
-        """Return a job's sweep as text, see results.transfer.archive: what a job there prints.
+        """Return a job's sweep as text, which another job prints; see results.transfer.archive.
 
         Raises:
-            TuneAppError: The sweep cannot be packed; says why.
+            TuneAppError: The sweep cannot be packed; the text says why.
         """
         words = ["jobs", "pack", job.sweep]
         packing = self._start(f"fetch-{secrets.token_hex(3)}", words, "", job.storage, None)
@@ -220,7 +221,7 @@ def _job(details: Any) -> RemoteJob | None:
 
 @contextlib.contextmanager
 def _parcel(file: Path, functions: Sequence[str], folders: Sequence[Path]) -> Iterator[Path]:
-    """Make a folder of a search file and its own code, laid out as the file expects it."""
+    """Make a folder with a search file and its user code, laid out as the file expects."""
     with tempfile.TemporaryDirectory(prefix="tune_app_") as made:
         folder = Path(made)
         shutil.copyfile(file, folder / file.name)

@@ -172,7 +172,7 @@ def _cannot_send(_: Fallbacks) -> None:
 
 
 def _send_package(address: str, fallbacks: Fallbacks) -> None:
-    """Connect again such that Ray sends our package, without data, once to each node."""
+    """Reconnect so that Ray sends our package, without data, once to each node."""
     import ray
 
     ray.shutdown()
@@ -271,7 +271,7 @@ def _probe(address: str) -> None:
 
 
 def _shake_hands(address: str, fallbacks: Fallbacks) -> None:
-    """Check within seconds that a Ray head answers and accepts us."""
+    """Check within seconds that a Ray head answers and accepts our token."""
     if address == "auto":
         return
     try:

@@ -71,7 +71,7 @@ class StagePlan:
 
 
 class _SweepStopper(DriverOnly, Stopper):
-    """Ends a sweep: on a signal, on request, out of time, or when nothing can be recorded."""
+    """Ends a sweep: on a signal, on request, at its time limit, or if the Store fails."""
 
     def __init__(self, stage: StagePlan, signals: StopSignals) -> None:
         self.recorder, self.signals = stage.recorder, signals
@@ -95,10 +95,10 @@ class _SweepStopper(DriverOnly, Stopper):
 
 
 def run_tune(run: SweepRun, stage: StagePlan) -> Ended:
-    """Run every trial that the stage's searcher draws, and return how it ended.
+    """Run every trial that the stage's searcher draws, and return how the run ended.
 
     Raises:
-        ClusterError: Ray itself failed; what was recorded until then stays.
+        ClusterError: Ray itself failed; everything recorded until then is kept.
     """
     logging.getLogger("ray").setLevel(logging.ERROR)
     stopper = _SweepStopper(stage, run.signals)

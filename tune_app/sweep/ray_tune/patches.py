@@ -1,9 +1,9 @@
-"""Every use of a private name of Ray, in one place, and none of them needed.
+"""All uses of private names of Ray. None of them is essential.
 
-Each function here makes a sweep faster or friendlier through something that Ray does not promise
-to keep. Each first checks that the name is there and takes what we give it; where it does not,
-the sweep goes on the public way, and `Fallbacks` says once what that costs. A test takes the names
-away one at a time, another pins what each of them is relied on for.
+Each function here makes a sweep faster or its errors clearer, with a name that Ray does not promise
+to keep. Each first checks that the name exists and accepts our arguments; if not, the sweep uses
+only public names, and `Fallbacks` warns once what that costs. One test removes the names one at a
+time; another checks the behaviour that each of them is used for.
 """
 
 import contextlib
@@ -39,8 +39,9 @@ Trainable = TypeVar("Trainable", bound=Callable[..., Any])
 def signal_handlers_kept(fallbacks: Fallbacks) -> Iterator[None]:
     """Keep our handler of SIGTERM while Ray starts or connects.
 
-    Ray sets one of its own then, which raises SystemExit wherever the process happens to be, in
-    places too where that is swallowed. Without this, ours is set again when Ray is up.
+    While starting, Ray sets its own handler. It raises SystemExit at whatever point the process has
+    reached, even where that exception is swallowed. If Ray's function cannot be replaced, our
+    handler is only set again after Ray has started.
     """
     utils: Any
     try:
@@ -65,11 +66,11 @@ def signal_handlers_kept(fallbacks: Fallbacks) -> Iterator[None]:
 def ask_head(
     address: str, timeout_s: float, fallbacks: Fallbacks
 ) -> "subprocess.CompletedProcess[str] | None":
-    """Ask what listens at `address` whether it is a Ray head that accepts us.
+    """Check that a Ray head listens at `address` and accepts our token.
 
-    In a process of its own: the client's first call retries for minutes in C++ where something
-    else listens, or the token is wrong, and cannot be interrupted. Returns None where this Ray
-    cannot be asked so; `ray.init` then finds out, later.
+    The check runs in a separate process. If something else listens there, or the token is wrong,
+    the first call of Ray's client retries for minutes in C++ and cannot be interrupted. Returns
+    None if this release of Ray lacks the name; then `ray.init` itself notices the problem, later.
 
     Raises:
         subprocess.TimeoutExpired: There is no answer.
@@ -95,14 +96,14 @@ def ask_head(
 
 
 def ask_job_server(address: str, environment: dict[str, str], timeout_s: float) -> str:
-    """Return where the job server of the cluster at `address` is, as its head says it.
+    """Ask the head of the cluster at `address` for its job server; return that address.
 
-    In a process of its own: Ray ends the one that asks a head that is not there.
+    The question is asked in a separate process, because Ray ends a process that asks a missing
+    head.
 
     Raises:
-        subprocess.CalledProcessError: It does not say; with the code NO_SUCH_NAME where this Ray
-            cannot be asked so.
-        subprocess.TimeoutExpired: There is no answer.
+        subprocess.CalledProcessError: The head does not tell. The exit code is NO_SUCH_NAME if this
+        release of Ray lacks the name. subprocess.TimeoutExpired: There is no answer.
     """
     code = (
         "import sys\n"
@@ -126,11 +127,12 @@ def ask_job_server(address: str, environment: dict[str, str], timeout_s: float) 
 
 @contextlib.contextmanager
 def started_workers_used(fallbacks: Fallbacks) -> Iterator[None]:
-    """Have Tune ask for workers as Ray has started them already, in a Ray of our own.
+    """Make Tune request workers that a local Ray has already started.
 
-    Tune names variables of the environment for its workers, which these have inherited; yet
-    because they are named Ray starts others, and those that wait are never used: a second of each
-    core. Empty names in the module that asks for workers avoid that.
+    Tune requests workers with certain environment variables. The waiting workers have inherited the
+    same variables, but because of the request Ray starts new workers and never uses the waiting
+    ones, which costs a second of each core. The request is left out by emptying the list of
+    variables in Tune's module.
     """
     before: dict[str, Any] = {}
     try:
@@ -153,9 +155,10 @@ def started_workers_used(fallbacks: Fallbacks) -> Iterator[None]:
 
 
 class Shellless:
-    """A base of the class that Tune makes of a function: in a worker there is no shell of IPython.
+    """A base of the class that Tune makes of a function, which skips Tune's search for IPython.
 
-    Tune would quiet one there, and for that import all of IPython: half a second in every worker.
+    To quieten an IPython shell, Tune would import all of IPython, which takes half a second in
+    every worker; but a worker never has such a shell.
     """
 
     def is_actor(self) -> bool:
@@ -163,17 +166,17 @@ class Shellless:
 
 
 def without_shell(trainable: Trainable) -> Trainable:
-    """Return `trainable`, a function for Tune, marked so that Tune looks for no shell."""
+    """Return the function `trainable`, marked so that Tune does not search for IPython."""
     trainable.__mixins__ = (Shellless,)  # type: ignore[attr-defined]
     return trainable
 
 
 def check_without_shell(fallbacks: Fallbacks) -> None:
-    """Say so where Tune no longer heeds what `without_shell` marked."""
+    """Warn if Tune no longer respects the mark of `without_shell`."""
 
     @without_shell
     def probe(config: Any) -> None:
-        """Stand for a function that trains."""
+        """A placeholder for a training function."""
 
     try:
         from ray.tune.trainable.function_trainable import FunctionTrainable, wrap_function
@@ -188,7 +191,7 @@ def check_without_shell(fallbacks: Fallbacks) -> None:
 
 
 def may_reuse_workers(fallbacks: Fallbacks) -> bool:
-    """Tell whether Tune hands workers on from trial to trial in the way that we know."""
+    """Tell whether Tune passes workers from trial to trial with the names that we rely on."""
     try:
         from ray.tune.execution.tune_controller import TuneController
         from ray.tune.utils.object_cache import _ObjectCache
@@ -204,19 +207,19 @@ def may_reuse_workers(fallbacks: Fallbacks) -> bool:
 
 
 class WorkerKeeper(DriverOnly):
-    """Has Tune keep the workers that run and those that start, in the place of its own choice.
+    """Makes Tune keep its workers, both running and starting ones.
 
     A worker is a process that has imported torch and Ray, which takes seconds; a trial of a small
-    network often takes less. Left alone, Tune does two things that make workers scarce:
+    network often takes less. By default, Tune does two things that make workers scarce:
 
-    - It ends a worker for which no trial waits at that moment, though the searcher is about to
-      draw one. So the most workers that may wait for each kind of resources is raised to "all".
-    - It gives a worker that is free to the trial for which another worker is starting, ends the
-      one that starts, and starts one for the next trial. With trials shorter than a worker's
-      start, all but one worker never come up. So a free worker leaves a trial alone while its own
-      worker may still come: up to 20 s for one that Ray has placed on a node, 1 s for one that
-      Ray has yet to place. The latter will not come up while others hold the CPUs, or, once a
-      node is lost, while the free worker itself does.
+    - It ends a worker if no trial waits for one at that moment, although the searcher is about to
+    draw a trial. So the limit on waiting workers is raised to all workers. - If a worker becomes
+    free while another worker is starting for a trial, it gives the free worker to that trial, ends
+    the starting worker, and starts another one for the next trial. If trials are shorter than the
+    start of a worker, only one worker is ever ready. So a free worker is not given to a trial while
+    the trial's own worker may still become ready: for up to 20 s if Ray has placed that worker on a
+    node, and 1 s if it has not. A worker that is not placed cannot start while others hold the CPUs
+    or, after the loss of a node, while the free worker itself holds them.
     """
 
     def __init__(self, controller: Any) -> None:
@@ -228,7 +231,7 @@ class WorkerKeeper(DriverOnly):
 
     @classmethod
     def of(cls, tune_controller: Any, fallbacks: Fallbacks) -> "WorkerKeeper | None":
-        """Return the keeper of a controller as a scheduler gets it; None where it has changed."""
+        """Return a keeper for the controller that a scheduler gets; None if Tune has changed."""
         controller: Any = getattr(tune_controller, "_tune_controller", None)
         try:
             holds = (
@@ -254,7 +257,7 @@ class WorkerKeeper(DriverOnly):
             self._controller._actor_cache.increase_max(resources, by=MOST_WORKERS)
 
     def reuse_worker(self, trial: Any) -> bool:
-        """Give `trial` a free worker if there is one, and none is starting for it."""
+        """Give `trial` a free worker, unless a worker is starting for this trial."""
         worker = self._controller._trial_to_actor.get(trial)
         if worker is not None:
             since = self._waits_since.setdefault(worker, time.monotonic())
@@ -265,7 +268,7 @@ class WorkerKeeper(DriverOnly):
 
 
 def _answer_in_place_of(holder: Any, method: str, answer: Any) -> None:
-    """Give an object a method that it lacks, for whatever part of Ray still calls it."""
+    """Add a missing method to an object, because some part of Ray still calls it."""
     if holder is not None and not hasattr(holder, method):
         setattr(holder, method, lambda *arguments, **named: answer)
 
@@ -274,7 +277,7 @@ def _answer_in_place_of(holder: Any, method: str, answer: Any) -> None:
 
 
 def forgive_failure(trial: Any, fallbacks: Fallbacks) -> None:
-    """Take back the last failure that Tune counted against a trial, which was not its own."""
+    """Remove the last failure that Tune counted for a trial, because the trial did not cause it."""
     try:
         trial.run_metadata.num_failures -= 1
     except (AttributeError, TypeError):

@@ -1,4 +1,4 @@
-"""Tune's scheduler: it ends the trials that `early_stopping.py` stops, and keeps the workers."""
+"""The scheduler for Tune: it ends the trials that `early_stopping.py` stops, and keeps workers."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from tune_app.sweep.trial.trial_report import report_of
 
 
 class BudgetAsha(DriverOnly, FIFOScheduler):
-    """Tune's scheduler over `Rungs`; it also ends the trials that reported how they ended."""
+    """The scheduler for Tune, based on `Rungs`; it also ends the trials that reported their end."""
 
     def __init__(self, rungs: Rungs | None, ledger: Ledger) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -22,7 +22,7 @@ class BudgetAsha(DriverOnly, FIFOScheduler):
         self._keeper: WorkerKeeper | None = None
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
-        """Have Tune keep every worker, see `WorkerKeeper`."""
+        """Make Tune keep every worker; see `WorkerKeeper`."""
         if self._keeper is None:
             self._keeper = WorkerKeeper.of(tune_controller, self.ledger.fallbacks)
         if self._keeper is not None:

@@ -1,11 +1,11 @@
-"""ASHA, per budget: which trials are stopped early.
+"""ASHA with separate rungs for each budget: decide which trials are stopped early.
 
 Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning" (arXiv:1810.05934), in its
 stopping form. Three things differ from Ray's own scheduler: rungs are kept per budget (and per
 learning-rate schedule, where that is searched), because a small network learns more slowly than a
-large one and an annealed curve more slowly than a constant one, and both may end higher; a trial
-is judged by its best epoch so far, which is what the ranking will judge it by; and a score that is
-not a number is the worst there is, where Ray's comparison lets it train to the end.
+large one and an annealed curve more slowly than a constant one, and both may end higher; a trial is
+judged by its best epoch so far, as in the ranking; and NaN counts as the worst score, whereas Ray's
+comparison lets such a trial train to the end.
 """
 
 from dataclasses import dataclass, field
@@ -17,11 +17,12 @@ from tune_app.config.trial_config import TrialConfig
 
 @dataclass
 class Rungs:
-    """The rungs of one sweep: what each trial had reached when it came by.
+    """The rungs of a sweep, with the best score of each trial when it reached a rung.
 
-    A rung stands at `grace`, `grace * reduction`, `grace * reduction^2`, ... epochs, below
-    `epochs`. At a rung a trial goes on if it is among the best `1 / reduction` of those that
-    came by so far, itself included; until `reduction` have come by, nobody is judged.
+    There is a rung at `grace`, `grace * reduction`, `grace * reduction^2`, ... epochs, below
+    `epochs`. At a rung a trial continues if it is among the best `1 / reduction` of the trials that
+    have reached the rung so far, itself included. No trial is stopped at a rung before `reduction`
+    trials have reached it.
     """
 
     grace: int
@@ -31,7 +32,7 @@ class Rungs:
 
     @property
     def levels(self) -> list[int]:
-        """The epochs at which rungs stand, lowest first.
+        """The epochs of the rungs, in ascending order.
 
         >>> Rungs(grace=3, reduction=3, epochs=30).levels
         [3, 9, 27]
@@ -80,9 +81,10 @@ def rungs_of(config: SweepConfig) -> Rungs | None:
 def rung_key(
     config: SweepConfig, trial: TrialConfig, budget: int | None, weights: int
 ) -> tuple[Any, ...]:
-    """Return what a trial shares its rungs with: a budget, and a searched `lr_schedule`.
+    """Return the key of a trial's rungs: its budget and, if it is searched, `lr_schedule`.
 
-    In cap mode that is the smallest budget that the network fits, whichever it was drawn for.
+    In cap mode the budget is the smallest one that the network fits, even if the trial was drawn
+    for a larger one.
     """
     size = budget
     if config.budget_mode == "cap" and config.budgets:

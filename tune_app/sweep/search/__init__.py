@@ -1,1 +1,1 @@
-"""What to try next: the feasible space, samplers, predefined configurations."""
+"""The choice of configurations: the feasible space, samplers, predefined configurations."""

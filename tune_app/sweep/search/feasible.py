@@ -78,8 +78,7 @@ class FeasibleSpace:
     """The configurations of a sweep that can be built and fit.
 
     `input_shape` is (channels, height, width) for images and (features,) otherwise; `outputs`
-    counts classes, or is 1 for a regression. `model` is the loaded function where `config` names
-    one.
+    counts classes, or is 1 for a regression. `model` is the loaded function if `config` names one.
     """
 
     def __init__(
@@ -139,7 +138,7 @@ class FeasibleSpace:
         """Return the draw that `parameters` make under `budget`.
 
         Raises:
-            RefusedDrawError: It cannot be built, or is over the budget or `max_macs`.
+            RefusedDrawError: The network cannot be built, or exceeds the budget or `max_macs`.
         """
         try:
             draw = self.plan(parameters, budget)
@@ -154,7 +153,7 @@ class FeasibleSpace:
         return draw
 
     def fits(self, parameters: Mapping[str, Any], budget: int | None) -> Draw | None:
-        """Return `resolve`'s draw, or None where it refuses."""
+        """Return the draw of `resolve`, or None if it is refused."""
         try:
             return self.resolve(parameters, budget)
         except RefusedDrawError:
@@ -230,7 +229,7 @@ class FeasibleSpace:
         Found by rejection or, after 200 refused draws, by a random walk among draws that fit.
 
         Raises:
-            BudgetError: No draw is known that fits; `require_budgets` searches more thoroughly.
+            BudgetError: No draw that fits is known; `require_budgets` searches more thoroughly.
         """
         floor = self.floor(budget)
         refused = 0
@@ -290,7 +289,7 @@ class FeasibleSpace:
 
 
 def sample_parameter(parameter: Parameter, rng: np.random.Generator) -> Any:
-    """Return one value of `parameter`, uniform on its own scale (logarithmic where it says so)."""
+    """Return a random value of `parameter`, uniform on its own scale (linear or logarithmic)."""
     if isinstance(parameter, Choice):
         return parameter.values[int(rng.integers(len(parameter.values)))]
     if isinstance(parameter, IntRange):

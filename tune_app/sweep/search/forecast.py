@@ -39,7 +39,7 @@ class BudgetForecast:
 
     @property
     def seconds(self) -> tuple[float, float, float]:
-        """Of training, one trial at a time: low, expected, high."""
+        """The seconds of training one trial at a time: low, expected, high."""
         low, middle, high = self.seconds_per_epoch
         return (self.epochs * low, self.epochs * (low + middle + high) / 3, self.epochs * high)
 
@@ -59,7 +59,7 @@ class Forecast:
 
     @property
     def seconds(self) -> tuple[float, float, float]:
-        """Of the whole sweep: low, expected, high."""
+        """The seconds of the whole sweep: low, expected, high."""
         low, middle, high = zip(*(budget.seconds for budget in self.budgets), strict=True)
         return (
             sum(low) / self.concurrent,
@@ -90,7 +90,7 @@ def forecast(
 ) -> Forecast:
     """Forecast a sweep from `samples` draws for each budget and some timed training steps.
 
-    `model` is the loaded function where `config` names one.
+    `model` is the loaded function if `config` names one.
 
     Raises:
         BudgetError: No configuration meets a budget.
@@ -127,10 +127,10 @@ def shared_out(trials: int, budgets: int) -> list[int]:
 
 
 def expected_epochs(config: SweepConfig, trials: int) -> float:
-    """Return the epochs that `trials` trials of one budget train, early stopping counted.
+    """Return the number of epochs that `trials` trials of a budget train, with early stopping.
 
-    The sweep's own rungs judge trials whose order is drawn at random and stays what it is from
-    the first rung on; the mean of 20 such sweeps.
+    This is the mean of 20 simulated sweeps with the real rungs. In each of them the order of the
+    trials' scores is drawn at random and is the same at all rungs.
     """
     if config.scheduler.pauses:
         return paused_epochs(config, trials)

@@ -34,13 +34,13 @@ def export_studies(store: Store, sweep: str, path: Path) -> dict[str, int]:
     """Write a sweep's search to the new file `path`; return its studies' names and trials.
 
     There is a study for each budget ("digits/20k") with the trials drawn for it; without budgets
-    one that is named as the sweep. A trial's value is the objective's metric at its best epoch,
-    its intermediate values are those of every epoch. Trials cut short are pruned, diverged ones
-    too and without a value; those that have not ended are left out.
+    there is one with the sweep's name. A trial's value is the objective's metric at its best epoch,
+    its intermediate values are those of every epoch. Trials that ended early have the state
+    "pruned"; diverged trials too, but without a value. Trials that have not ended are left out.
 
     Raises:
-        ExportError: There is a file already.
-        StorageError: It cannot be written.
+        ExportError: The file already exists.
+        StorageError: The file cannot be written.
     """
     record = store.get_sweep(sweep)
     if path.exists():
@@ -85,7 +85,7 @@ def to_study_trial(
     objective: Objective,
     distributions: Mapping[str, BaseDistribution],
 ) -> FrozenTrial:
-    """Return a trial that has ended as Optuna keeps it."""
+    """Return an ended trial as Optuna stores it."""
     best = trial.measured(objective.metric)
     state = _STATES[trial.status]
     if state == TrialState.COMPLETE and not is_number(best):

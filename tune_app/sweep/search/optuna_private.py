@@ -1,10 +1,10 @@
-"""Every use of a private name of Optuna, in one place, and none of them needed.
+"""All uses of private names of Optuna. None of them is essential.
 
-`BudgetSampler` chooses among TPE's candidates those that fit a weight budget. Optuna's TPE keeps
-its candidates to itself and gives out only the best one, so `CandidateTpe` builds the two densities
-with Optuna's own private functions and draws from them. Where a release lacks one of these, or it
-takes other arguments, the public way is taken: TPE is asked for single points drawn from the good
-trials' density until one fits. That is slower, and nothing compares the points that fit.
+`BudgetSampler` chooses among TPE's candidates those that fit a weight budget. Optuna's TPE returns
+only its best candidate, so `CandidateTpe` builds the two densities with Optuna's own private
+functions and draws from them. If a release lacks one of these, or its arguments differ, only public
+names are used: TPE is asked for single points, drawn from the good trials' density, until one fits.
+That is slower, and points that fit are not compared.
 """
 
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ class CandidatePoints:
 
 
 class CandidateTpe(TPESampler):
-    """Optuna's TPE, asked for its candidates and their scores instead of for the best one."""
+    """Optuna's TPE, but it returns candidates with their scores instead of only the best one."""
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed=seed)
@@ -56,11 +56,11 @@ class CandidateTpe(TPESampler):
 
     @property
     def compared(self) -> int:
-        """How many points that fit are compared: the public way takes the first."""
+        """The number of fitting points to compare; without private names the first one is taken."""
         return CANDIDATES if self.is_whole else 1
 
     def batches(self, study: optuna.Study, groups: list[Group]) -> Iterator[list[CandidatePoints]]:
-        """Yield batches of points, for each group by itself, a few at a time.
+        """Yield batches of a few points, drawn for each group separately.
 
         TPE splits the trials into the good ones and the rest, and models each with a density:
         l(x) of the good, g(x) of the rest. Points are drawn from l(x), and the larger l(x)/g(x)
@@ -122,7 +122,7 @@ class CandidateTpe(TPESampler):
 
 
 def _has_what_we_use() -> bool:
-    """Tell whether every private name that `CandidateTpe` uses is there and takes what it gives."""
+    """Tell whether all private names that `CandidateTpe` uses exist and accept its arguments."""
     try:
         from optuna.samplers._tpe.sampler import _split_trials, default_gamma
 

@@ -18,7 +18,7 @@ from tune_app.sweep.trial.tasks import LiveTrial, TrialTask
 
 
 class BudgetStudies:
-    """The studies of a sweep, and what samples from them."""
+    """The studies of a sweep, and their samplers."""
 
     def __init__(
         self, feasible: FeasibleSpace, fallbacks: Fallbacks, *, mode: str, method: str, seed: int
@@ -47,7 +47,7 @@ class BudgetStudies:
         )
 
     def propose(self, budget: int | None) -> tuple[Draw, str, int]:
-        """Return a configuration that fits, what chose it, and how many draws were refused."""
+        """Return a configuration that fits, its sampler, and the number of refused draws."""
         sampler = self.samplers[budget]
         draw, method = sampler.propose(self.studies[budget])
         refused, sampler.refused = sampler.refused, 0
@@ -56,7 +56,7 @@ class BudgetStudies:
         return draw, method, refused
 
     def ask(self, task: TrialTask) -> None:
-        """Have the study of a task's budget know that it is being trained."""
+        """Tell the study of a task's budget that the task is being trained."""
         budget = task.draw.budget
         study, sampler = self.studies[budget], self.samplers[budget]
         parameters = sampler.study_parameters(task.draw)
@@ -66,7 +66,7 @@ class BudgetStudies:
         self._asked[task.trial_id] = (budget, trial)
 
     def tell(self, live: LiveTrial, *, error: bool = False) -> None:
-        """Tell the study how a trial ended that was asked for."""
+        """Tell the study how a trial that it proposed has ended."""
         if live.task.trial_id not in self._asked:
             return
         budget, trial = self._asked.pop(live.task.trial_id)

@@ -3,8 +3,8 @@
 fANOVA (Hutter, Hoos and Leyton-Brown 2014, "An Efficient Approach for Assessing Hyperparameter
 Importance") fits a forest to all trials and gives each parameter the part of the variance that
 it explains alone. It needs parameters that every trial has. PED-ANOVA (Watanabe, Bansal and
-Hutter 2023, arXiv:2304.10255) asks where the best trials lie differently than the rest, and in
-its conditional form (arXiv:2601.20800) counts parameters that only some trials have.
+Hutter 2023, arXiv:2304.10255) compares the distribution of the best trials with that of the others;
+its conditional form (arXiv:2601.20800) also covers parameters that only some trials have.
 """
 
 import warnings
@@ -35,8 +35,8 @@ METHODS = ("fanova", "ped-anova")
 def sweep_importance(store: Store, sweep: SweepRecord) -> list[Importance]:
     """Return the importance of parameters in a search, for each method and budget.
 
-    Each trial counts with the value of its best epoch, by which it is ranked, also if it was
-    stopped early: a parameter that made trials stop early counts as one that made them worse.
+    The value of a trial is that of its best epoch, by which it is ranked, even if it was stopped
+    early. So a parameter that caused early stops counts as one that made results worse.
     """
     config = sweep.sweep_config
     trials = [trial for trial in store.trials(sweep.name) if trial.stage == "search"]
@@ -50,10 +50,10 @@ def sweep_importance(store: Store, sweep: SweepRecord) -> list[Importance]:
 
 
 def importance_over_budgets(store: Store, sweep: SweepRecord) -> list[Importance]:
-    """Return what mattered among the trials of all budgets together, by method.
+    """Return the importance of parameters among the trials of all budgets together, by method.
 
-    It says less than `sweep_importance`, since a parameter may matter in large networks alone; it
-    needs ten trials in all, where that needs ten of each budget.
+    This is less informative than `sweep_importance`, since a parameter may matter only in large
+    networks. But it needs only ten trials in total, instead of ten for each budget.
     """
     trials = [trial for trial in store.trials(sweep.name) if trial.stage == "search"]
     return [importance_among(trials, sweep.sweep_config, method) for method in METHODS]
@@ -81,7 +81,7 @@ def importance_among(
 def _comparable(
     trials: Sequence[TrialRecord], config: SweepConfig, *, every: bool
 ) -> tuple[list[str], dict[str, str]]:
-    """Return the parameters to compare, and why the others cannot be."""
+    """Return the parameters to compare, and the reason for each one that is left out."""
     compared, left_out = [], {}
     for name in config.space.varied:
         values = [trial.parameters[name] for trial in trials if name in trial.parameters]

@@ -1,12 +1,12 @@
-"""How the next configuration is chosen: TPE, random or grid, always among those that fit.
+"""The samplers, which choose the next configuration that fits: TPE, random or grid.
 
-TPE is Optuna's (Watanabe 2023, arXiv:2304.11127): its estimators are built by its own code from
-its own study. What is ours is the choice of the candidate. Optuna takes the best of 24 points
-drawn from the good trials' density; under a budget most of these may be over it, and redrawing
-until one fits stalls, because the density proposes the same oversized region again. We draw
-points until 24 *fit*, at most 240, and take the best of those. Parameters under one condition
-are modelled together and apart from the others, and a candidate is completed with all of its
-conditional parameters before it is judged, so none is drawn behind the filter.
+TPE is Optuna's (Watanabe 2023, arXiv:2304.11127): Optuna's code builds its estimators from Optuna's
+study. Only the choice of the candidate is our own. Optuna takes the best of 24 points drawn from
+the good trials' density; under a budget most of these may be over it, and redrawing until one fits
+stalls, because the density proposes the same oversized region again. We draw points until 24 *fit*,
+at most 240, and take the best of those. Parameters under one condition are modelled together and
+apart from the others. A candidate gets all of its conditional parameters before it is judged, so
+that no parameter is drawn after the check.
 """
 
 import json
@@ -32,10 +32,11 @@ _TRIES_FOR_NEW = 50
 
 
 def startup_draws(budgets: int) -> int:
-    """Return how many trials of one budget's study are drawn at random first.
+    """Return the number of initial trials that are drawn at random for each budget.
 
-    Counted for the sweep and shared among its budgets, so that TPE acts in every budget's study
-    of a small sweep too: 24 trials over 3 budgets are 4 random draws and 4 of TPE in each.
+    The number is set for the whole sweep and divided among the budgets, so that TPE is used for
+    every budget even in a small sweep: with 24 trials over 3 budgets, each budget gets 4 random
+    draws and 4 draws of TPE.
     """
     return max(3, -(-STARTUP_DRAWS // budgets))
 
@@ -52,14 +53,14 @@ def to_distribution(parameter: Parameter) -> BaseDistribution:
 
 
 def to_study(value: Any) -> Any:
-    """Return `value` as a study can store it: lists, which Optuna cannot, as JSON text."""
+    """Return `value` in a form that Optuna can store: lists become JSON texts."""
     return json.dumps(value) if isinstance(value, list | tuple) else value
 
 
 class BudgetSampler:
     """Chooses the configurations of one budget's study.
 
-    Keeps no record of its own: what it learns from is the study it is given.
+    It keeps no state; it learns only from the study that is passed to it.
     """
 
     def __init__(
@@ -89,19 +90,19 @@ class BudgetSampler:
         }
 
     def skip(self, drawn: int) -> None:
-        """Seed what is drawn next by how many draws there were before, in other processes too."""
+        """Seed the next draws by the number of all earlier draws, also of other processes."""
         self.rng = np.random.default_rng([self._seed, self.budget or 0, drawn])
         self._tpe = CandidateTpe(seed=int(self.rng.integers(2**31)))
 
     @property
     def is_whole(self) -> bool:
-        """Whether TPE works as it should, see optuna_private.py."""
+        """Whether TPE can use its private names; see optuna_private.py."""
         return self._tpe.is_whole
 
     def propose(self, study: optuna.Study) -> tuple[Draw, str]:
-        """Return a configuration that fits, and what chose it: "tpe", "startup" or "random".
+        """Return a configuration that fits, and its sampler: "tpe", "startup" or "random".
 
-        Never proposes what this study already has, while the space offers anything else.
+        Never repeats a configuration of this study unless the space has no other.
         """
         observed = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
         seen = {repr(sorted(trial.params.items())) for trial in study.get_trials(deepcopy=False)}
@@ -150,7 +151,7 @@ class BudgetSampler:
                 yield self._candidate(batch, index)
 
     def _groups(self) -> list[dict[str, BaseDistribution]]:
-        """Return the distributions that vary, those under one and the same condition together."""
+        """Return the distributions that vary, grouped by their condition."""
         groups: dict[str, dict[str, BaseDistribution]] = {}
         for name, distribution in self.distributions.items():
             if not distribution.single():

@@ -21,8 +21,8 @@ def require_budgets(space: FeasibleSpace) -> None:
     """Check that each budget can be met; tell `space` a draw that fits if its survey has none.
 
     Raises:
-        BudgetError: No configuration meets a budget; names each such budget, and the size of
-            the smallest network.
+        BudgetError: No configuration meets a budget. The text names each such budget, and the size
+        of the smallest network.
     """
     impossible = []
     for budget in space.budgets:
@@ -57,11 +57,11 @@ def require_budgets(space: FeasibleSpace) -> None:
 def smallest_network(space: FeasibleSpace, budget: int | None) -> Draw:
     """Return the smallest network found in the space, whether or not it fits the budget.
 
-    The search has two steps. First it tries the corners of the space: combinations of the choices
-    and of the two ends of each range, of the parameters that decide size; all of them if there are
-    at most 5,000, otherwise 5,000 at random. Then it changes one parameter at a time as long as
-    that makes the network smaller. Networks within `max_macs` rank before all others. In fill mode,
-    where widths are solved, every width is 1.
+    The search has two steps. First it tries the corners of the space: combinations of the
+    parameters that decide size, where each takes any of its choices or an end of its range. If
+    there are more than 5,000 corners, it tries 5,000 at random. Then it changes one parameter at a
+    time as long as that makes the network smaller. Networks within `max_macs` rank before all
+    others. In fill mode, where widths are solved, every width is 1.
 
     Raises:
         BudgetError: No network of the space can be built at all.

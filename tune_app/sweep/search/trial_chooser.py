@@ -1,7 +1,7 @@
-"""What is trained next: every draw of a sweep, in a form that any engine can run.
+"""The choice of the next trial, independent of the engine that runs it.
 
-Trials are shared out among the budgets in turn. Each draw is complete and fits before anybody
-hears of it. There is no Ray here: a running sweep and a simulation drive the same object.
+The budgets get trials in turn. A draw is complete and fits its budget before it leaves this module.
+The module does not use Ray, so a running sweep and a simulation can use the same object.
 """
 
 import math
@@ -42,7 +42,8 @@ class Planned:
 class TrialChooser:
     """Draws every trial of a sweep.
 
-    `directory` names a trial's folder by its id; `on_draw` hears of each trial before it runs.
+    `directory` returns the folder of a trial's id; `on_draw` is called with each trial before it
+    runs.
     """
 
     def __init__(
@@ -101,9 +102,9 @@ class TrialChooser:
             self._limit_to_distinct()
 
     def _limit_to_distinct(self) -> None:
-        """Plan no more trials than there are configurations, where these can be counted.
+        """Plan no more trials than there are configurations, if these can be counted.
 
-        A space in which nothing varies is left alone: who repeats one configuration wants to.
+        A space in which nothing varies is not limited, because then the user wants repetitions.
         """
         space = self.feasible.space
         if not space.varied or not all(space.is_discrete(name) for name in space.varied):
@@ -134,7 +135,7 @@ class TrialChooser:
 
     @property
     def rare_budgets(self) -> dict[int | None, float]:
-        """The budgets that few random draws fit, with the share that do."""
+        """The budgets that few random draws fit, each with the share of draws that fit."""
         shares = {budget: self.feasible.survey(budget).share for budget in self.feasible.budgets}
         return {budget: share for budget, share in shares.items() if share < RARE_SHARE}
 
@@ -161,7 +162,7 @@ class TrialChooser:
         return [*self._progress.values(), *self._taught]
 
     def begin(self) -> None:
-        """Draw from here on as nobody did before: continue where earlier processes stopped."""
+        """Change the seeds so that draws differ from those of earlier processes."""
         for budget, sampler in self._studies.samplers.items():
             sampler.skip(self._drawn[budget])
 
@@ -198,9 +199,9 @@ class TrialChooser:
         return record.status == TrialStatus.PAUSED or record.epochs in self._levels[:-1]
 
     def learn(self, record: TrialRecord, epochs: Sequence[EpochRecord]) -> None:
-        """Let a trial of another sweep teach the sampler, in the study of each budget it suits.
+        """Add a trial of another sweep to the study of each budget that it fits, for the sampler.
 
-        One that this space cannot draw, or that never had a result, teaches nothing.
+        Trials that this space cannot draw, or that have no result, are ignored.
         """
         value = record.measured(self.config.objective.metric)
         status = record.status
@@ -229,7 +230,7 @@ class TrialChooser:
         )
 
     def _forget_waiting(self, draw: Draw) -> None:
-        """Drop a planned draw that an earlier process had taken already."""
+        """Remove a planned draw that an earlier process has already used."""
         for planned in self._waiting:
             if planned.draw.key == draw.key and planned.draw.budget == draw.budget:
                 self._waiting.remove(planned)

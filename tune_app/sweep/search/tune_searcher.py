@@ -1,4 +1,4 @@
-"""Tune's searchers: a search's, over a `TrialChooser`; the final stage's, over a list of tasks."""
+"""Searchers for Tune: for a search, from a `TrialChooser`; for the final stage, from a list."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ from tune_app.sweep.trial.tasks import TASK, DriverOnly, Ledger, TrialTask
 
 
 class BudgetSearcher(DriverOnly, Searcher):
-    """Hands Tune what `chooser` has to train."""
+    """Passes the trials of `chooser` to Tune."""
 
     def __init__(self, chooser: TrialChooser) -> None:
         super().__init__()
@@ -21,7 +21,7 @@ class BudgetSearcher(DriverOnly, Searcher):
 
     @property
     def trials(self) -> int:
-        """How many trials the sweep has, when all are drawn."""
+        """The total number of trials of the sweep."""
         return self.chooser.trials
 
     @property
@@ -40,18 +40,18 @@ class BudgetSearcher(DriverOnly, Searcher):
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Pass on that a trial ended; the ledger has heard of it already."""
+        """Tell the chooser that a trial ended; the ledger already knows how."""
         self.chooser.ended(self._tasks[trial_id], error=error)
 
     def save(self, checkpoint_path: str) -> None:
-        """Do nothing: the Store is the record, and `remember` reads it back."""
+        """Do nothing, because the Store holds the state and `remember` restores it."""
 
     def restore(self, checkpoint_path: str) -> None:
         """Do nothing: see `save`."""
 
 
 class TaskQueue(DriverOnly, Searcher):
-    """Hands out `tasks` in their order; `on_start` hears of each before it runs."""
+    """Passes `tasks` to Tune in their order; `on_start` is called with each before it runs."""
 
     def __init__(
         self, tasks: Sequence[TrialTask], ledger: Ledger, *, on_start: Callable[[TrialTask], None]
@@ -63,11 +63,11 @@ class TaskQueue(DriverOnly, Searcher):
 
     @property
     def exhausted(self) -> bool:
-        """Whether every task was handed out."""
+        """Whether every task was passed to Tune."""
         return not self._waiting
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str:  # type: ignore[override]
-        """Return the next task's config for Tune, or that there is none left."""
+        """Return the next task's config for Tune, or FINISHED if none is left."""
         if not self._waiting:
             return str(Searcher.FINISHED)
         task = self._waiting.popleft()
@@ -78,10 +78,10 @@ class TaskQueue(DriverOnly, Searcher):
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Do nothing: there is nothing to learn from."""
+        """Do nothing, because a list of tasks does not learn from results."""
 
     def save(self, checkpoint_path: str) -> None:
-        """Do nothing: the Store is the record."""
+        """Do nothing, because the Store holds the state."""
 
     def restore(self, checkpoint_path: str) -> None:
         """Do nothing: see `save`."""

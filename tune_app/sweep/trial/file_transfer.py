@@ -1,4 +1,4 @@
-"""File transfer: how the files of a trial get from its worker into the storage.
+"""File transfer: the ways of a trial's files from its worker to the storage.
 
 There are three ways. If the storage is an object store, the worker uploads to it. If the worker
 shares a disk with the driver, it writes in place. Otherwise it writes to a temporary folder and
@@ -77,10 +77,10 @@ class Courier(Protocol):
         """Write a whole file; it is in the storage when this returns."""
 
     def read(self, name: str) -> bytes | None:
-        """Return a file's content, None where there is no such file."""
+        """Return a file's content, or None if there is no such file."""
 
     def remove(self, name: str) -> None:
-        """Remove a file, now or a little later."""
+        """Remove a file immediately or a little later."""
 
 
 class TrialFiles:
@@ -224,7 +224,7 @@ def open_file_transfer(mark: StorageMark, url: str | None) -> Iterator[FileTrans
 
 
 def node_name(transfer: FileTransfer | None) -> str:
-    """Return the name of this machine for the record, in a cluster with its address."""
+    """Return the name of this machine for the record; in a cluster, with its address."""
     name = socket.gethostname()
     if transfer is None:
         return name

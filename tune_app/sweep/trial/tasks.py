@@ -104,7 +104,7 @@ class Ledger:
     def end(
         self, trial_id: str, status: TrialStatus, reason: str | None, error: str | None = None
     ) -> None:
-        """Note how a trial ended. Only the first call counts; later ones repeat it less exactly."""
+        """Record how a trial ended. Only the first call counts; later ones have less detail."""
         live = self.trials[trial_id]
         if live.status.is_under_way:
             live.status, live.stop_reason, live.error = status, reason, error

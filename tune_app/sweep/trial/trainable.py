@@ -92,8 +92,8 @@ class _TrialEnd(Exception):  # noqa: N818 - no error: most trials end well
 def run_trial(task: TrialTask, settings: TrialSettings, data: SearchData, report: Report) -> None:
     """Train `task` to its end, calling `report` once for each epoch and once for the end.
 
-    The last epoch and the end share a report where the end is known then. `report` may raise
-    SystemExit, which is how Ray stops a function: best weights are in the storage by then.
+    If the end is known at the last epoch, both share one report. `report` can raise SystemExit, by
+    which Ray stops a function; the best weights are then already in the storage.
     """
     files = TrialFiles(Path(task.directory), settings.file_transfer)
     with contextlib.closing(files):
@@ -235,7 +235,7 @@ class _Test:
 def _measured(
     result: EpochResult, settings: TrialSettings, model: nn.Module, ready: TrainingData
 ) -> MeasuredEpoch:
-    """Return an epoch, checked, with the metrics by name, which are measured here.
+    """Check an epoch, and return it with the metrics that the search file adds, measured here.
 
     Raises:
         _TrialEnd: The objective's metric is missing or not finite.
@@ -287,7 +287,7 @@ def _forget_imports() -> None:
 
 @contextlib.contextmanager
 def _ended_if_hanging(path: Path, seconds_left: float) -> Iterator[None]:
-    """End this process if the block exceeds its limit, and write to a file where it hung.
+    """End this process if the block exceeds its time limit; write the stack traces to a file.
 
     Python's fault handler watches from a thread in C, so it also ends code that never releases
     the interpreter. The worker that takes over the trial finds the file.

@@ -1,8 +1,7 @@
-"""What a worker reports of its trial: its epochs and its end, typed from training to the record.
+"""The reports of a worker about its trial: its epochs and its end, as typed objects.
 
-An epoch has one shape all the way. Training yields an `EpochResult`; the worker adds the metrics
-that the search file names, and which epoch is the best so far; the driver writes it as an
-`EpochRecord`.
+Training yields an `EpochResult`. The worker adds the metrics that the search file names, and the
+best epoch so far. The driver writes it as an `EpochRecord`.
 """
 
 from collections.abc import Mapping
@@ -31,7 +30,7 @@ class MeasuredEpoch:
         return value
 
     def to_plain(self) -> dict[str, Any]:
-        """Return what a checkpoint file can hold; checkpoints hold no objects."""
+        """Return the epoch as plain values, because checkpoint files contain no objects."""
         return {**asdict(self.result), "metrics": dict(self.metrics)}
 
     @classmethod
@@ -55,7 +54,7 @@ class BestEpoch:
 
 @dataclass(frozen=True)
 class EpochReport:
-    """One epoch, and where the trial stands after it."""
+    """An epoch, and the state of the trial after it."""
 
     measured: MeasuredEpoch
     best: BestEpoch
@@ -77,7 +76,7 @@ class EpochReport:
 
 @dataclass(frozen=True)
 class TestMeasures:
-    """What a network of the final stage measured on the test split."""
+    """The measurements of a network of the final stage on the test split."""
 
     test_loss: float
     test_accuracy: float | None
@@ -86,7 +85,7 @@ class TestMeasures:
 
 @dataclass(frozen=True)
 class TrialEnding:
-    """How a trial ended, and why."""
+    """The end of a trial: its status and the reason."""
 
     status: TrialStatus
     reason: str
@@ -97,7 +96,7 @@ class TrialEnding:
 
 @dataclass(frozen=True)
 class TrialReport:
-    """What a worker reports at once, as one value: an epoch, the trial's end, or both.
+    """One report of a worker: an epoch, the end of the trial, or both.
 
     An object, not a dict: Tune keeps running means of every number that it sees in a report, and
     writes them all into its snapshots.
@@ -108,6 +107,6 @@ class TrialReport:
 
 
 def report_of(result: Mapping[str, Any]) -> TrialReport:
-    """Return what a worker reported; an empty report where Tune speaks for it."""
+    """Return the report of a worker; an empty one if the result comes from Tune itself."""
     report = result.get(REPORT)
     return report if isinstance(report, TrialReport) else TrialReport()

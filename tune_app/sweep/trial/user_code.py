@@ -44,7 +44,7 @@ class UserFunctions:
     folders: tuple[Path, ...] = ()  # where modules that they import may be
 
     def for_workers(self) -> "UserFunctions":
-        """Return the same with functions that travel by value."""
+        """Return a copy whose functions are pickled by value."""
         model = self.model
         if isinstance(model, UserModel):
             model = replace(model, function=Shipped(model.function, self.folders))
@@ -57,7 +57,7 @@ class UserFunctions:
 def name_user_functions(
     config: SweepConfig, model: Function | None, train: Function | None
 ) -> SweepConfig:
-    """Return `config` with the names of functions that were handed over in Python.
+    """Return `config` with the names of functions that were passed in Python.
 
     Raises:
         FunctionError: A function has no name.
@@ -111,7 +111,7 @@ def find_recorded_functions(
 
 
 def describe_user_functions(functions: UserFunctions) -> dict[str, Any]:
-    """Return what a record says of a sweep's user code: name, file and digest, source text."""
+    """Return the facts about user code for the record: name, file, digest and source text."""
     named: dict[str, Function] = {}
     if isinstance(functions.model, UserModel):
         named[functions.model.reference] = functions.model.function
@@ -160,9 +160,9 @@ def _file_of(function: Function) -> Path | None:
 
 
 class Shipped:
-    """A function that pickles by value, unless it is installed; unpickling gives the function.
+    """A function that is pickled by value unless it is installed; unpickling returns the function.
 
-    So a worker does not need its file.
+    So a worker does not need the function's file.
     """
 
     def __init__(self, function: Function, folders: Sequence[Path]) -> None:
@@ -212,7 +212,7 @@ def _by_value(function: Function) -> Iterator[None]:
 
 
 def _is_installed(file: Path) -> bool:
-    """Tell whether every node has a file: one of Python, of an installed package, or ours."""
+    """Tell whether every node has a file, because Python, a package or tune_app contains it."""
     ours = Path(__file__).resolve().parents[2]
     places = [ours, *(Path(place) for place in sysconfig.get_paths().values())]
     return any(file.is_relative_to(place) for place in places if place.name != "bin")

@@ -1,4 +1,4 @@
-"""Many trainings of one architecture as one program.
+"""Train many networks of one architecture together, with the same kernels.
 
 A small network leaves a GPU idle most of the time: starting a kernel takes longer than computing
 it. Here the networks' weights are stacked along a new first axis, and each kernel computes all of

@@ -13,9 +13,9 @@ GPU_STEPS_AHEAD = 32
 
 
 class DropoutNoise:
-    """Factors for the results of the parts that dropout follows: 0, or 1 over the kept share.
+    """Dropout factors for the outputs of layers: 0, or 1 / (1 - rate).
 
-    On a CPU the draws are those of `torch.nn.Dropout` in a training alone.
+    On a CPU the draws equal those of `torch.nn.Dropout` in a separate training.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class DropoutNoise:
         }
 
     def prepare(self, step: int, size: int) -> None:
-        """Draw what a step of so many examples needs; to be called before each step, in order."""
+        """Draw the numbers for a step of this many examples; call it before each step, in order."""
         if step % self.ahead:
             return
         size = size if self.ahead == 1 else next((x.shape[2] for x in self.kept.values()), size)
@@ -47,9 +47,9 @@ class DropoutNoise:
                     kept[row, :, :size].bernoulli_(1 - rate, generator=generator)
 
     def of_step(self, step: Tensor, size: int) -> dict[int, Tensor]:
-        """Return the factors `(K, size, features)` of a step, whose number `(1,)` is on the device.
+        """Return the factors `(K, size, features)` of a step; its number `(1,)` is on the device.
 
-        By the number of the part that they belong to.
+        The keys are the numbers of the parts to which the factors apply.
         """
         slot = step.remainder(self.ahead)
         return {

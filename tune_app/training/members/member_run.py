@@ -1,4 +1,4 @@
-"""The training loop of many networks of one architecture, an epoch of all at a time."""
+"""The training loop of many networks of one architecture, one epoch of all at a time."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -42,7 +42,7 @@ LEAST_SHARE_ACTIVE = 0.75
 class Member:
     """One training of a stack: a network on the data's device, its config and its seed.
 
-    `state` is what it goes on from, as `MemberRun.state` or a training alone made it.
+    `state` is the state to continue from, made by `MemberRun.state` or by a separate training.
     """
 
     network: nn.Module
@@ -53,7 +53,7 @@ class Member:
 
 @dataclass
 class _Seat:
-    """A member at work: its streams of random numbers, and how far it is."""
+    """A member that is being trained: its streams of random numbers, and its progress."""
 
     number: int
     member: Member
@@ -98,7 +98,7 @@ class _Seat:
             self.next_order = torch.randperm(count, generator=self.order, dtype=torch.int32)
 
     def take_order(self, count: int) -> Tensor:
-        """Return the order of the next epoch."""
+        """Return the order of the examples in the next epoch."""
         self.draw_order(count)
         order, self.next_order, self.order_before = self.next_order, None, None
         assert order is not None
@@ -109,17 +109,18 @@ class _Seat:
 
 
 class MemberRun:
-    """Trainings that share a `stack_key`, a step of all at a time.
+    """Trainings with the same `stack_key`, which take each step together.
 
-    Each is the training that `train_epochs` makes of the same network, config and seed, up to the
-    rounding of float32; on a CPU with the same batches and the same dropout. On a GPU its dropout
-    comes from a stream of its own too, but from other draws than those of a training alone.
-    What a member computes does not depend on which others are there.
+    Each member computes the same as `train_epochs` with the same network, config and seed, up to
+    the rounding of float32. On a CPU, batches and dropout are the same too; on a GPU each member
+    has its own stream of dropout, but its draws differ from those of a separate training. The
+    result of a member does not depend on the other members.
 
-    The networks' weights are views of a common table while their members are active; whoever
-    keeps some copies them (`state` does). A member that ends gets memory of its own.
+    The networks' weights are views of a common table while their members are active, so copy them
+    to keep them (`state` does). A member that ends gets its own memory.
 
-    `graphs` records a step once and replays it, which spares a GPU's host all its work in between.
+    With `graphs`, a step is recorded once as a CUDA graph and replayed, which saves the CPU time of
+    launching kernels.
     """
 
     def __init__(
@@ -141,7 +142,7 @@ class MemberRun:
         return [seat.number for seat in self._seats if seat.number not in self.ended]
 
     def add(self, members: Sequence[Member]) -> list[int]:
-        """Let more members train from the next epoch on; return their numbers."""
+        """Add members, which train from the next epoch on; return their numbers."""
         fresh = [_Seat.of(self._count + i, member, self.device) for i, member in enumerate(members)]
         self._count += len(fresh)
         self._rebuild([*self._kept_seats(), *fresh])
@@ -153,10 +154,10 @@ class MemberRun:
         self._end(number, "stopped")
 
     def next_epoch(self) -> dict[int, EpochResult]:
-        """Train all active members for an epoch of theirs; return their results by number.
+        """Train each active member for its next epoch; return their results by number.
 
-        A member that diverges has no result. Those that end with this epoch are in `ended`
-        afterwards. Seconds are each member's share of those that the epoch took.
+        A member that diverges has no result. Members that end with this epoch are then in `ended`.
+        `seconds` is each member's share of the time of the epoch.
         """
         started = time.perf_counter()
         self._compact()
@@ -187,9 +188,10 @@ class MemberRun:
         return results
 
     def state(self, number: int) -> dict[str, Any]:
-        """Return a copy of all that an active member's next epoch depends on.
+        """Return a copy of the complete state that an active member's next epoch depends on.
 
-        It is what a training alone offers to its checkpoint, so either can go on from the other's.
+        It has the form of a checkpoint's state in a separate training, so each can continue from
+        the other's.
         """
         row = next(i for i, seat in enumerate(self._seats) if seat.number == number)
         seat = self._seats[row]
@@ -250,7 +252,7 @@ class MemberRun:
     def _finish(
         self, seat: _Seat, found: list[float], steps: int, seconds: float
     ) -> EpochResult | None:
-        """Return a member's result of an epoch; None, and end it, where it diverged."""
+        """Return a member's result of an epoch; if it diverged, end it and return None."""
         progress = seat.progress
         is_regression = self.data.y_train.is_floating_point()
         norm, train_loss, train_accuracy = found[:3]
@@ -284,14 +286,14 @@ class MemberRun:
             release(seat.member.network)
 
     def _compact(self) -> None:
-        """Leave out the rows of members that ended, where that pays."""
+        """Remove the rows of members that ended, if that saves time."""
         active = len(self.active)
         few = active <= LEAST_SHARE_ACTIVE * len(self._seats)
         if active < len(self._seats) and (few or not self.graphs):
             self._rebuild(self._kept_seats())
 
     def _kept_seats(self) -> list[_Seat]:
-        """Return the seats of active members, each holding what its row held."""
+        """Return the seats of active members, updated with the state of their rows."""
         kept = []
         for row, seat in enumerate(self._seats):
             if seat.number not in self.ended:
@@ -303,7 +305,7 @@ class MemberRun:
         return kept
 
     def _rebuild(self, seats: list[_Seat]) -> None:
-        """Stack these members anew; each brings its network and its optimizer's memory along."""
+        """Stack these members again, with their networks and the state of their optimizers."""
         self._seats = seats
         if not seats:
             return

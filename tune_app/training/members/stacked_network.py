@@ -1,4 +1,4 @@
-"""Networks of one architecture, stacked: one product of matrices computes a layer of all."""
+"""Stacked networks of one architecture: one batched matrix product computes a layer of all."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -59,7 +59,7 @@ def _describe(module: nn.Module) -> tuple[object, ...] | None:
 
 
 def stack_key(network: nn.Module, config: Mapping[str, Any]) -> Hashable | None:
-    """Return what trainings must share to be stacked, or None for one that must train alone.
+    """Return a key that trainings must share to be stacked; None for one that must train alone.
 
     They share the architecture and how a step is computed: optimizer, batch size and loss.
     Everything else may differ: seed, learning rate and its schedule, weight decay, momentum,
@@ -76,8 +76,8 @@ def stack_key(network: nn.Module, config: Mapping[str, Any]) -> Hashable | None:
 class StackedNetwork:
     """The weights of K networks as the rows of one table, and their common forward pass.
 
-    The networks given stay usable: their weights and running statistics become views of the
-    table, so that they follow every step. `release` gives one its own memory again.
+    The original networks stay usable: their weights and running statistics become views of the
+    table, so every step changes them too. `release` gives a network its own memory again.
     """
 
     def __init__(self, networks: Sequence[nn.Module]) -> None:
@@ -134,7 +134,7 @@ class StackedNetwork:
         return [(names[module], module) for module in self.structures[0].modules]
 
     def _widths(self) -> dict[int, int]:
-        """Return the features that each part gives which some network drops out of."""
+        """Return the number of features of each part to which some network applies dropout."""
         widths, width = {}, 0
         for number, module in enumerate(self.structures[0].modules):
             width = module.out_features if isinstance(module, nn.Linear) else width
@@ -204,7 +204,7 @@ class StackedNetwork:
             view.copy_(tensor)
 
     def count_batches(self, steps: int) -> None:
-        """Note in each batch norm that so many batches were seen, as torch's own counts."""
+        """Add this many batches to the counter of each batch norm, as torch does."""
         for network in self.networks:
             for module in network.modules():
                 if isinstance(module, nn.BatchNorm1d) and module.num_batches_tracked is not None:

@@ -1,4 +1,4 @@
-"""torch's optimizers over a table of weights, one row for each network, each at its own rates.
+"""torch's optimizers for a table of weights, with a row and separate rates for each network.
 
 The formulas are those of torch.optim. torch's fused kernels take one learning rate for all
 weights; here it is a column, and so are weight decay and momentum.
@@ -27,7 +27,7 @@ SLOTS = {
 
 
 class StackedOptimizer:
-    """One optimizer for the rows of a table; `slots` is its memory, laid out as the table."""
+    """An optimizer for the rows of a table; `slots` is its state, in the layout of the table."""
 
     def __init__(self, trainings: Sequence[TrainingParameters], table: Tensor) -> None:
         self.kind: str = trainings[0].optimizer
@@ -44,7 +44,7 @@ class StackedOptimizer:
         self.slots = {name: torch.zeros_like(table) for name in names}
 
     def coefficients(self, rates: Tensor, steps_before: Tensor) -> Tensor:
-        """Return what `step` needs of each step of an epoch, `(steps, 3, K)` in float32.
+        """Return the coefficients of `step` for each step of an epoch, `(steps, 3, K)` in float32.
 
         `rates` are the learning rates in float64, `(steps, K)`; `steps_before` says how many steps
         each network took before the first of them. Both are on the CPU.
@@ -59,7 +59,7 @@ class StackedOptimizer:
         return torch.stack([size, root, keep], dim=1).float()
 
     def step(self, weights: Tensor, gradients: Tensor, coefficients: Tensor) -> None:
-        """Change `weights` in place; `gradients` is used up, `coefficients` `(3, K)`."""
+        """Change `weights` in place and overwrite `gradients`; `coefficients` is `(3, K)`."""
         size, root, keep = coefficients.unsqueeze(-1)
         if self.kind == "adamw":
             if self.has_decay:
@@ -80,7 +80,7 @@ class StackedOptimizer:
         weights.addcmul_(update, size, value=-1)
 
     def _with_momentum(self, update: Tensor) -> Tensor:
-        """Return the step's direction; a buffer begins at 0, so the first is the gradient itself.
+        """Return the direction of the step; the buffer begins at 0, so the first is the gradient.
 
         A row with momentum 0 gets its gradient back.
         """
@@ -99,7 +99,7 @@ def optimizer_state(
     slots: Mapping[str, Sequence[Tensor]],
     steps: int,
 ) -> dict[str, Any]:
-    """Return the state dict that torch's own optimizer would have of this one network.
+    """Return the state dict that torch's own optimizer would have for this network.
 
     `slots` holds one tensor for each of `weights`. A training that goes on alone can load it.
     """
@@ -116,6 +116,6 @@ def optimizer_state(
 
 
 def read_slots(state: Mapping[str, Any], name: str) -> list[Tensor] | None:
-    """Return one tensor for each weight out of a state dict of torch's, None where it has none."""
+    """Return a tensor for each weight from a state dict of torch; None if it has none."""
     found = [state["state"][key].get(name) for key in sorted(state["state"])]
     return found if found and found[0] is not None else None

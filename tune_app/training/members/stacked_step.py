@@ -17,7 +17,7 @@ CLIP_EPSILON = 1e-6  # as in torch.nn.utils.clip_grads_with_norm_
 
 
 class StackedStep:
-    """The steps of an epoch, which read from tables on the device and write to others.
+    """The steps of an epoch, which read their inputs from tables on the device and write to others.
 
     A step finds its place in the tables by a counter that is on the device too. So all steps of an
     epoch are the same program, which `graphs` records once and replays.
@@ -51,7 +51,7 @@ class StackedStep:
         self._graphs: dict[int, torch.cuda.CUDAGraph] = {}
 
     def begin_epoch(self, orders: Tensor, coefficients: Tensor) -> None:
-        """Take each network's order of the examples, `(K, count)`, and the optimizer's rates."""
+        """Set the order of examples of each network, `(K, count)`, and the optimizer's rates."""
         steps, members, size = self.orders.shape
         padded = F.pad(orders, (0, steps * size - self.count))
         self.orders.copy_(padded.view(members, steps, size).transpose(0, 1))
@@ -59,7 +59,7 @@ class StackedStep:
         self.number.zero_()
 
     def run(self, number: int, *, is_sample: bool) -> None:
-        """Take the step of this number; the gradients' norms are kept of samples."""
+        """Take the step with this number; if it is sampled, store the norms of its gradients."""
         size = min(self.orders.shape[2], self.count - number * self.orders.shape[2])
         self.noise.prepare(number, size)
         if not self.with_graphs:
@@ -70,7 +70,7 @@ class StackedStep:
         self._graphs[size].replay()
 
     def seen(self) -> tuple[Tensor, Tensor]:
-        """Return the epoch's outputs `(K, count, outputs)`, each before its step, and targets."""
+        """Return the epoch's outputs `(K, count, outputs)`, from before each step, and targets."""
         outputs = self.outputs.transpose(0, 1).flatten(1, 2)[:, : self.count]
         rows = self.orders.transpose(0, 1).flatten(1)[:, : self.count]
         return outputs, self.data.y_train[rows.long()]
@@ -97,7 +97,7 @@ class StackedStep:
         number += 1
 
     def _record(self, size: int) -> torch.cuda.CUDAGraph:
-        """Record a step of so many examples; the steps that this takes are undone."""
+        """Record a CUDA graph of a step of this many examples, and undo the steps this takes."""
         changing = [self.network.table, *self.network.buffers.values(), self.number]
         changing += [*self.optimizer.slots.values(), self.outputs, self.norms]
         before = [tensor.detach().clone() for tensor in changing]
@@ -119,7 +119,7 @@ class StackedStep:
 
 
 class StackedLoss:
-    """`evaluate.build_loss` of many networks, each with its own label smoothing."""
+    """The loss of `evaluate.build_loss` for many networks, each with its own label smoothing."""
 
     def __init__(self, trainings: Sequence[TrainingParameters], like: Tensor) -> None:
         self.name = trainings[0].loss

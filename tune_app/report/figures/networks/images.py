@@ -73,7 +73,7 @@ def write(figure: Figure, x: float, y: float, text: str, **look: Any) -> None:
 
 
 def draw_image(axes: Axes, image: Array) -> None:
-    """Draw an image, (C, H, W), in colour if it has three channels, else its first one in grey.
+    """Draw an image, (C, H, W): in colour if it has three channels, else its first channel in grey.
 
     Bytes are shown unchanged; other values are scaled from the smallest to the largest.
     """

@@ -124,7 +124,7 @@ def to_bins(scale: ParameterScale) -> Bins:
 def heat_map_pair(
     rows: Sequence[TrialRow], sweep: SweepRecord, important: Sequence[str] = ()
 ) -> tuple[str, str] | None:
-    """Return the two parameters to show, or None with fewer than four trials or two parameters.
+    """Return the two parameters to show, or None if there are too few trials or parameters.
 
     Parameters that fewer than half of the trials have are not shown, since most cells would be
     empty.

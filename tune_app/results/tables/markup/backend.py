@@ -15,7 +15,7 @@ class Backend(ABC):
 
     @abstractmethod
     def escape(self, words: str) -> str:
-        """Return plain words so that no character of them is taken for markup."""
+        """Escape plain text so that no character is interpreted as markup."""
 
     @abstractmethod
     def code(self, typed: str) -> str:
@@ -26,7 +26,7 @@ class Backend(ABC):
         """Return words in bold."""
 
     def text(self, words: Text) -> str:
-        """Return a text of plain, stressed and typed parts."""
+        """Return a text that consists of plain, emphasised and code parts."""
         return "".join(map(self._part, words))
 
     def _part(self, part: str | Code | Strong) -> str:
@@ -60,7 +60,7 @@ class Backend(ABC):
 
     @abstractmethod
     def listing(self, typed: str, label: str) -> str:
-        """Return a file or a command as it is typed, below its label."""
+        """Return a file or a command verbatim, below its label."""
 
     @abstractmethod
     def table(self, grid: Grid) -> str:
