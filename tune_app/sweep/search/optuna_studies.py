@@ -130,7 +130,7 @@ class BudgetStudies:
 
 
 def told_state(status: str, value: float | None) -> TrialState:
-    """Return the state in which Optuna is told of a trial."""
+    """Return the state of a trial for Optuna."""
     if status in (TrialStatus.PENDING, TrialStatus.RUNNING):
         return TrialState.RUNNING
     if status == TrialStatus.FINISHED:
