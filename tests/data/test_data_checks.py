@@ -1,5 +1,7 @@
 """What is said of rare and dominant classes, and of data sets that come with the program."""
 
+import json
+
 import numpy as np
 import pytest
 from made_images import NOWHERE, pictures, summary_of
@@ -7,6 +9,8 @@ from made_images import NOWHERE, pictures, summary_of
 from tune_app.config.files import parse_sweep
 from tune_app.data.data_checks import summarize_data
 from tune_app.errors import DataMissingError, SpaceError
+from tune_app.report import background
+from tune_app.results.store import Resolved, SweepRecord
 
 
 def of_counts(folder, counts, **options):
@@ -102,3 +106,22 @@ def test_a_test_part_that_is_missing_matters_only_to_the_final_stage(data_root, 
     assert "not checked, because it is not there yet" in searched.notes[0]
     with pytest.raises(DataMissingError, match="t10k"):
         summarize_data(parse_sweep(text + "final: {top: 1}\n", source="some.yaml"), tmp_path)
+
+
+def test_the_record_keeps_the_summary_and_the_report_shows_it(tmp_path):
+    summary = of_counts(tmp_path, (1997, 3))
+    settled = Resolved(task="classification", data=summary.to_json())
+    read = Resolved.from_json(json.loads(json.dumps(settled.to_json())))
+    assert read.data_summary == summary
+    assert Resolved().data_summary is None
+    text = "name: some\nmodel: fcn\ndataset: {name: arrays, path: own.npz}\n"
+    sweep = SweepRecord(
+        name="some",
+        dataset="arrays",
+        model="fcn",
+        config=parse_sweep(text, source="some.yaml").to_dict(),
+        resolved=read,
+    )
+    shown = str(background.data(sweep, None))
+    for line in summary.lines():
+        assert line in shown

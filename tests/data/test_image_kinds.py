@@ -1,5 +1,7 @@
 """Images of every kind: all suffixes, bits, palettes, orientations and sizes."""
 
+import warnings
+
 import numpy as np
 import pytest
 from made_images import GENERATOR, NOWHERE, picture, pictures, summary_of, total
@@ -200,3 +202,16 @@ def test_every_unreadable_image_of_every_split_is_named(tmp_path):
     for path in broken:
         assert path.relative_to(tmp_path).as_posix() in str(refused.value)
     assert "3 of 60 images cannot be read" in str(refused.value)
+
+
+def test_odd_metadata_warn_nobody_and_leave_the_filters_as_they_were(tmp_path):
+
+    two_classes(tmp_path, lambda path: picture(path, mode="P", transparency=b"\0" * 9))
+    before = list(warnings.filters)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # Pillow warns of palettes with transparency as bytes
+        strict = list(warnings.filters)
+        summary_of(tmp_path)
+        loaded(tmp_path)
+        assert list(warnings.filters) == strict
+    assert list(warnings.filters) == before

@@ -133,10 +133,14 @@ def image_kind(path: Path) -> ImageKind:
         ValueError: The file cannot be read as an image; the text says why.
     """
     with _opened(path) as image:
-        width, height = image.size
-        if image.format != "TIFF" and image.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8):
-            width, height = height, width  # Pillow turns a TIFF itself
-        return ImageKind((width, height), _mode_of(image))
+        return _kind_of(image)
+
+
+def _kind_of(image: "Image.Image") -> ImageKind:
+    width, height = image.size
+    if image.format != "TIFF" and image.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8):
+        width, height = height, width  # Pillow turns a TIFF itself
+    return ImageKind((width, height), _mode_of(image))
 
 
 def examine_image(path: Path) -> Picture:
@@ -146,7 +150,7 @@ def examine_image(path: Path) -> Picture:
         ValueError: The file cannot be read as an image; the text says why.
     """
     with _opened(path) as image:
-        kind = image_kind(path)
+        kind = _kind_of(image)
         remarks = _remarks(image)
         # A JPEG is decoded at an eighth of its size: three times as fast, and a file that was cut
         # off fails all the same.
@@ -188,13 +192,23 @@ def in_parallel(read: Callable[[_T], _R], items: Iterable[_T]) -> Iterator[_R]:
 
 
 @contextmanager
+def quiet_pillow() -> Iterator[None]:
+    """Silence Pillow's warnings about odd metadata and very large images, in all threads.
+
+    The filters of warnings belong to the whole process, so only the thread that starts the others
+    may change them.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
 def _opened(path: Path) -> Iterator["Image.Image"]:
     from PIL import Image
 
     try:
-        # Pillow warns about odd metadata, which do not matter here, and about very large images.
-        with warnings.catch_warnings(), Image.open(path) as image:
-            warnings.simplefilter("ignore")
+        with Image.open(path) as image:
             yield image
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(str(error)) from error

@@ -20,6 +20,7 @@ from tune_app.data.user_files.image_files import (
     image_kind,
     image_suffixes,
     in_parallel,
+    quiet_pillow,
     read_pixels,
 )
 from tune_app.errors import DataError
@@ -101,7 +102,8 @@ class Folders(Source):
         unreadable = []
         for path in self._splits["train"].paths:
             try:
-                found = image_kind(path)
+                with quiet_pillow():
+                    found = image_kind(path)
             except ValueError as error:
                 unreadable.append((path, str(error)))
                 continue
@@ -134,12 +136,13 @@ class Folders(Source):
         faults: list[tuple[Path, str]] = []
         kinds: dict[ImageKind, list[Path]] = {}
         remarks: Counter[str] = Counter()
-        for path, found in zip(paths, in_parallel(_examined, paths), strict=True):
-            if isinstance(found, str):
-                faults.append((path, found))
-            else:
-                kinds.setdefault(found.kind, []).append(path)
-                remarks.update(found.remarks)
+        with quiet_pillow():
+            for path, found in zip(paths, in_parallel(_examined, paths), strict=True):
+                if isinstance(found, str):
+                    faults.append((path, found))
+                else:
+                    kinds.setdefault(found.kind, []).append(path)
+                    remarks.update(found.remarks)
         self._refuse_faults(faults, len(paths))
         self._refuse_mixed(kinds)
         ordered = sorted(kinds.items(), key=lambda item: -len(item[1]))
@@ -221,20 +224,20 @@ class Folders(Source):
         dtype = np.float32 if self._mode == "F" else np.uint8
         x = np.empty((count, *self.input_shape), dtype=dtype)
         y = np.repeat(np.arange(len(self.classes)), split.counts)
-        for row, pixels in enumerate(in_parallel(self._pixels, split.paths)):
-            x[row] = pixels
+        try:
+            with quiet_pillow():
+                for row, pixels in enumerate(in_parallel(self._pixels, split.paths)):
+                    x[row] = pixels
+        except ValueError as error:
+            self.examine()  # names every image that is at fault, not only the first
+            raise DataError(f"{split.folder}: {error}") from error
         return Examples(x, y)
 
     def _pixels(self, path: Path) -> Array:
-        """Return an image's pixels, or read all images to name every one that is at fault."""
-        try:
-            kind = self.shape.kind_of(image_kind(path))
-            pixels = read_pixels(path, self.shape, self._mode)
-        except ValueError:
-            self.examine()
-            raise
+        kind = self.shape.kind_of(image_kind(path))
+        pixels = read_pixels(path, self.shape, self._mode)
         if kind.mode != self._mode or pixels.shape != self.input_shape:
-            self.examine()
+            raise ValueError(f"{self._name(path)} is {kind}, unlike the first image")
         return pixels
 
 
