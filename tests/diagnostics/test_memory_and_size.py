@@ -62,7 +62,7 @@ def test_replicates_of_the_final_stage_are_shown_with_their_tests(bench):
 
 
 def test_one_size_is_nothing_to_compare(bench):
-    with pytest.raises(DiagnosisError, match="2 trials with a result have 1; name more trials"):
+    with pytest.raises(DiagnosisError, match="2 trials with a result have 1; choose more trials"):
         diagnose_generalisation(bench.subjects("digits", ["t0001", "t0002"]))
 
 

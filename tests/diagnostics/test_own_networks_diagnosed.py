@@ -78,7 +78,7 @@ def test_diagnostics_take_it_and_its_training_is_repeated(own):
 
 def test_what_differs_without_weights_makes_another_architecture(own):
     first, _, third = own.subjects("own")
-    with pytest.raises(DiagnosisError, match="silu is False and True"):
+    with pytest.raises(DiagnosisError, match="silu is False or True"):
         diagnose_interpolation([first, third])
 
 
