@@ -46,23 +46,23 @@ def test_trials_fill_the_nodes(there, wanted, by_node, on_gpus, on_cpus, share):
         (
             [(2, 0)],
             {"cpus_per_trial": 4},
-            "resources.cpus_per_trial is 4, and there are 2 CPUs",
+            "resources.cpus_per_trial is 4, but there are 2 CPUs",
         ),
         (
             [(2, 0), (3, 0)],
             {"cpus_per_trial": 4},
-            "resources.cpus_per_trial is 4, and no node has more than 3 CPUs (of 2 nodes)",
+            "resources.cpus_per_trial is 4, but no node has more than 3 CPUs (of 2 nodes)",
         ),
         (
             [(8, 0)],
             {"gpus_per_trial": 0.5},
-            "resources.gpus_per_trial is 0.5, and there are 0 GPUs; 'auto' takes what there is",
+            "resources.gpus_per_trial is 0.5, but there are 0 GPUs; 'auto' uses the GPUs that are there",
         ),
         (
             [(8, 1), (8, 1)],
             {"gpus_per_trial": 2},
-            "resources.gpus_per_trial is 2, and no node has more than 1 GPUs (of 2 nodes); "
-            "'auto' takes what there is",
+            "resources.gpus_per_trial is 2, but no node has more than 1 GPUs (of 2 nodes); "
+            "'auto' uses the GPUs that are there",
         ),
     ],
     ids=["cpus", "cpus of any node", "no gpu", "gpus of any node"],

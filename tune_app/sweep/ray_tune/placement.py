@@ -68,7 +68,7 @@ def plan_placement(wanted: Resources, nodes: Sequence[Node]) -> Placement:
     if not any(feeds):
         most = max((node.cpus for node in nodes), default=0)
         there = f"there are {most:g} CPUs" if len(nodes) == 1 else _most("CPUs", most, nodes)
-        raise ClusterError(f"resources.cpus_per_trial is {cpus}, and {there}")
+        raise ClusterError(f"resources.cpus_per_trial is {cpus}, but {there}")
     share = _gpu_share(wanted, nodes, feeds)
     on_gpus, on_cpus = [], []
     for node, feed in zip(nodes, feeds, strict=True):
@@ -81,7 +81,7 @@ def plan_placement(wanted: Resources, nodes: Sequence[Node]) -> Placement:
         most = max(node.gpus for node in nodes)
         there = f"there are {most:g} GPUs" if len(nodes) == 1 else _most("GPUs", most, nodes)
         raise ClusterError(
-            f"resources.gpus_per_trial is {share:g}, and {there}; 'auto' takes what there is"
+            f"resources.gpus_per_trial is {share:g}, but {there}; 'auto' uses the GPUs that are there"
         )
     by_node = tuple(map(sum, zip(on_gpus, on_cpus, strict=True)))
     limit = sum(by_node)
