@@ -56,13 +56,13 @@ def test_trials_fill_the_nodes(there, wanted, by_node, on_gpus, on_cpus, share):
         (
             [(8, 0)],
             {"gpus_per_trial": 0.5},
-            "resources.gpus_per_trial is 0.5, but there are 0 GPUs; 'auto' uses the GPUs that are there",
+            "resources.gpus_per_trial is 0.5, but there are 0 GPUs; 'auto' uses all GPUs",
         ),
         (
             [(8, 1), (8, 1)],
             {"gpus_per_trial": 2},
             "resources.gpus_per_trial is 2, but no node has more than 1 GPUs (of 2 nodes); "
-            "'auto' uses the GPUs that are there",
+            "'auto' uses all GPUs",
         ),
     ],
     ids=["cpus", "cpus of any node", "no gpu", "gpus of any node"],

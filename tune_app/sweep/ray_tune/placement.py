@@ -81,7 +81,7 @@ def plan_placement(wanted: Resources, nodes: Sequence[Node]) -> Placement:
         most = max(node.gpus for node in nodes)
         there = f"there are {most:g} GPUs" if len(nodes) == 1 else _most("GPUs", most, nodes)
         raise ClusterError(
-            f"resources.gpus_per_trial is {share:g}, but {there}; 'auto' uses the GPUs that are there"
+            f"resources.gpus_per_trial is {share:g}, but {there}; 'auto' uses all GPUs"
         )
     by_node = tuple(map(sum, zip(on_gpus, on_cpus, strict=True)))
     limit = sum(by_node)
