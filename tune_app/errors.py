@@ -1,4 +1,4 @@
-"""Every error raised on purpose. Its text is written for the person running tune_app.
+"""All errors that are raised on purpose. Their texts are written for the person running tune_app.
 
 The text says what happened. `hint` says what to do, in different words for each door (command line,
 Python, REST). Most classes also derive from a similar exception of Python:

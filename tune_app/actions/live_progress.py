@@ -40,7 +40,7 @@ class Announcer:
         self.quiet = quiet
 
     def opening(self, config: SweepConfig) -> None:
-        """Say what will be searched, before anything slow happens."""
+        """Print what will be searched, before any slow step."""
         budgets = ", ".join(format_budget(b) for b in config.budgets) or "no weight limit"
         self.console.print(
             f"{config.name}: {config.model} on {config.dataset.name}, {budgets}; "
@@ -51,7 +51,7 @@ class Announcer:
         )
 
     def data(self, summary: DataSummary) -> None:
-        """Say what was read, and what was not."""
+        """Print the summary of the data: what was read, and what was not."""
         for line in summary.lines():
             self.console.print(f"  {line}", highlight=False, soft_wrap=True, markup=False)
 

@@ -40,10 +40,10 @@ def same_launch(
 
 
 def check_data(config: SweepConfig, data_root: Path) -> DataSummary:
-    """Read every part of the data of a search file; return what they consist of.
+    """Read every part of the data of a search file; return the summary of the data.
 
     Raises:
-        TuneAppError: The data are not there, cannot be used, or do not fit the file.
+        TuneAppError: The data are missing, cannot be used, or do not fit the file.
     """
     from tune_app.data.data_checks import summarize_data
 

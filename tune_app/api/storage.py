@@ -181,8 +181,7 @@ class Sweep:
         network, predict.py is left out and a note is printed on stderr.
 
         Raises:
-            ExportError: No trial fits, its weights were deleted, or the folder contains other
-            files.
+            ExportError: No trial fits, its weights were deleted, or `to` has other files.
         """
         from tune_app.actions.export_notes import note_left_out
         from tune_app.report.export.export_choice import pick_trial

@@ -1,4 +1,4 @@
-"""Describe what a data set consists of: what was read, what was passed over, what needs a look.
+"""The summary of a data set: what was read, what was skipped, and what may be a mistake.
 
 Separate from `tune_app.data`, because the record, the pages and the report show a summary without
 importing the data sets.
@@ -34,7 +34,7 @@ class SplitSummary:
 
 @dataclass(frozen=True)
 class PassedOver:
-    """Things that were found and not read, for one reason."""
+    """Files or arrays that were found but not read, for one reason."""
 
     what: str  # in the plural: "hidden files"
     count: int
@@ -49,7 +49,7 @@ class PassedOver:
 
 @dataclass(frozen=True)
 class DataSummary:
-    """Everything that `check`, `run`, the report and the pages say of the data."""
+    """The description of the data that `check`, `run`, the report and the pages show."""
 
     task: str  # classification or regression
     input_shape: tuple[int, ...]
@@ -61,7 +61,7 @@ class DataSummary:
     warnings: tuple[str, ...] = ()  # what makes the results misleading
 
     def holds_out(self, name: str) -> bool:
-        """Tell whether a split was taken from the training split; else it came with the data."""
+        """Tell whether a split was held out of the training split; others come with the data."""
         return any(split.name == name and split.held_out for split in self.splits)
 
     def lines(self) -> list[str]:
@@ -84,7 +84,7 @@ class DataSummary:
         return [*lines, *(f"warning: {warning}" for warning in self.warnings)]
 
     def to_json(self) -> dict[str, Any]:
-        """Return the summary as plain data; the counts are by class where there are classes."""
+        """Return the summary as plain data; if there are classes, counts are by class."""
         splits = {
             split.name: {
                 "from": split.origin,

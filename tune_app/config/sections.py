@@ -229,7 +229,7 @@ class SearchConfig(ConfigSection):
 
 
 class SchedulerConfig(ConfigSection):
-    """How epochs are saved on unpromising trials."""
+    """The rules that save epochs on unpromising trials."""
 
     type: Literal["asha", "promote", "thaw", "none"] = Field(
         default="asha",

@@ -170,7 +170,7 @@ class Choice(ConfigSection):
 
 
 class Constant(ConfigSection):
-    """One value, which exists where its condition holds."""
+    """A single value, which exists if its condition holds."""
 
     value: Annotated[Any, AfterValidator(plain_value), Phrase("a value")]
     when: When = _WHEN

@@ -1,4 +1,4 @@
-"""Check the columns (or channels) of numbers: what 32 bits would lose, and what carries nothing.
+"""Check columns (or channels) of numbers: values that 32 bits would change, and useless columns.
 
 Networks compute with 32-bit numbers. A column such as a time in seconds since 1970 has larger
 steps between two such numbers than between its own values, so it would silently become a few
@@ -71,7 +71,7 @@ def _problem(where: str, column: Array) -> str | None:
 
 
 def column_notes(where: str, x: Array) -> tuple[str, ...]:
-    """Return what to say of constant and of equal columns in `x`, `(N, columns)`."""
+    """Return notes on constant and equal columns in `x`, `(N, columns)`."""
     constant = np.flatnonzero((x == x[0]).all(axis=0))
     notes = []
     if len(constant):

@@ -1,4 +1,4 @@
-"""Check a data set before hours are spent on it, and say what it consists of."""
+"""Check a data set before it is trained on, and summarise it."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,13 +17,13 @@ CLASSES_NAMED = 10
 
 
 def summarize_data(config: SweepConfig, root: Path) -> DataSummary:
-    """Read every part of the data of a sweep and return what they consist of.
+    """Read every part of the data of a sweep and return a summary of them.
 
-    The test part is checked like the others, but nothing of it is returned except the number of
-    examples of each class. A published data set does not have to be downloaded yet.
+    The test part is checked like the others, but only its number of examples of each class is
+    returned. A published data set does not have to be downloaded yet.
 
     Raises:
-        DataMissingError, DataError: The data are not there, or a part cannot be used.
+        DataMissingError, DataError: The data are missing, or a part cannot be used.
         SpaceError: The options of the file, or its objective, do not fit the data.
     """
     source = open_source(config.dataset, root)

@@ -27,7 +27,7 @@ class Examples:
 
 @dataclass(frozen=True)
 class Examination:
-    """What a look at all parts of a data set found."""
+    """The result of checking all parts of a data set."""
 
     origins: Mapping[str, str]  # of train, validation and test, as far as they exist
     test_counts: tuple[int, ...] | None = None  # None: there is no test part, or it is not here
@@ -48,7 +48,7 @@ class Source(ABC):
 
     @property
     def is_here(self) -> bool:
-        """Whether the training part is on this machine; a published set may not be yet."""
+        """Whether the training part is on this machine, which a published set may not be."""
         return True
 
     @abstractmethod
@@ -75,7 +75,7 @@ class Source(ABC):
         raise AssertionError(f"{self.name} has no test part")
 
     def examine(self) -> Examination:
-        """Check every part, so that a fault is found before anything is trained.
+        """Check every part, so that faults are found before training.
 
         No value of the test part is returned, only how many examples of each class it has.
 
@@ -130,7 +130,7 @@ def checked_inputs(where: str, x: Array) -> Array:
 
 
 def checked_targets(where: str, y: Array, count: int) -> Array:
-    """Return whole numbers and texts as they are `(count,)`, others as float32 `(count, 1)`.
+    """Return whole numbers and texts unchanged, `(count,)`; others as float32 `(count, 1)`.
 
     Raises:
         DataError: `y` has a wrong type, shape or value; the text names `where`.

@@ -45,8 +45,8 @@ def plan_split(
 
     Where the data set has no test split, the test share is held out first. Then classes that were
     not chosen are dropped, the validation share is taken, and `train_size` keeps some of the
-    rest. In this order the validation set is the same for every `train_size`. Where the data set
-    has a validation split of its own, of `validation_counts`, nothing is taken for it.
+    rest. In this order the validation set is the same for every `train_size`. If the data set comes
+    with a validation split, with `validation_counts` examples, none are held out for it.
 
     Raises:
         SpaceError: An option asks for more examples than exist, or for none.

@@ -66,7 +66,7 @@ class Settings:
         return self.storage / FOLDER
 
     def without_paths(self, text: str) -> str:
-        """Return a message with the places of storage and data replaced by what they are.
+        """Return a message in which the paths of the storage and the data are replaced by words.
 
         Messages are written for whoever runs tune-app; a client must not learn the folders of
         the server from them.

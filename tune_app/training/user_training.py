@@ -50,7 +50,7 @@ class UserTraining:
         """Check that the function can be continued after a pause, which `scheduler` needs.
 
         Raises:
-            FunctionError: It does not take a checkpoint.
+            FunctionError: The function does not take a checkpoint.
         """
         takes = inspect.signature(self.function).parameters
         if "checkpoint" not in takes and not any(

@@ -41,13 +41,13 @@ def diagnose(
         list[str] | None,
         typer.Argument(
             metavar="[TRIAL]...",
-            help="Trials, such as t0007 or OTHER_SWEEP/t0007 (default: all that fit, or the best).",
+            help="Trials, such as t0007 or OTHER_SWEEP/t0007 (default: the best or all suitable).",
             show_default=False,
         ),
     ] = None,
     examples: Annotated[
         int | None,
-        typer.Option(min=1, help="Most examples of each split to measure on."),
+        typer.Option(min=1, help="Maximum number of examples of each split to measure on."),
     ] = None,
     test: Annotated[
         bool, typer.Option("--test", help="Measure on the test split too; the reading is recorded.")

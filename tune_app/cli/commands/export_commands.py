@@ -53,7 +53,7 @@ def export(
         typer.Option(
             "--budget",
             metavar="N",
-            help="Weight budget, such as 20k. Several, or all: a folder for each, and an index.",
+            help="Weight budget, such as 20k; for several, or all: one folder each, and an index.",
         ),
     ] = None,
     trial: Annotated[

@@ -29,10 +29,10 @@ def final(
     sweep: SweepArgument,
     budget: BudgetOption = None,
     top: Annotated[
-        int | None, typer.Option(min=1, help="Winners per budget (default: the file's, else 3).")
+        int | None, typer.Option(min=1, help="Winners per budget (default: as in the file, or 3).")
     ] = None,
     seeds: Annotated[
-        int | None, typer.Option(min=1, help="Seeds per winner (default: the file's, else 5).")
+        int | None, typer.Option(min=1, help="Seeds per winner (default: as in the file, or 5).")
     ] = None,
     format: Annotated[
         Format | None,
@@ -45,7 +45,7 @@ def final(
 ) -> None:
     """Retrain the best configurations over several seeds, then test them once.
 
-    They train on the training and validation data together. Replicates that were trained before
+    Winners train on the training and validation data together. Replicates that were trained before
     are kept. This is the first time that the test split is read.
     """
     format = format_for(format, output)

@@ -29,7 +29,7 @@ JobArgument = Annotated[
     str, typer.Argument(metavar="ID", help="Id of the job, as `tune-app jobs` lists it.")
 ]
 
-jobs = typer.Typer(help="Sweeps that were submitted to a cluster.", no_args_is_help=False)
+jobs = typer.Typer(help="List and control sweeps on a cluster.", no_args_is_help=False)
 
 
 def submit(

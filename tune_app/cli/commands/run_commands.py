@@ -54,7 +54,8 @@ def run(
     data: DataOption = None,
     address: AddressOption = None,
     max_concurrent: Annotated[
-        int | None, typer.Option(help="Trials at once (resources.max_concurrent).")
+        int | None,
+        typer.Option(help="Trials that run at the same time (resources.max_concurrent)."),
     ] = None,
     no_final: Annotated[bool, typer.Option("--no-final", help="Skip the final stage.")] = False,
     as_json: JsonOption = False,

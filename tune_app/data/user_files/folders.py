@@ -1,7 +1,7 @@
-"""Find the splits, classes and images in a folder, and note everything that is not one of them.
+"""Find the splits, classes and images in a folder, and note everything else in it.
 
-A folder's name decides what it is only where the structure agrees: `train/` is a split if it holds
-class folders, and a class if it holds images like its neighbours. Where both are possible, the
+The name of a folder is not enough to know what it is: `train/` is a split if it holds class
+folders, but a class if it holds images, as the folders next to it do. If both are possible, the
 user decides with `dataset.layout`.
 """
 
@@ -28,7 +28,7 @@ CHOICE = (
 
 
 class Unread:
-    """Collects what is found and not read, by reason."""
+    """Collects files and folders that are found but not read, by reason."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -49,7 +49,7 @@ class Unread:
 
 @dataclass(frozen=True)
 class FoundSplits:
-    """The folder of each split, by train, validation and test; train is always there."""
+    """The folders of the splits train (always present), validation and test."""
 
     folders: Mapping[str, Path]
     is_split: bool  # False: `folders` has only the folder of the classes itself
@@ -154,7 +154,7 @@ def _is_exact(one: _Tree) -> bool:
 
 
 def _split_of(name: str, *, exact: bool) -> str | None:
-    """Return the split that a folder is named for: `Train`, or with not `exact` `train_set` too."""
+    """Return the split that a name means: `Train` or, without `exact`, also `train_set`."""
     if exact:
         return SPLIT_WORDS.get(name.lower())
     named = {
@@ -166,7 +166,7 @@ def _split_of(name: str, *, exact: bool) -> str | None:
 def class_images(folder: Path, unread: Unread) -> dict[str, list[Path]]:
     """Return the images of each class folder at any depth; classes and images sorted by name.
 
-    A class folder without images is there with an empty list.
+    A class folder without images has an empty list.
     """
     for image in _direct_images(folder):
         unread.add("images outside class folders", image)

@@ -50,17 +50,17 @@ class ImageKind:
 
 @dataclass(frozen=True)
 class ImageShape:
-    """The size and channels that images are brought to; None leaves them as they are."""
+    """The size and channels to which images are converted; None leaves them unchanged."""
 
     resize: int | tuple[int, int] | None = None  # with crop, an int is the shorter side
     crop: tuple[int, int] | None = None  # height, width of the middle that is kept
     channels: int | None = None  # 1 or 3
 
     def kind_of(self, kind: ImageKind, *, strict: bool = True) -> ImageKind:
-        """Return the kind of an image of `kind` after it was brought to this shape.
+        """Return the kind of an image of `kind` after its conversion to this shape.
 
         Raises:
-            ValueError: With `strict`, the image is smaller than what `crop` keeps.
+            ValueError: With `strict`, the image is smaller than the size of `crop`.
         """
         width, height = self._scaled(kind.size)
         if self.crop is not None:
@@ -107,7 +107,7 @@ UNCHANGED = ImageShape()
 
 @dataclass(frozen=True)
 class Picture:
-    """One image as it was found: its kind before any change of shape, and what was special."""
+    """An image as found in its file: its kind before any conversion, and remarks."""
 
     kind: ImageKind
     remarks: tuple[str, ...]  # keys of REMARKS

@@ -1,4 +1,4 @@
-"""The data set `images`: one folder of image files for each class, in splits or not."""
+"""The data set `images`: one folder of image files for each class, with or without splits."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -46,7 +46,7 @@ class Folders(Source):
     """One folder of images per class, named for the class; or splits that hold such folders.
 
     Classes are in the order of their folders' names. Images may lie at any depth below a class
-    folder. What is not read is noted; see `examine`.
+    folder. Files that are not read are noted; see `examine`.
     """
 
     name = "images"
@@ -242,7 +242,7 @@ class Folders(Source):
 
 
 def _examined(path: Path) -> Picture | str:
-    """Return what was found in an image, or why it cannot be read."""
+    """Return the kind of an image and remarks, or why it cannot be read."""
     try:
         return examine_image(path)
     except ValueError as error:
@@ -254,7 +254,7 @@ def _channels(count: int) -> str:
 
 
 def _way_out(kinds: Sequence[ImageKind]) -> str:
-    """Return the options that bring images of these kinds to one kind."""
+    """Return the options that convert images of these kinds to one kind."""
     options = []
     if len({kind.size for kind in kinds}) > 1:
         options.append("resize: 32 (or another size)")
@@ -266,7 +266,7 @@ def _way_out(kinds: Sequence[ImageKind]) -> str:
 
 
 def _what_was_found(folder: Path, classes: Sequence[str]) -> str:
-    """Return what is in a folder without two classes, and a better path if there is one."""
+    """Describe a folder without two class folders, and suggest a better path if any."""
     if not classes:
         suffixes = ", ".join(sorted(image_suffixes() & {".png", ".jpg", ".gif", ".bmp", ".tif"}))
         return f"none with images ({suffixes} and others that Pillow reads)"

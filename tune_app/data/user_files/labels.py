@@ -52,7 +52,7 @@ class ClassLabels:
 
     @property
     def note(self) -> str:
-        """What a summary says of labels that are mapped."""
+        """The note in a summary about labels that are mapped to class numbers."""
         names = self.names
         shown = ", ".join(names[:VALUES_SHOWN]) + (", ..." if len(names) > VALUES_SHOWN else "")
         return (
@@ -64,7 +64,7 @@ class ClassLabels:
         """Return the class number of each label, int64.
 
         Raises:
-            DataError: A label is none of these classes; the text names the first.
+            DataError: A label is not among these classes; the text names the first such label.
         """
         if (y.dtype.kind in "US") != (self.values.dtype.kind in "US"):
             kinds = ("texts", "numbers") if y.dtype.kind in "US" else ("numbers", "texts")

@@ -65,7 +65,7 @@ class RemoteStorage(Protocol):
     url: str
 
     def fetch(self, path: Path) -> None:
-        """Copy a file, or all files below a folder, to the mirror where they are missing."""
+        """Copy missing files to the mirror: a file, or all files below a folder."""
 
     def push_changed(self) -> None:
         """Copy the records that changed in the mirror to the object store."""

@@ -37,7 +37,7 @@ def parse_postgres_url(url: str) -> PostgresUrl:
 
     Raises:
         StorageError: `url` is not a PostgreSQL URL. The message repeats only its scheme, because
-        any part of a malformed URL may belong to the password.
+            any part of a malformed URL may belong to the password.
     """
     scheme, separator, rest = url.partition("://")
     if not separator:

@@ -40,7 +40,7 @@ class Resolved:
 
     @property
     def data_summary(self) -> DataSummary | None:
-        """What the data consist of; None where the record does not say."""
+        """The summary of the data; None if it was not recorded."""
         return DataSummary.from_json(self.data) if self.data else None
 
     def to_json(self) -> dict[str, Any]:

@@ -36,7 +36,7 @@ class TrialStatus(_Status):
 
     @property
     def is_ended(self) -> bool:
-        """Whether the trial is never trained again: not so if interrupted or paused."""
+        """Whether the trial is never trained again; interrupted and paused trials can continue."""
         return self in _ENDED
 
     @property

@@ -88,7 +88,7 @@ class RankedRow(TrialRow):
 
 
 def row_from_json(values: Mapping[str, Any]) -> TrialRow:
-    """Return a row from the JSON that `to_json` returned, in another process too."""
+    """Return a row from the JSON that `to_json` returned, possibly in another process."""
     kind = RankedRow if "table_budget" in values else TrialRow
     known = {one.name for one in fields(kind)}
     given = {name: value for name, value in values.items() if name in known}

@@ -121,7 +121,7 @@ class RemoteSweep:
         return Table(tuple(self._get("/final", budget=budget)), tuple(layouts))
 
     def importance(self) -> list[dict[str, Any]]:
-        """Return how much each parameter mattered, by method and budget."""
+        """Return the importance of each parameter by method and budget."""
         return list(self._get("/importance"))
 
     def why(self) -> dict[str, Any]:
@@ -149,8 +149,7 @@ class RemoteSweep:
         """Write a network to the folder `to` and return its trial, as a local sweep does.
 
         Raises:
-            ExportError: No trial fits, its weights were deleted, or the folder contains other
-            files.
+            ExportError: No trial fits, its weights were deleted, or `to` has other files.
         """
         folder = Path(to)
         if folder.is_dir() and any(folder.iterdir()):

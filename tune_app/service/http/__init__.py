@@ -1,1 +1,1 @@
-"""What holds for every request: access checks, limits, and the form of answers."""
+"""Rules for every request: access checks, limits, and the form of answers."""

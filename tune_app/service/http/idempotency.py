@@ -117,7 +117,7 @@ class Idempotency:
     async def _answer(
         self, name: str, answer: KeptAnswer, call: tuple[Scope, Receive, Send]
     ) -> None:
-        """Let the service answer, and keep what it sends."""
+        """Let the service answer, and store the answer."""
         scope, receive, send = call
         body = bytearray()
 

@@ -60,7 +60,7 @@ _MATCH_PARAMETER = {
 
 
 def complete_document(app: FastAPI) -> None:
-    """Add to the OpenAPI document what is done by middleware, outside the routes."""
+    """Add the behaviour of the middleware, which is outside the routes, to the OpenAPI document."""
     document = app.openapi()
     schemes = document.setdefault("components", {}).setdefault("securitySchemes", {})
     schemes["token"] = {"type": "http", "scheme": "bearer", "description": "The access token."}

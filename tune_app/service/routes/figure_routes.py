@@ -127,7 +127,7 @@ def get_trial_figure(
     responses=CACHED,
 )
 def get_importance(request: Request, context: ContextOf, name: SweepPath) -> Response:
-    """Return how much each parameter mattered, for each method and budget."""
+    """Return the importance of each parameter for each method and budget."""
     revision = context.snapshots.glance(name).revision
     return context.cache.answer(
         request,

@@ -153,7 +153,7 @@ class ChartsModel(AnswerModel):
 
 
 class ImportanceModel(AnswerModel):
-    """How much each parameter mattered, by one method in one budget."""
+    """The importance of each parameter, by one method in one budget."""
 
     method: str
     """Method, such as `fanova`."""

@@ -36,7 +36,7 @@ class ProblemModel(AnswerModel):
 
 
 class ErrorDetail(AnswerModel):
-    """What went wrong."""
+    """The description of an error."""
 
     code: str
     """Short code of the error, such as `not_found`."""

@@ -114,7 +114,7 @@ class TrialModel(AnswerModel):
 
 
 class EpochModel(AnswerModel):
-    """What one epoch measured.
+    """The measurements of an epoch.
 
     Metrics that the search file adds are further numbers: val_f1_macro, ...
     """

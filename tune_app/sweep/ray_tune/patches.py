@@ -102,8 +102,9 @@ def ask_job_server(address: str, environment: dict[str, str], timeout_s: float) 
     head.
 
     Raises:
-        subprocess.CalledProcessError: The head does not tell. The exit code is NO_SUCH_NAME if this
-        release of Ray lacks the name. subprocess.TimeoutExpired: There is no answer.
+        subprocess.CalledProcessError: The head does not name a job server. The exit code is
+            NO_SUCH_NAME if this release of Ray lacks the name.
+        subprocess.TimeoutExpired: There is no answer.
     """
     code = (
         "import sys\n"
@@ -213,13 +214,14 @@ class WorkerKeeper(DriverOnly):
     network often takes less. By default, Tune does two things that make workers scarce:
 
     - It ends a worker if no trial waits for one at that moment, although the searcher is about to
-    draw a trial. So the limit on waiting workers is raised to all workers. - If a worker becomes
-    free while another worker is starting for a trial, it gives the free worker to that trial, ends
-    the starting worker, and starts another one for the next trial. If trials are shorter than the
-    start of a worker, only one worker is ever ready. So a free worker is not given to a trial while
-    the trial's own worker may still become ready: for up to 20 s if Ray has placed that worker on a
-    node, and 1 s if it has not. A worker that is not placed cannot start while others hold the CPUs
-    or, after the loss of a node, while the free worker itself holds them.
+      draw a trial. So the limit on waiting workers is raised to all workers.
+    - If a worker becomes free while another worker is starting for a trial, it gives the free
+      worker to that trial, ends the starting worker, and starts another one for the next trial. If
+      trials are shorter than the start of a worker, only one worker is ever ready. So a free
+      worker is not given to a trial while the trial's own worker may still become ready: for up to
+      20 s if Ray has placed that worker on a node, and 1 s if it has not. A worker that is not
+      placed cannot start while others hold the CPUs or, after the loss of a node, while the free
+      worker itself holds them.
     """
 
     def __init__(self, controller: Any) -> None:

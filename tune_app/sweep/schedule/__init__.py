@@ -1,1 +1,1 @@
-"""What to train further: which trials continue, and which are stopped early or paused."""
+"""Schedulers: they decide which trials continue, and which are stopped early or paused."""

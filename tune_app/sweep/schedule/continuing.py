@@ -1,7 +1,7 @@
-"""Rules that pause trials at rungs and decide which of them go on. No Ray in them.
+"""Rules that pause trials at rungs and decide which paused trials continue, without using Ray.
 
 A trial trains to the first rung and pauses there; nothing ends it for good. Whenever a worker is
-free, the rule says what is trained next: a new trial, or one that is paused, to its next rung.
+free, the rule chooses what is trained next: a new trial, or a paused trial up to its next rung.
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -12,7 +12,7 @@ from tune_app.sweep.schedule.trial_progress import TrialProgress
 
 
 class Next(Enum):
-    """What a rule asks for, where it does not name a trial to continue."""
+    """The answer of a rule that does not name a trial to continue."""
 
     START = auto()  # a new trial
     WAIT = auto()  # until one that is being trained has reported
@@ -20,21 +20,20 @@ class Next(Enum):
 
 
 class ContinuingRule(Protocol):
-    """Decides what is trained next."""
+    """The interface of a rule, which decides what is trained next."""
 
     levels: tuple[int, ...]
 
     def choose(self, trials: Sequence[TrialProgress], *, may_start: bool) -> TrialProgress | Next:
-        """Return the paused trial that goes on, or what is to happen instead.
+        """Return the paused trial that continues, or what to do instead.
 
-        `may_start` is False when the sweep has all the trials that it was asked for. The same
-        trials lead to the same choice.
+        `may_start` is False when all planned trials have started. The choice is deterministic.
         """
         ...
 
 
 def next_level(levels: Sequence[int], epochs: int) -> int | None:
-    """Return the rung at which a trial of so many epochs pauses next; None: it goes to its end.
+    """Return the next rung of a trial after this many epochs; None if it trains to its end.
 
     >>> [next_level((3, 9, 27, 50), epochs) for epochs in (0, 3, 10, 27)]
     [3, 9, 27, None]
@@ -44,7 +43,7 @@ def next_level(levels: Sequence[int], epochs: int) -> int | None:
 
 
 def reached_level(levels: Sequence[int], epochs: int) -> int:
-    """Return the highest rung that a trial of so many epochs has come to; 0 for none.
+    """Return the highest rung that a trial with this many epochs has reached; 0 for none.
 
     >>> [reached_level((3, 9, 27, 50), epochs) for epochs in (2, 3, 10)]
     [0, 3, 9]
@@ -55,10 +54,10 @@ def reached_level(levels: Sequence[int], epochs: int) -> int:
 class PromoteRule:
     """ASHA as it was published (Li et al. 2020, arXiv:1810.05934): rungs that promote.
 
-    Of the trials that have reached a rung, the best `1 / reduction` go on to the next one, the
-    highest rungs first; where none may, a new trial starts. Rungs are kept by `key`. Once no more
-    start, at least one trial of each rung goes on, so that a small sweep trains its best to the
-    end.
+    The best `1 / reduction` of the trials that have reached a rung continue to the next one, the
+    highest rungs first; if none can continue, a new trial starts. Each `key` has separate rungs.
+    When no new trials are left, at least one trial of each rung continues, so that a small sweep
+    trains its best trial to the end.
     """
 
     def __init__(
@@ -89,7 +88,7 @@ class PromoteRule:
     def _promotable(
         self, group: list[TrialProgress], level: int, least: int
     ) -> tuple[list[TrialProgress], TrialProgress | None]:
-        """Return the group, and the best of its trials that pauses at a rung and may go on."""
+        """Return the group, and its best trial that is paused at a rung and may continue."""
         reached = [t for t in group if level in t.curve and t.status != "diverged"]
         count = max(least, len(reached) // self.reduction)
         top = sorted(reached, key=lambda trial: -trial.curve[level])[:count]

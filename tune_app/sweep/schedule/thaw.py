@@ -1,9 +1,9 @@
-"""Who goes on is decided by where a curve is predicted to end, and how sure that is.
+"""The rule `thaw`: the predicted end of its learning curve decides whether a trial continues.
 
-Freeze-thaw (Swersky et al. 2014, arXiv:1406.3896) with a forest in the place of a Gaussian
-process: the forest has seen every trial of the sweep at every rung, and says how much more a
-paused trial may gain until its last epoch. What it may add to the best of each budget that it
-fits, for the epochs that it costs, decides.
+This is freeze-thaw (Swersky et al. 2014, arXiv:1406.3896) with a forest instead of a Gaussian
+process. The forest learns from every trial of the sweep at every rung, and predicts how much a
+paused trial will still gain until its last epoch. The rule compares the expected improvement of the
+best of each budget that the trial fits with the epochs that it costs.
 """
 
 from collections.abc import Sequence
@@ -20,11 +20,11 @@ COST_POWER = 0.5  # gain per epoch would always prefer the trial that is nearest
 
 
 class ThawRule:
-    """Continues the paused trial of the highest expected gain.
+    """Continues the paused trial with the highest expected gain.
 
-    Half of the epochs go to the first rungs of new trials, the rest to paused ones, the budgets in
-    turn. When no more trials start and these epochs are spent, the best trial of each budget is
-    trained to its end.
+    Half of the epochs are spent on the first rungs of new trials, the other half on paused trials,
+    with the budgets in turn. When no new trials are left and these epochs are spent, the best trial
+    of each budget is trained to its end.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class ThawRule:
         return self._epochs(own) * NEW_SHARE >= len(own) * self.levels[0]
 
     def _epochs(self, own: Sequence[TrialProgress]) -> int:
-        """Return the epochs trained, and those that running trials are about to."""
+        """Return the epochs that were trained, plus those that running trials will train."""
         return sum(
             next(level for level in (*self.levels, trial.epochs) if level > trial.epochs)
             if trial.active and trial.epochs < self.levels[-1]
@@ -70,7 +70,7 @@ class ThawRule:
         )
 
     def _best_unfinished(self, own: Sequence[TrialProgress]) -> TrialProgress | None:
-        """Return a budget's best trial that is paused, the first budget's first."""
+        """Return the best trial of a budget, if it is paused; the first such budget decides."""
         for budget in self.budgets:
             fitting = [t for t in own if budget is None or t.draw.weights <= budget]
             best = max(fitting, key=lambda trial: trial.score, default=None)

@@ -1,7 +1,7 @@
-"""What a search knows of its trials, for those who decide what is trained next.
+"""The progress of a search's trials, for the samplers and rules that choose the next trial.
 
-Plain numbers without Ray, Optuna or files, so that a sampler and a rule of continuing can be
-tried over recorded curves as well as in a running sweep.
+It consists of plain numbers, without Ray, Optuna or files, so that samplers and rules also work on
+recorded curves, outside a running sweep.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from tune_app.sweep.search.feasible import Draw
 
 @dataclass(frozen=True)
 class TrialProgress:
-    """A trial as far as it has been trained."""
+    """The progress of a trial."""
 
     trial_id: str
     draw: Draw
@@ -22,12 +22,12 @@ class TrialProgress:
 
     @property
     def epochs(self) -> int:
-        """How many epochs have been trained."""
+        """The number of trained epochs."""
         return max(self.curve, default=0)
 
     @property
     def score(self) -> float:
-        """The best score so far; minus infinity without any."""
+        """The best score so far; minus infinity without a score."""
         return self.curve[self.epochs] if self.curve else float("-inf")
 
     @property
@@ -36,7 +36,7 @@ class TrialProgress:
 
     @property
     def active(self) -> bool:
-        """Whether it is being trained, or about to be."""
+        """Whether the trial is being trained or is about to be."""
         return self.status in ("pending", "running")
 
 

@@ -1,7 +1,8 @@
-"""One Optuna study for each budget, told what was trained.
+"""The Optuna studies of a sweep, one for each budget.
 
-Early-stopped and paused trials are told as pruned with their curve, diverged ones as pruned
-without any (Optuna ranks these last), failed ones as failed.
+Studies are told exactly the trained configurations: trials that were stopped early or paused as
+pruned with their curve, diverged trials as pruned without a curve (Optuna ranks these last), and
+failed trials as failed.
 """
 
 from collections.abc import Iterable, Mapping
@@ -79,10 +80,10 @@ class BudgetStudies:
         )
 
     def renew(self, budget: int | None, lives: Iterable[LiveTrial]) -> None:
-        """Make a budget's study anew from what its trials have reached so far.
+        """Rebuild the study of a budget from the present results of its trials.
 
-        Optuna hears no more of a trial that it was told of, so where trials go on after a pause,
-        a study is true for a moment only.
+        Optuna cannot update a trial that it was told about, so if trials continue after a pause,
+        their study becomes outdated.
         """
         study = self.studies[budget] = self._study()
         for taught_for, trial in self._taught:

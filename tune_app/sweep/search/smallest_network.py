@@ -22,7 +22,7 @@ def require_budgets(space: FeasibleSpace) -> None:
 
     Raises:
         BudgetError: No configuration meets a budget. The text names each such budget, and the size
-        of the smallest network.
+            of the smallest network.
     """
     impossible = []
     for budget in space.budgets:

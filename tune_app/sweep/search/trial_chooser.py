@@ -116,7 +116,7 @@ class TrialChooser:
         self.trials = min(self.trials, sum(self._distinct.values()))
 
     def _rule_over(self, predictor: CurvePredictor, startup: int) -> ContinuingRule | None:
-        """Return the rule that says which paused trials go on; None where none pause."""
+        """Return the rule that decides which paused trials continue; None if none pause."""
         config, scheduler = self.config, self.config.scheduler
         if scheduler.type == "promote":
 
@@ -141,7 +141,7 @@ class TrialChooser:
 
     @property
     def exhausted(self) -> bool:
-        """Whether nothing is left to train, but for what is being trained."""
+        """Whether nothing is left to train, except for the trials that are running."""
         if self._unfinished or self._may_start:
             return False
         if self._rule is None:
@@ -153,7 +153,7 @@ class TrialChooser:
         return sum(self._drawn.values()) < self.trials
 
     def progress(self) -> list[TrialProgress]:
-        """Return how far every trial has come, with those of other sweeps that teach."""
+        """Return the progress of every trial, including trials of other sweeps to learn from."""
         for name, live in self.ledger.trials.items():
             known = self._progress.get(name)
             if known is None or known.status != live.status or len(known.curve) != len(live.curve):
@@ -193,7 +193,7 @@ class TrialChooser:
         self._studies.add(live)
 
     def _pauses_at(self, record: TrialRecord) -> bool:
-        """Tell whether a trial had come to a rung, its process perhaps killed before it said so."""
+        """Tell whether a trial had reached a rung, even if that was not yet recorded."""
         if self._rule is None or record.status.is_ended:
             return False
         return record.status == TrialStatus.PAUSED or record.epochs in self._levels[:-1]
@@ -239,7 +239,7 @@ class TrialChooser:
     # -- the engine's side ----------------------------------------------------------------------
 
     def next(self) -> TrialTask | Next:
-        """Return what is to be trained next, or that there is nothing now or nothing left."""
+        """Return the next trial to train, or that there is none now, or none left."""
         if self._unfinished:
             task = self._unfinished.popleft()
         elif self._rule is not None:
@@ -261,11 +261,11 @@ class TrialChooser:
         return task
 
     def ended(self, task: TrialTask, *, error: bool = False) -> None:
-        """Hear that a trial has ended or paused; the ledger knows how."""
+        """Take note that a trial has ended or paused; the ledger knows how."""
         self._studies.tell(self.ledger.trials[task.trial_id], error=error)
 
     def _continued(self, trial_id: str) -> TrialTask:
-        """Return the task of a paused trial, which is pending from now on."""
+        """Return the task of a paused trial, which becomes pending."""
         live = self.ledger.trials[trial_id]
         live.status = TrialStatus.PENDING
         return replace(live.task, recorded=True, seconds=live.seconds, attempts=live.attempts)

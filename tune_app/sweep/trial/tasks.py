@@ -63,7 +63,7 @@ class DriverOnly:
 
 
 def paused_reason(epoch: int, epochs: int) -> str:
-    """Return what is said of a trial that pauses."""
+    """Return the reason that is recorded for a paused trial."""
     return f"paused after epoch {epoch} of {epochs}"
 
 

@@ -88,7 +88,7 @@ class Html(Backend):
         return f'<p class="label">{escape(label)}</p>\n<pre{short}><code>{code}</code></pre>'
 
     def bare_table(self, grid: Grid) -> str:
-        """Return a table for a page with a style of its own, without its notes."""
+        """Return a table without its notes, for a page that has its own style."""
         kinds = [' class="number"' if numeric else "" for numeric in grid.numeric]
         lines = [f"<table>\n<caption>{escape(grid.caption)}</caption>"]
         if grid.rows:

@@ -14,7 +14,7 @@ _SPECIAL_IN_TAG = re.compile(r"([\\`*_\[\]|~$])")
 
 
 class Markdown(Backend):
-    """Writes GitHub's Markdown. Figures are images in files of their own."""
+    """Writes GitHub's Markdown. Figures are separate image files."""
 
     def escape(self, words: str) -> str:
         escaped = "".join(f"\\{char}" if char in _SPECIAL else char for char in words)

@@ -1,9 +1,9 @@
 """A forest that predicts learning curves: from a configuration, its weights and an epoch.
 
-Extremely randomised trees (Geurts et al. 2006) over all budgets and all epochs of a sweep at once.
-What a configuration reaches does not depend on the budget that it was drawn for, and a trial that
-was trained for a few epochs only still says how such configurations begin; so every trial teaches,
-wherever it stands. How much the trees disagree is the uncertainty of a prediction.
+It consists of extremely randomised trees (Geurts et al. 2006) for all budgets and all epochs of a
+sweep together. The result of a configuration does not depend on the budget that it was drawn for,
+and even a trial with few epochs shows how such configurations begin, so the forest learns from
+every trial. The disagreement between the trees is the uncertainty of a prediction.
 """
 
 import math
@@ -36,7 +36,7 @@ class CurveForest:
         self._trees, self._predictor = trees, predictor
 
     def predict(self, draws: Sequence[Draw], epochs: Sequence[int] | int) -> np.ndarray:
-        """Return each tree's prediction for each draw after so many epochs: trees by draws."""
+        """Return each tree's prediction for each draw after this many epochs, (trees, draws)."""
         rows = np.array([self._predictor.row(draw) for draw in draws])
         times = np.log(np.broadcast_to(np.asarray(epochs, dtype=float), len(draws)))
         table = np.column_stack([rows, times]).astype(np.float32)
@@ -44,7 +44,7 @@ class CurveForest:
 
 
 class CurvePredictor:
-    """Fits forests to a sweep's trials, one for each turn; shared by sampler and rule."""
+    """Fits a forest to a sweep's trials for each decision; the sampler and the rule share it."""
 
     def __init__(
         self, space: SearchSpace, objective: Objective, levels: Sequence[int], seed: int
@@ -57,9 +57,9 @@ class CurvePredictor:
         self._fitted: tuple[tuple[int, ...], CurveForest] | None = None
 
     def merit(self, score: float) -> float:
-        """Return a score on the scale on which gains count: minus the logarithm of the error.
+        """Return a score on the scale for comparing gains: minus the logarithm of the error.
 
-        From 98 % to 99 % is as far as from 80 % to 90 %.
+        On this scale the step from 98 % to 99 % equals the step from 80 % to 90 %.
         """
         if not math.isfinite(score):
             return -math.inf
@@ -68,12 +68,12 @@ class CurvePredictor:
         return -math.log(max(-score, LEAST_LOSS))
 
     def turn(self, trials: Sequence[TrialProgress]) -> int:
-        """Return a number that differs between the decisions of a sweep, and repeats with it."""
+        """Return a seed that differs between the decisions of a sweep, and is reproducible."""
         own = [trial for trial in trials if not trial.taught]
         return len(own) + sum(trial.epochs for trial in own)
 
     def fit(self, trials: Sequence[TrialProgress]) -> CurveForest | None:
-        """Return a forest fitted to all that `trials` have shown; None where that is nothing."""
+        """Return a forest fitted to the results of `trials`; None without results."""
         turn = self.turn(trials)
         state = (turn, len(trials), sum(trial.active for trial in trials))
         if self._fitted is not None and self._fitted[0] == state:
@@ -108,8 +108,8 @@ class CurvePredictor:
     def _examples(self, trials: Sequence[TrialProgress]) -> tuple[list[list[float]], list[float]]:
         """Return a row for each rung that a trial has reached and for its last epoch.
 
-        A trial that diverged counts as the worst there is, from its first rung to the end; one
-        that has yet to report counts as a middling one, so that workers spread out.
+        A trial that diverged gets the worst score at all rungs. A trial without a report yet gets a
+        medium score, so that workers do not all try the same region.
         """
         rows: list[list[float]] = []
         merits: list[float] = []
@@ -139,9 +139,10 @@ def expected_gain(
     *,
     more_spread: float = 0.0,
 ) -> np.ndarray:
-    """Return what each candidate is expected to add to the best, summed over the budgets it fits.
+    """Return each candidate's expected improvement of the best, summed over the budgets it fits.
 
-    `predicted` holds the merits by each tree, `best` the best merit so far of each budget.
+    `predicted` holds the merits that each tree predicts, `best` the best merit of each budget so
+    far.
     """
     middle = predicted.mean(0)
     spread = np.sqrt(predicted.var(0) + LEAST_SPREAD**2 + more_spread**2)

@@ -15,10 +15,10 @@ CHANGED = 0.35  # of the parameters, and at least one
 
 
 class Encoding:
-    """The parameters that vary as columns: numbers on their own scale, choices one by one.
+    """The varying parameters as columns: numbers on their scale, and a column for each choice.
 
-    A choice among numbers is a number too: its values in order. Other choices have a column for
-    each value. A parameter that is not active is marked as such.
+    A choice among numbers has one column, with the position of the value in ascending order. Other
+    choices have a column for each value. Inactive parameters are marked.
     """
 
     def __init__(self, space: SearchSpace) -> None:
@@ -49,7 +49,7 @@ class Encoding:
 def changed(
     parameters: Mapping[str, Any], space: SearchSpace, rng: np.random.Generator
 ) -> dict[str, Any]:
-    """Return `parameters` with some of them changed: numbers a little, choices drawn anew."""
+    """Return `parameters` with some of them changed: numbers slightly, choices drawn again."""
     result = dict(parameters)
     names = list(parameters)
     if not names:
@@ -69,7 +69,7 @@ def changed(
 
 
 def _position(parameter: Parameter, value: Any) -> float:
-    """Return where a number is between the ends of its range: 0 to 1, on the range's scale."""
+    """Return the position of a number in its range, from 0 to 1, on the scale of the range."""
     assert isinstance(parameter, IntRange | FloatRange)
     low, high = float(parameter.low), float(parameter.high)
     if low == high:
@@ -80,7 +80,7 @@ def _position(parameter: Parameter, value: Any) -> float:
 
 
 def _value(parameter: IntRange | FloatRange, place: float) -> Any:
-    """Return the value of a range that is nearest to a place between 0 and 1."""
+    """Return the value of a range that is nearest to a position from 0 to 1."""
     low, high = float(parameter.low), float(parameter.high)
     if parameter.log:
         value = math.exp(math.log(low) + place * (math.log(high) - math.log(low)))

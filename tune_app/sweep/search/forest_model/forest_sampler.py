@@ -1,8 +1,8 @@
-"""The forest sampler: one model over all budgets proposes what to try next.
+"""The forest sampler: one model of all budgets proposes the next configuration.
 
-A third of the candidates are random draws, the others are the best configurations so far with
-some parameters changed; all of them fit. The one with the highest expected gain at its full
-length, summed over all budgets that it fits, is tried.
+A third of the candidates are random draws; the others are the best configurations so far with some
+parameters changed. All of them fit. The sampler proposes the candidate with the highest expected
+gain at its last epoch, summed over all budgets that it fits.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ _TRIES_FOR_NEW = 50
 
 
 class ForestSampler:
-    """Chooses the configurations of a sweep, of all its budgets."""
+    """Chooses the configurations for all budgets of a sweep."""
 
     def __init__(
         self, feasible: FeasibleSpace, predictor: CurvePredictor, *, startup: int, seed: int
@@ -32,10 +32,10 @@ class ForestSampler:
         self._seed = seed
 
     def propose(self, budget: int | None, trials: Sequence[TrialProgress]) -> tuple[Draw, str]:
-        """Return a configuration that fits, and what chose it: "forest", "startup" or "random".
+        """Return a configuration that fits, and its sampler: "forest", "startup" or "random".
 
-        Never proposes what the sweep already has, while the space offers anything else. The same
-        trials lead to the same proposal.
+        Never repeats a configuration of the sweep unless the space has no other. The same trials
+        lead to the same proposal.
         """
         own = [trial for trial in trials if not trial.taught]
         rng = np.random.default_rng([self._seed, budget or 0, len(own)])
@@ -83,7 +83,7 @@ class ForestSampler:
         trials: Sequence[TrialProgress],
         count: int,
     ) -> list[Draw]:
-        """Return changes of the best configurations, whatever budget these were drawn for."""
+        """Return variations of the best configurations, drawn for any budget."""
         order = sorted(
             (trial for trial in trials if trial.curve and trial.status != "diverged"),
             key=lambda trial: -trial.score,
