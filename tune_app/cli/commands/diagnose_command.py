@@ -41,7 +41,7 @@ def diagnose(
         list[str] | None,
         typer.Argument(
             metavar="[TRIAL]...",
-            help="Trials, such as t0007 or OTHER_SWEEP/t0007 (default: the best or all suitable).",
+            help="Trials, such as t0007 or OTHER_SWEEP/t0007 (default: depends on WHAT).",
             show_default=False,
         ),
     ] = None,
