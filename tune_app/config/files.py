@@ -178,5 +178,5 @@ def dump_sweep(config: SweepConfig) -> str:
 
 
 def _without_blanks(section: dict[str, Any]) -> dict[str, Any]:
-    """Return `section` without empty values, whose keys have the same values by default."""
+    """Return `section` without empty values, because they equal the defaults of their keys."""
     return {key: value for key, value in section.items() if value not in (None, [], {})}

@@ -36,7 +36,7 @@ class Normalize:
 
 
 def build_augment(names: str | Sequence[str], input_shape: Sequence[int]) -> Augment | None:
-    """Return a function that changes a batch `(B, C, H, W)` at random; None if nothing is asked.
+    """Return a function that changes a batch `(B, C, H, W)` at random; None if `names` is empty.
 
     - `flip`: each image is mirrored left to right with probability 1/2.
     - `shift`: each image moves horizontally by up to 1/14 of its width (at least one pixel) and
@@ -48,7 +48,7 @@ def build_augment(names: str | Sequence[str], input_shape: Sequence[int]) -> Aug
     from torch's global generator of the batch's device.
 
     Raises:
-        SpaceError: An unknown name, or inputs that are not images.
+        SpaceError: A name is unknown, or the inputs are not images.
     """
     wanted = [names] if isinstance(names, str) else list(names)
     steps = {"flip": flip, "shift": shift, "cutout": cutout}
@@ -103,7 +103,7 @@ def cutout(images: Tensor) -> Tensor:
 
 
 def _outside(count: int, size: int, images: Tensor) -> Tensor:
-    """Return a mask `(count, size)`: the places of each image outside its random half."""
+    """Return a mask `(count, size)`, which is false in a random half of each image."""
     places = torch.arange(size, device=images.device)
     centre = torch.randint(size, (count, 1), device=images.device)
     half = max(1, size // 2)

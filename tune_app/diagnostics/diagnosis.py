@@ -97,7 +97,7 @@ def save_diagnosis(
 
 
 def _grid(name: str, table: pd.DataFrame) -> Grid:
-    """Return a table with rounded values and without empty columns, which only its file has."""
+    """Return a table for readers: values are rounded, and empty columns are left out."""
     shown = table.dropna(axis=1, how="all")
     columns = [str(column) for column in shown.columns]
     return Grid(

@@ -165,7 +165,7 @@ def budgets(sweep: SweepRecord) -> Section:
 
 
 def test_count(store: Store, trials: Sequence[TrialRecord]) -> int | None:
-    """Return the number of test examples of the final stage; None where no outputs are saved."""
+    """Return the number of test examples of the final stage; None if no outputs were saved."""
     for trial in trials:
         path = store.kept_folder(trial) / TEST_FILE
         if trial.stage == "final" and path.is_file():

@@ -1,1 +1,1 @@
-"""The record of every trial, and what is read from it. Needs neither Ray nor torch."""
+"""The record of every trial, and the tables made from it. Needs neither Ray nor torch."""

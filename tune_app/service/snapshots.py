@@ -115,7 +115,7 @@ class Snapshot(Glance):
 
     @cached_property
     def flat(self) -> dict[str, dict[str, Any]]:
-        """The trials by their ids, without dicts: parameters as columns."""
+        """The trials by their ids, as flat rows with a column for each parameter."""
         return {row.trial_id: flat_row(row) for row in self.rows}
 
     @cached_property

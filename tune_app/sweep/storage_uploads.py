@@ -29,7 +29,7 @@ class Uploads:
         self._thread = threading.Thread(target=self._run, name="uploads", daemon=True)
 
     def trial_ended(self, trial_id: str, checkpoint: str | None) -> None:
-        """Queue an ended trial, whose files that the record does not name are removed."""
+        """Queue an ended trial, to remove those of its files that the record does not name."""
         self._ended.put((trial_id, checkpoint))
 
     def start(self) -> None:
@@ -70,7 +70,7 @@ class Uploads:
 
 @contextlib.contextmanager
 def uploads_of(store: Store, sweep: str) -> Iterator[Uploads | None]:
-    """Upload a sweep's record during the block; None for a storage that is a folder."""
+    """Upload a sweep's record during the block; if the storage is a folder, yield None."""
     mirror = mirror_of(store)
     if mirror is None:
         yield None

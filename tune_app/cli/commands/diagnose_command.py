@@ -65,7 +65,7 @@ def diagnose(
     ] = None,
     layer: Annotated[
         str | None,
-        typer.Option(help="paths: layer to show beside the whole network (default: the first)."),
+        typer.Option(help="paths: layer to show next to the whole network (default: the first)."),
     ] = None,
     contours: Annotated[
         bool,

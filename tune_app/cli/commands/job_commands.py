@@ -161,7 +161,7 @@ def fetch_sweep(
         Path, typer.Option("--to", envvar="TUNE_APP_STORAGE", help="Storage to copy the sweep to.")
     ] = STORAGE,
 ) -> None:
-    """Copy a job's sweep, record and files, from the cluster's storage to one here.
+    """Copy the record and the files of a job's sweep to a storage on this machine.
 
     The copy goes through the job server, so only its address is needed. For sweeps of many hundred
     MB, use a storage that both sides can reach.

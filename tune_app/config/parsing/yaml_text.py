@@ -206,7 +206,7 @@ def _inline(node: Any, inline: bool) -> None:
 
 
 class _Dumper(yaml.SafeDumper):
-    """A dumper that quotes texts which YAML's rules or ours would read as another type."""
+    """A dumper that quotes texts which YAML or this module would read as another type."""
 
     def ignore_aliases(self, _data: Any) -> bool:
         return True

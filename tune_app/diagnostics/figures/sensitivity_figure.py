@@ -62,7 +62,7 @@ def _draw(table: pd.DataFrame, unit: str, theme: Theme) -> Figure:
 
 
 def _set_sizes(axes: Axes, sizes: list[int]) -> None:
-    """Make the horizontal axis logarithmic; its ticks are those batch sizes that fit."""
+    """Make the horizontal axis logarithmic, with ticks at as many batch sizes as fit."""
     ticks = sizes[:1]
     if len(sizes) > 1:
         set_log_axis(axes.xaxis, sizes[0], sizes[-1], most=4)

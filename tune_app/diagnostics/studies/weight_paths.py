@@ -195,7 +195,7 @@ def diagnose_paths(
 
 
 def _ends(numbers: pd.DataFrame) -> str:
-    """Return a sentence on the distances that trainings moved, and between their ends."""
+    """Return a sentence on how far each training moved, and how far apart they ended."""
     trials = numbers.groupby("trial", sort=False)
     last = trials[["x", "y"]].last().to_numpy()
     first = trials[["x", "y"]].first().to_numpy()

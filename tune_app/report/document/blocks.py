@@ -36,7 +36,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Listing:
-    """A file or a command as it is typed."""
+    """A file or a command, shown verbatim."""
 
     text: str
     label: str

@@ -70,7 +70,7 @@ def pick_trial(
 
 
 def _winner_of(store: Store, sweep: SweepRecord, trial: TrialRecord) -> WinnerRow | None:
-    """Return the row of the winner that a final trial is a replicate of; None of others."""
+    """Return the row of the winner that a final trial is a replicate of; None for other trials."""
     if trial.stage != "final":
         return None
     rows = (row for limit in table_budgets(sweep) for row in final_rows(store, sweep, limit))

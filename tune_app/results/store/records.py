@@ -115,7 +115,7 @@ class TrialRecord:
         object.__setattr__(self, "status", TrialStatus(self.status))
 
     def measured(self, metric: str) -> float | None:
-        """Return a metric by its name, one that the search file adds too; None without it."""
+        """Return a metric by name, also one that the search file adds; None if it is missing."""
         return _measured(self, metric)
 
 
@@ -138,7 +138,7 @@ class EpochRecord:
     metrics: dict[str, float | None] = field(default_factory=dict)  # the file's: val_f1_macro, ...
 
     def measured(self, metric: str) -> float | None:
-        """Return a metric by its name, one that the search file adds too; None without it."""
+        """Return a metric by name, also one that the search file adds; None if it is missing."""
         return _measured(self, metric)
 
 

@@ -68,7 +68,8 @@ class TrialRow(TrialRecord):
 class RankedRow(TrialRow):
     """A row of the ranked table of a budget, `table_budget`; `rank` is its rank in this table.
 
-    `share` is the part of the budget that the network uses; both are None without a limit.
+    `share` is the part of the budget that the network uses. Without a budget, `share` and
+    `table_budget` are None.
     """
 
     table_budget: int | None = None

@@ -175,7 +175,7 @@ class AnswerCache:
         build: Callable[[], str | bytes],
         media_type: str = "application/json",
     ) -> Response:
-        """Return 304, the kept body or a new one; `revision` changes with the content."""
+        """Return 304, the cached body or a new one; `revision` changes with the content."""
         etag = f'W/"{revision}"'
         headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Accept-Encoding"}
         if request.headers.get("if-none-match") == etag:

@@ -85,7 +85,7 @@ class _Static(StaticFiles):
 
 @lru_cache(maxsize=128)
 def _packed(name: str, version: str) -> bytes:
-    """Return a file of ours as gzip packs it; `version` is that of all of them."""
+    """Return a static file compressed by gzip; `version` is that of all static files."""
     file = resources.files("tune_app.service") / "static" / name
     return gzip.compress(file.read_bytes(), mtime=0)
 

@@ -103,7 +103,7 @@ def get_final(
 
 
 def table_answer(text: str, format: Format, stem: str, download: bool) -> Response:
-    """Return a table; HTML always as a file, because a browser would run what is in it."""
+    """Return a table; HTML always as a download, because a browser would run scripts in it."""
     if download or format is Format.html:
         return attachment(text.encode(), MEDIA_TYPES[format], f"{stem}.{_SUFFIXES[format]}")
     return Response(text, media_type=MEDIA_TYPES[format])

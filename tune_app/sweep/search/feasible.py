@@ -175,7 +175,7 @@ class FeasibleSpace:
         return drawn
 
     def survey(self, budget: int | None, draws: int | None = None) -> Survey:
-        """Return statistics of `draws` random configurations under `budget`; made once and kept."""
+        """Return statistics of `draws` random configurations under `budget`; cached."""
         draws = draws or self._draws
         if budget not in self._surveys or self._surveys[budget].draws < draws:
             built = self._random_plans(budget, draws)

@@ -100,7 +100,7 @@ def _narrowest(space: FeasibleSpace, parameters: Mapping[str, Any], budget: int 
 
 
 def _corners(space: FeasibleSpace, budget: int | None) -> Iterator[dict[str, Any]]:
-    """Yield parameters in which each that decides size is at an end of its range."""
+    """Yield the corners of the space, where parameters that decide size are at their ends."""
     ends = {
         name: _ends(space.space[name])
         for name in space.space.varied

@@ -37,7 +37,7 @@ from tune_app.training.user_training import UserTraining
 
 @dataclass(frozen=True)
 class UserFunctions:
-    """The functions that build and train a sweep's networks: the user's, or ours."""
+    """The functions that build and train a sweep's networks: the user's, or the built-in ones."""
 
     model: Model
     train: TrainEpochs

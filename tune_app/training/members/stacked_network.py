@@ -19,7 +19,7 @@ ACTIVATIONS = (nn.ReLU, nn.LeakyReLU, nn.Tanh, nn.Sigmoid, nn.GELU)
 
 @dataclass(frozen=True)
 class Structure:
-    """The parts that decide whether networks can be stacked, and those that may differ."""
+    """The layers of a network: parts that must be equal for stacking, and parts that may differ."""
 
     parts: tuple[tuple[object, ...], ...]
     modules: tuple[nn.Module, ...]  # one for each part

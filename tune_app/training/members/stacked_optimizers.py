@@ -101,7 +101,8 @@ def optimizer_state(
 ) -> dict[str, Any]:
     """Return the state dict that torch's own optimizer would have for this network.
 
-    `slots` holds one tensor for each of `weights`. A training that goes on alone can load it.
+    `slots` holds one tensor for each of `weights`. A training that continues separately can load
+    it.
     """
     optimizer = build_optimizer(weights, training)
     for number, weight in enumerate(weights):
