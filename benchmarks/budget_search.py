@@ -26,7 +26,7 @@ import numpy as np
 import optuna
 from scipy.stats import wilcoxon
 
-from tune_app.config.files import parse_sweep
+from tune_app.config.search_file import parse_sweep
 from tune_app.config.trial_config import TrialConfig
 from tune_app.models.fcn import plan_fcn
 from tune_app.sweep.search.feasible import Draw, FeasibleSpace

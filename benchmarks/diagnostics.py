@@ -26,8 +26,8 @@ from tune_app.diagnostics.examples import SplitExamples
 from tune_app.diagnostics.mathematics.landscape import Landscape
 from tune_app.diagnostics.mathematics.spectrum import largest_eigenvalue
 from tune_app.diagnostics.studies import curvature, interpolation, sensitivity, weight_paths
+from tune_app.models.built_weights import count_weights
 from tune_app.models.network import build_network
-from tune_app.models.weights import count_weights
 
 SHAPE = (1, 28, 28)
 KEPT = 8 * 15  # rows of weights: eight runs of 15 kept epochs

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tune_app.config.files import parse_sweep
+from tune_app.config.search_file import parse_sweep
 from tune_app.sweep.launch import Launch
 from tune_app.sweep.ray_tune.cluster import quiet_environment, ray_cluster
 from tune_app.sweep.run import start_sweep

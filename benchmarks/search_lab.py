@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from budget_search import FunnelSpace
 
-from tune_app.config.files import parse_sweep
+from tune_app.config.search_file import parse_sweep
 from tune_app.results.store.statuses import TrialStatus
 from tune_app.sweep.schedule.continuing import Next
 from tune_app.sweep.schedule.early_stopping import rungs_of

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tune_app.config.files import load_sweep_file
+from tune_app.config.search_file import load_sweep_file
 from tune_app.models.network import plan_network
 from tune_app.sweep.search.feasible import FeasibleSpace
 from tune_app.training.device import probe_kernels

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from tune_app.config.files import parse_sweep
+from tune_app.config.search_file import parse_sweep
 from tune_app.config.trial_config import TrialConfig, resolve_parameters
 from tune_app.config.user_functions import code_folder
 from tune_app.data.sets import load_search_data

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 import tune_app
-from tune_app.config.files import parse_sweep
+from tune_app.config.search_file import parse_sweep
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").glob("*.md"))

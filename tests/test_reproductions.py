@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tune_app.config.files import load_sweep_file
+from tune_app.config.search_file import load_sweep_file
 
 ROOT = Path(__file__).parent.parent
 RECORDS = sorted((ROOT / "docs" / "reproductions").glob("*/record.json"))

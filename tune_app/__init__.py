@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tune_app.api.storage import Storage as Storage
     from tune_app.api.storage import Sweep as Sweep
     from tune_app.api.storage import open_storage as open_storage
-    from tune_app.config.files import load_sweep_file as load_sweep_file
+    from tune_app.config.search_file import load_sweep_file as load_sweep_file
     from tune_app.config.sweep import SweepConfig as SweepConfig
     from tune_app.errors import BudgetError as BudgetError
     from tune_app.errors import BuildError as BuildError
@@ -72,7 +72,7 @@ _PLACES = {
     "Table": "results.result_table",
     "connect": "service.client.service_client",
     "load_export": "report.export.exported",
-    "load_sweep_file": "config.files",
+    "load_sweep_file": "config.search_file",
     "open_storage": "api.storage",
     "resume": "api.running",
     "run_sweep": "api.running",

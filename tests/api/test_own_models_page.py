@@ -8,7 +8,7 @@ import pytest
 
 import tune_app
 from tune_app.config.user_functions import code_folder
-from tune_app.models.weights import count_weights
+from tune_app.models.built_weights import count_weights
 from tune_app.report.export.evaluate_export import evaluate_export
 
 PAGE = Path(__file__).parents[2] / "docs" / "own-models.md"

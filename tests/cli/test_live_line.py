@@ -5,8 +5,8 @@ import time
 import pytest
 
 from tune_app.actions.live_progress import plain_line
-from tune_app.config.files import parse_sweep
 from tune_app.config.parameters import TrainingParameters
+from tune_app.config.search_file import parse_sweep
 from tune_app.config.trial_config import TrialConfig
 from tune_app.results.store.statuses import TrialStatus
 from tune_app.sweep.progress import SweepProgress

@@ -8,7 +8,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from tune_app.cli.commands.check_commands import register
-from tune_app.config.files import load_sweep_file
+from tune_app.config.search_file import load_sweep_file
 from tune_app.errors import SweepFileError
 
 FILE = """\

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tune_app.config.files import load_sweep_file, parse_sweep
+from tune_app.config.search_file import load_sweep_file, parse_sweep
 from tune_app.errors import SweepFileError
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from search_files import sweeps
 
-from tune_app.config.files import parse_sweep
+from tune_app.config.search_file import parse_sweep
 from tune_app.config.sweep import SweepConfig
 from tune_app.errors import SweepFileError
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from search_files import sweeps
 
-from tune_app.config.files import dump_sweep, parse_sweep
+from tune_app.config.search_file import dump_sweep, parse_sweep
 from tune_app.config.sweep import DatasetConfig, SweepConfig
 from tune_app.errors import SweepFileError
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from search_files import sweeps
 
-from tune_app.config.files import dump_sweep, load_sweep_file, parse_sweep
 from tune_app.config.parsing.yaml_text import read_document
+from tune_app.config.search_file import dump_sweep, load_sweep_file, parse_sweep
 from tune_app.config.sweep import SweepConfig
 from tune_app.config.texts.search_file_docs import EXAMPLE, search_file_markdown, sweep_json_schema
 from tune_app.config.trial_config import resolve_parameters
@@ -111,7 +111,7 @@ def test_published_networks_have_their_published_weights(name, shape, outputs, w
 def test_the_config_room_imports_nothing_heavy():
     code = """
 import sys
-import tune_app.config.files, tune_app.config.texts.search_file_docs
+import tune_app.config.search_file, tune_app.config.texts.search_file_docs
 heavy = {"ray", "torch", "optuna", "numpy", "pandas", "matplotlib", "sklearn"}
 print(sorted(heavy & {name.split(".")[0] for name in sys.modules}))
 """

@@ -5,8 +5,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tune_app.config.files import parse_value
 from tune_app.config.parsing.yaml_text import read_document, write_document
+from tune_app.config.search_file import parse_value
 from tune_app.errors import SpaceError
 
 PLAIN = st.recursive(

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from tune_app.config.data_summary import DataSummary
-from tune_app.config.files import parse_sweep
+from tune_app.config.search_file import parse_sweep
 from tune_app.data.data_checks import summarize_data
 
 GENERATOR = np.random.default_rng(0)

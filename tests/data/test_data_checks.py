@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from made_images import NOWHERE, pictures, summary_of
 
-from tune_app.config.files import parse_sweep
+from tune_app.config.search_file import parse_sweep
 from tune_app.data.data_checks import summarize_data
 from tune_app.errors import DataMissingError, SpaceError
 from tune_app.report import background

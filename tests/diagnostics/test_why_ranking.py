@@ -4,7 +4,7 @@ import math
 import pytest
 from scipy.stats import binomtest, fisher_exact
 
-from tune_app.config.files import parse_sweep
+from tune_app.config.search_file import parse_sweep
 from tune_app.diagnostics.studies.ranges import always_failing, edges
 from tune_app.diagnostics.studies.ranking_causes import chance_of_improving, diagnose_ranking
 from tune_app.errors import DiagnosisError

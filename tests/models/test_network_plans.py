@@ -11,9 +11,9 @@ from torch import nn
 from tune_app.config.trial_config import resolve_parameters
 from tune_app.errors import BuildError
 from tune_app.models import build_network, plan_network
+from tune_app.models.built_weights import count_macs, count_weights
 from tune_app.models.cnn import build_cnn, plan_cnn
 from tune_app.models.fcn import build_fcn, plan_fcn
-from tune_app.models.weights import count_macs, count_weights
 
 MNIST = (1, 28, 28)
 

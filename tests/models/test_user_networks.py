@@ -7,7 +7,7 @@ from torch import nn
 from tune_app.config.trial_config import TrialConfig
 from tune_app.errors import BuildError, FunctionError
 from tune_app.models import UserModel, build_network, fill_widths, plan_network
-from tune_app.models.weights import count_macs, count_weights
+from tune_app.models.built_weights import count_macs, count_weights
 
 SHAPE, OUTPUTS = (1, 8, 8), 10
 

@@ -9,7 +9,7 @@ import torch
 from exports import export_trial
 from small_sweeps import DIGITS, Workshop, train
 
-from tune_app.config.files import load_sweep_file
+from tune_app.config.search_file import load_sweep_file
 from tune_app.config.sweep import SweepConfig
 from tune_app.config.trial_config import resolve_parameters
 from tune_app.data.sets import load_search_data

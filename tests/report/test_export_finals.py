@@ -12,7 +12,7 @@ from small_sweeps import CURVE, DIGITS, Workshop
 from typer.testing import CliRunner
 
 from tune_app.cli import app
-from tune_app.config.files import load_sweep_file
+from tune_app.config.search_file import load_sweep_file
 from tune_app.data.sets import load_search_data
 from tune_app.report.export import evaluate_export as evaluating
 from tune_app.report.export.evaluate_export import evaluate_export

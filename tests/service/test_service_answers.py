@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 import tune_app
 from tune_app.cli.commands import final_command, read_commands
-from tune_app.config.files import parse_sweep
+from tune_app.config.search_file import parse_sweep
 from tune_app.errors import (
     BudgetError,
     EnvironmentalError,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tune_app.config.files import parse_sweep
+from tune_app.config.search_file import parse_sweep
 from tune_app.errors import SweepBusyError, SweepExistsError, TuneAppError
 from tune_app.results.store import SweepRecord, open_store, process_of, this_process
 from tune_app.service.commands.command_queue import Command

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ray.cluster_utils import Cluster
 
-from tune_app.config.files import parse_sweep
+from tune_app.config.search_file import parse_sweep
 from tune_app.errors import TuneAppError
 from tune_app.results.store import open_store
 from tune_app.sweep.launch import Launch

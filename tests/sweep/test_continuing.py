@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from nested_space import DIGITS, NESTED
 
-from tune_app.config.files import parse_sweep
+from tune_app.config.search_file import parse_sweep
 from tune_app.errors import SweepFileError
 from tune_app.results.store import EpochRecord, TrialRecord, TrialStatus
 from tune_app.sweep.schedule.continuing import Next, PromoteRule

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from nested_space import DIGITS, NESTED
 
-from tune_app.config.files import parse_sweep
+from tune_app.config.search_file import parse_sweep
 from tune_app.config.trial_config import resolve_parameters
 from tune_app.errors import BudgetError
+from tune_app.models.built_weights import count_weights
 from tune_app.models.network import build_network
-from tune_app.models.weights import count_weights
 from tune_app.sweep.search.feasible import FeasibleSpace, RefusedDrawError, sample_parameter
 from tune_app.sweep.search.smallest_network import require_budgets, smallest_network
 

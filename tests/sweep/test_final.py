@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tune_app.config.files import parse_sweep
+from tune_app.config.search_file import parse_sweep
 from tune_app.config.sections import DatasetConfig
 from tune_app.data.sets import load_final_data, load_search_data, load_test_data
 from tune_app.errors import BudgetError, DataError, SpaceError

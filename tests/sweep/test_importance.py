@@ -4,7 +4,7 @@ import numpy as np
 import optuna
 import pytest
 
-from tune_app.config.files import parse_sweep
+from tune_app.config.search_file import parse_sweep
 from tune_app.results.store import SweepRecord, TrialRecord, open_store
 from tune_app.sweep.search.parameter_importance import (
     METHODS,

@@ -11,7 +11,7 @@ from pathlib import Path
 import netns
 import pytest
 
-from tune_app.config.files import parse_sweep
+from tune_app.config.search_file import parse_sweep
 from tune_app.errors import TuneAppError
 from tune_app.results.store import Store, open_store
 from tune_app.sweep.launch import Launch

@@ -11,7 +11,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from tune_app.config.files import parse_sweep
+from tune_app.config.search_file import parse_sweep
 from tune_app.errors import ExportError, UnknownSweepError
 from tune_app.results.store import EpochRecord, Store, SweepRecord, TrialRecord, open_store
 from tune_app.sweep.search.optuna_export import export_studies

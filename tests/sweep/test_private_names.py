@@ -18,7 +18,7 @@ from pathlib import Path
 import optuna
 import pytest
 
-from tune_app.config.files import parse_sweep
+from tune_app.config.search_file import parse_sweep
 from tune_app.results.store import open_store
 from tune_app.results.store.statuses import TrialStatus
 from tune_app.sweep.fallbacks import Fallbacks, accepts

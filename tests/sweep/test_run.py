@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tune_app.config.files import parse_sweep
+from tune_app.config.search_file import parse_sweep
 from tune_app.errors import BudgetError, ClusterError, SweepExistsError, UnknownSweepError
 from tune_app.results.store import open_store
 from tune_app.sweep.launch import Launch

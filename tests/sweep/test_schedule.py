@@ -2,8 +2,8 @@ import math
 
 import pytest
 
-from tune_app.config.files import parse_sweep
 from tune_app.config.parameters import TrainingParameters
+from tune_app.config.search_file import parse_sweep
 from tune_app.config.trial_config import TrialConfig
 from tune_app.sweep.schedule.early_stopping import Rungs, rung_key, rungs_of
 

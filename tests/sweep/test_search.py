@@ -7,7 +7,7 @@ import pytest
 from nested_space import DIGITS, NESTED
 from optuna.trial import TrialState
 
-from tune_app.config.files import parse_sweep
+from tune_app.config.search_file import parse_sweep
 from tune_app.errors import BudgetError
 from tune_app.results.store import TrialRecord
 from tune_app.results.store.statuses import TrialStatus

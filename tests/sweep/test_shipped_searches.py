@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tune_app.config.files import load_sweep_file
+from tune_app.config.search_file import load_sweep_file
 from tune_app.report.export.evaluate_export import evaluate_export
 from tune_app.report.export.export_choice import pick_trial
 from tune_app.report.export.trial_export import write_export

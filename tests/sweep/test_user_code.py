@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tune_app.config.files import parse_sweep
+from tune_app.config.search_file import parse_sweep
 from tune_app.errors import FunctionError
 from tune_app.sweep.trial.user_code import Shipped, find_user_functions, name_user_functions
 from tune_app.training.loop import train_epochs

@@ -8,7 +8,7 @@ from typing import Any
 from tune_app.actions.searches import same_launch, user_code_folders
 from tune_app.api.notebook_progress import announcer
 from tune_app.api.storage import Sweep
-from tune_app.config.files import load_sweep_file
+from tune_app.config.search_file import load_sweep_file
 from tune_app.config.sweep import SweepConfig
 from tune_app.config.user_functions import Function
 from tune_app.data.from_python import FOLDER, save_data

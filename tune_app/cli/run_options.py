@@ -59,6 +59,6 @@ def parse_setting(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise SpaceError(f"--set takes KEY=VALUE, such as parameters.lr=0.01; got '{text}'")
-    from tune_app.config.files import parse_value
+    from tune_app.config.search_file import parse_value
 
     return key.strip(), parse_value(value)

@@ -18,7 +18,7 @@ from tune_app.data.source import Array
 from tune_app.diagnostics.examples import SplitExamples
 from tune_app.errors import DataError, DiagnosisError
 from tune_app.hints import hint
-from tune_app.models.plan import NetworkPlan
+from tune_app.models.network_plan import NetworkPlan
 from tune_app.models.user_networks import Model, UserModel
 from tune_app.report.figures.networks.trial_network import (
     initial_network,

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tune_app.models.initialize import initialize
-from tune_app.models.plan import LayerPlan, NetworkPlan
+from tune_app.models.network_plan import LayerPlan, NetworkPlan
 
 # In place is safe for these functions: their backward pass needs the result and not the input.
 ACTIVATION_MODULES: dict[str, Callable[[], nn.Module]] = {

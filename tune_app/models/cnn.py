@@ -8,7 +8,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any, Literal
 
 from tune_app.errors import BuildError
-from tune_app.models.plan import (
+from tune_app.models.network_plan import (
     ACTIVATIONS,
     Activation,
     LayerPlan,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from tune_app.models.plan import (
+from tune_app.models.network_plan import (
     ACTIVATIONS,
     Activation,
     LayerPlan,

@@ -26,7 +26,7 @@ from tune_app.config.network_kinds import geometric_sizes
 from tune_app.config.trial_config import TrialConfig
 from tune_app.errors import BuildError
 from tune_app.models.network import plan_network
-from tune_app.models.plan import NetworkPlan, Shape
+from tune_app.models.network_plan import NetworkPlan, Shape
 from tune_app.models.user_networks import Model, UserModel
 
 FULL = 0.97  # the share of its budget that a network uses wherever whole widths allow

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from tune_app.models.plan import expect_one_of
+from tune_app.models.network_plan import expect_one_of
 
 # The variance as a function of fan_in, the number of weights that one output reads, and fan_out,
 # the number of weights that read one input.

@@ -10,7 +10,7 @@ from tune_app.config.user_functions import is_function
 from tune_app.errors import BuildError
 from tune_app.models.cnn import plan_cnn
 from tune_app.models.fcn import plan_fcn
-from tune_app.models.plan import NetworkPlan, Shape
+from tune_app.models.network_plan import NetworkPlan, Shape
 from tune_app.models.user_networks import Model, UserModel
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from tune_app.config.parsing.similar_names import proposal
 from tune_app.config.trial_config import TrialConfig
 from tune_app.config.user_functions import Function, is_function, load_function
 from tune_app.errors import BuildError, FunctionError
-from tune_app.models.plan import NetworkPlan, Shape
+from tune_app.models.network_plan import NetworkPlan, Shape
 
 if TYPE_CHECKING:
     from torch import nn
@@ -173,12 +173,12 @@ class UserModel:
         return counted
 
     def _weights(self, config: TrialConfig, input_shape: Shape, outputs: int) -> int:
-        from tune_app.models.weights import count_weights
+        from tune_app.models.built_weights import count_weights
 
         return self._on_meta(config, input_shape, outputs, count_weights)
 
     def _plan(self, config: TrialConfig, input_shape: Shape, outputs: int) -> NetworkPlan:
-        from tune_app.models.weights import LayerCosts
+        from tune_app.models.built_weights import LayerCosts
 
         def pass_through(network: nn.Module) -> LayerCosts:
             with self._blamed(self.arguments(config)):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from tune_app.config.files import parse_sweep
+from tune_app.config.search_file import parse_sweep
 from tune_app.errors import SweepFileError
 from tune_app.report.background import metric_name
 from tune_app.report.document.blocks import (

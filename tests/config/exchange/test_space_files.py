@@ -12,7 +12,7 @@ from drawn_spaces import (
 from hypothesis import given, settings
 
 from tune_app.config.exchange.formats import read_space, write_space
-from tune_app.config.files import parse_sweep
+from tune_app.config.search_file import parse_sweep
 from tune_app.config.space import Choice, Constant, FloatRange, IntRange
 from tune_app.config.sweep import SweepConfig
 from tune_app.config.texts.starter_file import starter_file

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from tune_app.config.files import parse_sweep
+from tune_app.config.search_file import parse_sweep
 from tune_app.results.store import EpochRecord, Store, SweepRecord, TrialRecord
 
 CLASSES = """

@@ -8,7 +8,7 @@ from sklearn.metrics import confusion_matrix
 from tune_app.models.build import build_plan
 from tune_app.models.cnn import plan_cnn
 from tune_app.models.fcn import plan_fcn
-from tune_app.models.plan import NetworkPlan
+from tune_app.models.network_plan import NetworkPlan
 from tune_app.report.figures.networks.confusion import (
     Confusion,
     confusion_figure,

@@ -35,7 +35,7 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Check a search file: draw configurations, forecast time and disk space, train nothing."""
-    from tune_app.config.files import load_sweep_file
+    from tune_app.config.search_file import load_sweep_file
 
     overrides = [parse_setting(text) for text in settings or []]
     config = load_sweep_file(file, overrides=overrides)
@@ -169,7 +169,7 @@ def new(
     """Write a commented search file as a starting point."""
     from tune_app.cli.printing.dialogue import write_text
     from tune_app.config.exchange.formats import read_space
-    from tune_app.config.files import parse_sweep, read_text
+    from tune_app.config.search_file import parse_sweep, read_text
     from tune_app.config.texts.starter_file import starter_file
 
     taken, lost = (
@@ -195,7 +195,7 @@ def space(
     """Convert the search space of a file for another tool; `new --from` imports it again."""
     from tune_app.cli.printing.dialogue import write_text
     from tune_app.config.exchange.formats import write_space
-    from tune_app.config.files import load_sweep_file
+    from tune_app.config.search_file import load_sweep_file
 
     text, lost = write_space(load_sweep_file(file), to)
     write_text(text, output)

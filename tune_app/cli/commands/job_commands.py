@@ -55,7 +55,7 @@ def submit(
     Options of `run` can follow, such as --trials 40 or --set parameters.lr=0.01. Paths in them are
     paths on the cluster.
     """
-    from tune_app.config.files import load_sweep_file
+    from tune_app.config.search_file import load_sweep_file
     from tune_app.results.store.names import check_sweep_name
 
     config = load_sweep_file(file)

@@ -62,7 +62,7 @@ def run(
     storage: StorageOption = STORAGE,
 ) -> None:
     """Run a search file to its end: train, rank, and show the best networks of each budget."""
-    from tune_app.config.files import load_sweep_file
+    from tune_app.config.search_file import load_sweep_file
 
     overrides: list[tuple[str, Any]] = []
     for key, value in (

@@ -17,9 +17,9 @@ from tune_app.config.exchange.foreign import (
     simplest,
     spell_values,
 )
-from tune_app.config.files import parse_value
 from tune_app.config.parsing.fields import one_of, thaw
 from tune_app.config.parsing.yaml_text import YamlDocument
+from tune_app.config.search_file import parse_value
 from tune_app.config.space import Choice, Constant, FloatRange, IntRange, Parameter
 from tune_app.config.sweep import SweepConfig
 from tune_app.errors import SpaceError

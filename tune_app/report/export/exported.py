@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from tune_app.config.files import load_sweep_file
+from tune_app.config.search_file import load_sweep_file
 from tune_app.config.sections import ExportedNetwork
 from tune_app.config.sweep import SweepConfig
 from tune_app.config.trial_config import TrialConfig, resolve_parameters

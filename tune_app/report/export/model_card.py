@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from tune_app.config.sections import ExportedNetwork
 from tune_app.config.sweep import SweepConfig
-from tune_app.models.plan import NetworkPlan, Shape
+from tune_app.models.network_plan import NetworkPlan, Shape
 from tune_app.report.export.export_choice import ExportChoice
 from tune_app.report.export.export_contents import Measurements, ProgramFile, input_dtype
 from tune_app.report.export.exported import ONNX_FILE, SCRIPT_FILE

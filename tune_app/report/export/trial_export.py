@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from tune_app.config.files import dump_sweep, parse_sweep
+from tune_app.config.search_file import dump_sweep, parse_sweep
 from tune_app.config.trial_config import TrialConfig
 from tune_app.config.user_functions import code_folder
 from tune_app.errors import ExportError, StorageError

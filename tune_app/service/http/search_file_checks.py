@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tune_app.config.files import parse_sweep
+from tune_app.config.search_file import parse_sweep
 from tune_app.config.sweep import SweepConfig
 from tune_app.config.texts.search_file_docs import sweep_json_schema
 from tune_app.errors import Problem, SweepFileError, TuneAppError

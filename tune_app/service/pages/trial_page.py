@@ -6,7 +6,7 @@ from tune_app.config.budget import format_budget
 from tune_app.config.trial_config import TrialConfig
 from tune_app.errors import TuneAppError
 from tune_app.models.network import plan_network
-from tune_app.models.plan import LayerPlan
+from tune_app.models.network_plan import LayerPlan
 from tune_app.results.humanize import duration_text, time_text
 from tune_app.results.store import SweepRecord
 from tune_app.results.tables.layout import value_text

@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 from tune_app.actions.reports import write_sweep_report
 from tune_app.actions.searches import forecast_search
 from tune_app.config.budget import parse_budget
-from tune_app.config.files import dump_sweep, parse_sweep
+from tune_app.config.search_file import dump_sweep, parse_sweep
 from tune_app.errors import SweepFileError, TuneAppError
 from tune_app.hints import Door
 from tune_app.report.figures.frame import ReportFigure

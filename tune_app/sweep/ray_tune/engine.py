@@ -27,7 +27,7 @@ from tune_app.sweep.ray_tune.patches import (
 )
 from tune_app.sweep.ray_tune.placement import GPUS, Admission
 from tune_app.sweep.ray_tune.recorder import Recorder
-from tune_app.sweep.schedule.asha import BudgetAsha
+from tune_app.sweep.schedule.asha_scheduler import BudgetAsha
 from tune_app.sweep.schedule.early_stopping import Rungs
 from tune_app.sweep.search.tune_searcher import BudgetSearcher, TaskQueue
 from tune_app.sweep.signals import StopSignals, signal_name

@@ -24,9 +24,9 @@ from torch import nn
 
 from tune_app.data.sets import SearchData
 from tune_app.errors import StorageError
+from tune_app.models.built_weights import count_weights
 from tune_app.models.network import build_network
 from tune_app.models.user_networks import Model
-from tune_app.models.weights import count_weights
 from tune_app.results.store.names import TEST_FILE, WEIGHTS_FOLDER
 from tune_app.results.store.statuses import TrialStatus
 from tune_app.sweep.ray_tune.patches import without_shell

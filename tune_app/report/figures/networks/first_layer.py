@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from tune_app.data.source import Array
-from tune_app.models.plan import NetworkPlan
+from tune_app.models.network_plan import NetworkPlan
 from tune_app.report.figures.frame import ReportFigure
 from tune_app.report.figures.networks.images import (
     blank_figure,

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Polygon
 
-from tune_app.models.plan import LayerPlan, NetworkPlan, Shape
+from tune_app.models.network_plan import LayerPlan, NetworkPlan, Shape
 from tune_app.report.figures.frame import ReportFigure
 from tune_app.report.figures.networks.images import blank_figure
 from tune_app.report.figures.style import WIDTH, Theme, short_number

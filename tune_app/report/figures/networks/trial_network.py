@@ -13,7 +13,7 @@ from tune_app.data.batches import Normalize
 from tune_app.data.source import Array
 from tune_app.errors import StorageError
 from tune_app.models.network import build_network, plan_network
-from tune_app.models.plan import NetworkPlan
+from tune_app.models.network_plan import NetworkPlan
 from tune_app.models.user_networks import Model
 from tune_app.report.trial_model import trial_model
 from tune_app.results.store import Store, SweepRecord, TrialRecord

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tune_app.models.plan import LayerPlan, Shape
+from tune_app.models.network_plan import LayerPlan, Shape
 
 
 def count_weights(model: nn.Module) -> int:
