@@ -218,15 +218,14 @@ class TestRuns:
         assert min(outcomes["sane"][1]) > 0.6
         assert max(outcomes["constant"][1]) < 0.5  # only a third of the inputs look like class 2
 
-    def test_test_labels_that_cannot_be_read_leave_the_search_as_it_is(self, launch, tmp_path):
+    def test_test_labels_that_cannot_be_read_are_refused_before_the_search(self, launch, tmp_path):
         x, y = np.random.default_rng(0).normal(size=(90, 5)).astype(np.float32), np.arange(90) % 3
         path = tmp_path / "bad.npz"
         np.savez(path, x_train=x, y_train=y, x_test=x, y_test=np.full(90, 77))
         changes = {"dataset": {"name": "arrays", "path": str(path)}, "search.trials": 2}
-        outcome = start_sweep(config_of(**changes), launch)
-        assert (outcome.status, outcome.usable) == ("complete", 2)
-        assert isinstance(outcome.final_error, DataError)
-        assert open_store(launch.storage).get_sweep("small").status == "complete"
+        with pytest.raises(DataError, match=r"y_test\[0\] is 77 \(90 such labels\)"):
+            start_sweep(config_of(**changes), launch)
+        assert open_store(launch.storage).list_sweeps() == []
 
     @pytest.mark.slow
     def test_one_failed_training_leaves_the_others(self, launch):

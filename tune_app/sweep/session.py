@@ -276,7 +276,7 @@ def count_outcome(
         status=ended.status,
         reason=ended.reason,
         signal=ended.signal,
-        trials=dict(Counter(trial.status for trial in trials)),
+        trials=dict(Counter(str(trial.status) for trial in trials)),
         epochs_run=sum(trial.epochs for trial in trials),
         epochs_saved=epochs_saved(trials),
         usable=usable,
