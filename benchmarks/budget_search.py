@@ -36,8 +36,10 @@ FASHION_MNIST = 31  # the surrogate's code for OpenML task 189908
 EPOCHS = 50
 BUDGETS = (60_000, 100_000, 200_000, 400_000)
 METHODS = ("random", "soft", "ours")
+# The surrogate's inputs after the epoch, in its order.
+INPUTS = ("batch_size", "lr", "momentum", "weight_decay", "layers", "width", "dropout")
 FILE = """
-name: budget-search
+name: lcbench-funnels
 dataset: {name: fashion_mnist}
 model: fcn
 budgets: [60k, 100k, 200k, 400k]
@@ -74,19 +76,23 @@ class FunnelSpace(FeasibleSpace):
         return Draw(dict(parameters), config, weights, 0, budget, None)
 
 
+def open_surrogate(folder: Path) -> Any:
+    """Return an ONNX session of the surrogate, on one thread."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(str(folder / "model.onnx"), options)
+
+
 class Surrogate:
     """A model that predicts a configuration's validation accuracy (in percent) after `EPOCHS`."""
 
     def __init__(self, folder: Path) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        self.session = onnxruntime.InferenceSession(str(folder / "model.onnx"), options)
+        self.session = open_surrogate(folder)
 
     def __call__(self, parameters: dict[str, Any]) -> float:
-        order = ("batch_size", "lr", "momentum", "weight_decay", "layers", "width", "dropout")
-        values = [float(EPOCHS), *(float(parameters[name]) for name in order)]
+        values = [float(EPOCHS), *(float(parameters[name]) for name in INPUTS)]
         inputs = {
             "x_cat": np.array([[FASHION_MNIST]], dtype=np.int32),
             "x_cont": np.array([values], dtype=np.float32),

@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from budget_search import FunnelSpace
+from budget_search import FILE as SPACE_FILE
+from budget_search import INPUTS, FunnelSpace, open_surrogate
 
 from tune_app.config.search_file import parse_sweep
 from tune_app.results.store.statuses import TrialStatus
@@ -32,23 +33,7 @@ from tune_app.sweep.search.trial_chooser import TrialChooser
 from tune_app.sweep.trial.tasks import Ledger, LiveTrial, TrialTask
 
 CHECKPOINTS = (200, 400, 600, 800, 1000, 1300, 1600, 2000, 3000, 5000)  # epochs of a whole sweep
-FILE = """
-name: search-lab
-dataset: {name: fashion_mnist}
-model: fcn
-budgets: [60k, 100k, 200k, 400k]
-parameters:
-  layers: {int: [1, 5]}
-  width: {int: [64, 1024], log: true}
-  batch_size: {int: [16, 512], log: true}
-  lr: {float: [1e-4, 1e-1], log: true}
-  momentum: {float: [0.1, 0.99]}
-  weight_decay: {float: [1e-5, 1e-1]}
-  dropout: {float: [0.0, 0.99]}
-  optimizer: sgd
-  epochs: 50
-search: {trials: 100000}
-"""
+FILE = f"{SPACE_FILE}search: {{trials: 100000}}\n"
 METHODS: dict[str, dict[str, str]] = {
     "default": {},  # what a file that says nothing gets
     "tpe-asha": {"search.sampler": "tpe", "scheduler.type": "asha"},
@@ -68,17 +53,12 @@ class SurrogateCurves:
     """Validation accuracy in percent after each of 50 epochs, of a configuration."""
 
     def __init__(self, folder: Path, task: int) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        self.session = onnxruntime.InferenceSession(str(folder / "model.onnx"), options)
+        self.session = open_surrogate(folder)
         self.task = task
         self._known: dict[tuple[float, ...], list[float]] = {}
 
     def __call__(self, parameters: dict[str, Any]) -> list[float]:
-        order = ("batch_size", "lr", "momentum", "weight_decay", "layers", "width", "dropout")
-        values = tuple(float(parameters[name]) for name in order)
+        values = tuple(float(parameters[name]) for name in INPUTS)
         if values not in self._known:
             rows = np.empty((50, 8), dtype=np.float32)
             rows[:, 0] = np.arange(1, 51)

@@ -32,6 +32,7 @@ from tune_app.results.tables.trial_table import ranked_rows, trial_rows
 from tune_app.results.test_split_log import note_test_reading
 from tune_app.training.checkpoints import load_weights
 from tune_app.training.device import pick_device, prepare_layout
+from tune_app.training.loop import as_tensor
 
 WEIGHTS_FILES = "epoch-*.pt"
 
@@ -191,12 +192,12 @@ class Subject:
             rows = np.sort(np.random.default_rng(0).permutation(len(x))[:most])
             x, y = x[rows], y[rows]
         device = self.bench.device
-        inputs = torch.from_numpy(np.ascontiguousarray(x)).to(device)
+        inputs = as_tensor(np.ascontiguousarray(x)).to(device)
         mean, std = self.sweep.resolved.mean, self.sweep.resolved.std
         return SplitExamples(
             split=split,
             x=inputs,
-            y=torch.from_numpy(np.ascontiguousarray(y)).to(device),
+            y=as_tensor(np.ascontiguousarray(y)).to(device),
             normalize=Normalize.of(mean, std, inputs[0], device),
             loss=self.loss,
         )

@@ -28,6 +28,7 @@ from tune_app.report.export.network_formats import OPENERS, file_digest
 from tune_app.report.prediction_scores import macro_f1
 from tune_app.training.device import pick_device
 from tune_app.training.evaluate import CPU_BATCH, measure, predict
+from tune_app.training.loop import as_tensor
 
 # Results may differ by this between machines, runtimes, or CPU and GPU. The same program on the
 # machine that trained the network gives equal numbers.
@@ -160,11 +161,11 @@ def _load_split(export: LoadedExport, directory: Path, data_root: Path) -> _Spli
         )
     if export.metrics.get("split") != "test":
         x, y = data.x_val, data.y_val
-        return _Split("validation", torch.from_numpy(x), torch.from_numpy(y), data.digest)
+        return _Split("validation", as_tensor(x), as_tensor(y), data.digest)
     # Noted before the data are read: a reading must never be missing from the file.
     _note_reading(directory / READINGS_FILE, origin)
     x, y = load_test_data(config, data_root)
-    return _Split("test", torch.from_numpy(x), torch.from_numpy(y), data.digest)
+    return _Split("test", as_tensor(x), as_tensor(y), data.digest)
 
 
 def _note_reading(path: Path, origin: ExportedNetwork) -> None:
